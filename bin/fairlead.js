@@ -1,0 +1,77 @@
+#!/usr/bin/env node
+// The command `fairlead`. Plain JavaScript that an old Node can still read: it finds a Node that can run the
+// rest, or says what is needed and exits 78. It never does any of the work itself.
+import { spawn } from 'child_process';
+import { existsSync } from 'fs';
+import { dirname, join } from 'path';
+import { fileURLToPath, pathToFileURL } from 'url';
+
+const NEEDED_MAJOR = 24;
+// Set for the second start only, so that a wrong `node` in node_modules cannot make a loop.
+const REEXEC_MARK = '_FAIRLEAD_REEXEC';
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..');
+const isReexec = process.env[REEXEC_MARK] === '1';
+delete process.env[REEXEC_MARK];
+
+function fail(message) {
+  process.stderr.write(`fairlead: ${message}\n`);
+  process.exit(78);
+}
+
+// The package `node` of this checkout, or of the project that fairlead is installed in.
+function findNode() {
+  const candidates = [
+    join(root, 'node_modules', 'node', 'bin', 'node'),
+    join(root, 'node_modules', '.bin', 'node'),
+    join(root, '..', 'node', 'bin', 'node'),
+    join(root, '..', '.bin', 'node'),
+  ];
+  return candidates.find((path) => existsSync(path)) || null;
+}
+
+function reexec(node) {
+  const child = spawn(node, process.execArgv.concat(process.argv.slice(1)), {
+    stdio: 'inherit',
+    env: Object.assign({}, process.env, { [REEXEC_MARK]: '1' }),
+  });
+  const passOn = ['SIGTERM', 'SIGHUP', 'SIGUSR2'];
+  for (const signal of passOn) process.on(signal, () => child.kill(signal));
+  // A terminal sends SIGINT to both of us; sent by `kill` it reaches only this process.
+  process.on('SIGINT', () => {
+    if (!process.stdin.isTTY) child.kill('SIGINT');
+  });
+  child.on('error', (error) => fail(`${node} could not be started: ${error.message}`));
+  child.on('exit', (code, signal) => {
+    if (signal === null) process.exit(code);
+    for (const name of passOn.concat('SIGINT')) process.removeAllListeners(name);
+    process.kill(process.pid, signal);
+  });
+}
+
+function start() {
+  const source = join(root, 'src', 'main.ts');
+  const bundle = join(root, 'dist', 'fairlead.js');
+  const entry = existsSync(source) ? source : bundle;
+  if (!existsSync(entry)) fail(`nothing to run: neither ${source} nor ${bundle} is there`);
+  import(pathToFileURL(entry).href)
+    .then((main) => main.start())
+    .catch((error) => {
+      process.stderr.write(`fairlead: ${error && error.stack ? error.stack : error}\n`);
+      process.exit(70);
+    });
+}
+
+const major = Number(process.versions.node.split('.')[0]);
+if (major >= NEEDED_MAJOR) {
+  start();
+} else {
+  const node = isReexec ? null : findNode();
+  if (node === null) {
+    fail(
+      `Node ${NEEDED_MAJOR} or newer is needed and this is Node ${process.versions.node}. ` +
+        'Install Node 24, or run `npm ci` in the project, which brings one with it.',
+    );
+  }
+  reexec(node);
+}
