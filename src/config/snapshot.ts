@@ -1,0 +1,166 @@
+/**
+ * The Snapshot: the compiled configuration as everything else reads it. Deeply frozen and versioned; a reload
+ * or an admin change makes a new one and never touches an old one, so a request keeps the rules it began with.
+ */
+import type { Experiment } from '../experiment/model.ts';
+import type { BreakerSettings } from '../resilience/breaker.ts';
+import type { ForwardingSettings } from '../routing/forward.ts';
+import type { RouteTable } from '../routing/match.ts';
+
+export type Direction = 'inbound' | 'outbound';
+
+/** `host`+`port`, or the path of a unix socket. */
+export type SocketAddress =
+  | { readonly kind: 'tcp'; readonly host: string; readonly port: number }
+  | { readonly kind: 'unix'; readonly path: string };
+
+export interface ListenerSettings {
+  readonly name: string;
+  readonly direction: Direction;
+  readonly address: SocketAddress;
+  /** Accepted connections at one time; the next is closed at once. */
+  readonly connectionsMax: number;
+}
+
+/** One endpoint of an upstream. `id` is `host:port` or `unix:/path` as declared, and unique in its upstream. */
+export interface Endpoint {
+  readonly id: string;
+  readonly address: SocketAddress;
+}
+
+export interface Upstream {
+  readonly name: string;
+  readonly endpoints: readonly Endpoint[];
+  /** Open connections per endpoint at one time; a request beyond it is answered 503 `overloaded`. */
+  readonly connectionsMax: number;
+}
+
+/** What a route does; `match.ts` owns how it is found. */
+export interface Route {
+  readonly name: string;
+  readonly direction: Direction;
+  readonly upstream: Upstream;
+  readonly experiments: readonly RouteExperiment[];
+  /** Value of the `Vary` field that responses to GET and HEAD need, or null when no experiment is on the route. */
+  readonly vary: string | null;
+}
+
+/** An experiment on a route: what the exchange needs per variant, in the order of `experiment.variants`. */
+export interface RouteExperiment {
+  readonly experiment: Experiment;
+  readonly variants: readonly RouteVariant[];
+}
+
+export interface RouteVariant {
+  /** Where this variant's requests on this route go. */
+  readonly upstream: Upstream;
+  /** Null: no breaker for this variant. */
+  readonly breaker: BreakerSettings | null;
+}
+
+/** All in milliseconds; 0 means no limit. */
+export interface Timeouts {
+  /** From the first byte of a request (or the accept) to the end of its head: 408. */
+  readonly requestHeadMs: number;
+  /** A kept-alive downstream connection without a request: closed. */
+  readonly idleMs: number;
+  /** A body without a byte of progress: 408 or 504. */
+  readonly stallMs: number;
+  /** A tunnel (after 101) without a byte in either direction: closed. */
+  readonly tunnelIdleMs: number;
+  /**
+   * A client that closed its sending side gets this long for its answer to begin. A half-closing client is served;
+   * one that went away cannot be told from it by TCP, so an upstream that hangs is let go after this.
+   */
+  readonly halfClosedMs: number;
+  /** TCP connect: 504. */
+  readonly connectMs: number;
+  /** From the request's last byte to the response's first: 504. */
+  readonly firstByteMs: number;
+  /** The whole exchange: 504, or the connection is cut when the response has begun. */
+  readonly requestMs: number;
+  /** A pooled upstream connection without a request: closed. */
+  readonly upstreamIdleMs: number;
+}
+
+export interface Limits {
+  /** Request line and fields, bytes: 431. */
+  readonly headMaxBytes: number;
+  /** Request target, bytes: 414. */
+  readonly targetMaxBytes: number;
+  /** Fields in a head: 431. */
+  readonly fieldsMax: number;
+  /** Request body, bytes: 413. 0: no limit. */
+  readonly bodyMaxBytes: number;
+  /** Body bytes kept for the one retry of an idempotent request on a dead pooled connection. */
+  readonly replayMaxBytes: number;
+}
+
+/** Names are lower case. */
+export interface PropagationSettings {
+  /** `x-experiment` unless configured. */
+  readonly header: string;
+  readonly overrideHeader: string;
+  readonly overrideCookie: string;
+  readonly explainHeader: string;
+  /** Whether `baggage` members `fairlead.NAME=VARIANT` are read and written. */
+  readonly baggage: boolean;
+  /** Put `x-fairlead-variant: NAME=SERVED` on responses. */
+  readonly responseVariant: boolean;
+}
+
+export interface AccessLogSettings {
+  readonly enabled: boolean;
+  /** File to append to; null: stdout. */
+  readonly file: string | null;
+}
+
+export interface ExposureSettings {
+  readonly enabled: boolean;
+  /** NDJSON file to append to; null: stdout. */
+  readonly file: string | null;
+  /** Key of the HMAC that unit ids are hashed with. */
+  readonly key: string;
+  /** A unit's exposure to the same variant is recorded once in this many remembered (unit, experiment, variant). */
+  readonly dedupeEntriesMax: number;
+  /** And again after this long. */
+  readonly dedupeMs: number;
+}
+
+export interface AdminSettings {
+  /** Null: no admin listener. */
+  readonly address: SocketAddress | null;
+  /** Only /metrics, /livez, /readyz, /startupz; null: none. */
+  readonly probeAddress: SocketAddress | null;
+  /** Bearer token for writes; null: writes are refused with 403. */
+  readonly token: string | null;
+}
+
+export interface DrainSettings {
+  /** After SIGTERM, not ready but still accepting. */
+  readonly delayMs: number;
+  /** Then in-flight requests have this long. */
+  readonly timeoutMs: number;
+}
+
+export interface Snapshot {
+  /** 1, 2, 3, ... in this process. */
+  readonly version: number;
+  /** First 12 hex digits of the SHA-256 of the declared config (canonical JSON, secrets left out). */
+  readonly hash: string;
+  readonly service: string;
+  readonly listeners: readonly ListenerSettings[];
+  readonly upstreams: ReadonlyMap<string, Upstream>;
+  readonly experiments: ReadonlyMap<string, Experiment>;
+  readonly routes: Readonly<Record<Direction, RouteTable<Route>>>;
+  readonly timeouts: Timeouts;
+  readonly limits: Limits;
+  readonly forwarding: ForwardingSettings;
+  readonly propagation: PropagationSettings;
+  readonly accessLog: AccessLogSettings;
+  readonly exposures: ExposureSettings;
+  readonly admin: AdminSettings;
+  readonly drain: DrainSettings;
+  /** File of run-time state; null: run-time changes are lost at exit. */
+  readonly stateFile: string | null;
+}

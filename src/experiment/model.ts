@@ -1,0 +1,94 @@
+/**
+ * The experiment as the request path sees it: compiled, frozen, no I/O.
+ * `config/compile.ts` makes these from the declared config and the run-time state; `assign.ts` reads them.
+ */
+
+/** Why a request got its variant. */
+export type Reason =
+  | 'override' // a person forced it, by header or cookie
+  | 'propagated' // the caller already had one
+  | 'split' // the salted hash of the unit
+  | 'killed' // the experiment is killed: fallback for everyone
+  | 'off' // the experiment is paused: fallback for whoever carries nothing
+  | 'no-unit' // none of the unit sources is present
+  | 'not-targeted' // the targeting says no
+  | 'not-enrolled'; // outside the share of traffic that the experiment takes
+
+export type ExperimentStatus = 'running' | 'paused' | 'killed';
+
+/** Where the id of the randomised unit is read; the first source present wins. */
+export type UnitSource =
+  | { readonly kind: 'header'; readonly name: string } // lower case
+  | { readonly kind: 'cookie'; readonly name: string }
+  | { readonly kind: 'query'; readonly name: string }
+  | { readonly kind: 'request' }; // a new unit for every request
+
+/** What assignment and targeting may read of a request. Every getter answers null for what is absent. */
+export interface RequestAttributes {
+  readonly method: string;
+  /** The path as received, without the query. */
+  readonly path: string;
+  /** Field value by lower-case name; several fields are joined with ", " (RFC 9110 section 5.3). */
+  header(name: string): string | null;
+  cookie(name: string): string | null;
+  query(name: string): string | null;
+}
+
+export interface Variant {
+  readonly name: string;
+  /** Position in `Experiment.variants`. */
+  readonly index: number;
+  readonly weightPpm: number;
+  /** Name of the upstream this variant is sent to; null: the route's own. */
+  readonly upstream: string | null;
+}
+
+/** A compiled targeting rule; see `targeting.ts`. */
+export type Condition = (request: RequestAttributes) => boolean;
+
+/** A clause of the targeting with the sentence `explain` prints for it. All clauses must hold. */
+export interface TargetingClause {
+  readonly text: string;
+  readonly matches: Condition;
+}
+
+/** Ranges of the 1,000,000 slots and the variant that owns each, in ascending order, without gaps. */
+export interface SlotRange {
+  /** Inclusive. */
+  readonly start: number;
+  /** Exclusive. */
+  readonly end: number;
+  /** Index of the owning variant. */
+  readonly variant: number;
+}
+
+export interface Experiment {
+  readonly name: string;
+  readonly owner: string | null;
+  readonly hypothesis: string | null;
+  readonly salt: string;
+  readonly status: ExperimentStatus;
+  readonly unit: readonly UnitSource[];
+  /** Share of the units that take part at all, in parts per million. */
+  readonly trafficPpm: number;
+  readonly targeting: readonly TargetingClause[];
+  readonly variants: readonly Variant[];
+  /** The safe default: gets whoever is not in the experiment, and whatever a breaker turns away. */
+  readonly fallback: Variant;
+  readonly slots: readonly SlotRange[];
+}
+
+/** The decision for one request and one experiment. Immutable; a breaker changes what is served, never this. */
+export interface Assignment {
+  readonly experiment: Experiment;
+  readonly variant: Variant;
+  readonly reason: Reason;
+  /** True for `override`, `propagated`, `split`: the request is part of the experiment and an exposure is recorded. */
+  readonly isIncluded: boolean;
+  /** True when included, and for `killed`, so that no sidecar further down sends the request to a candidate. */
+  readonly isCarried: boolean;
+  /** The unit's id, if one was read; never logged or exported unhashed. */
+  readonly unit: string | null;
+  /** The unit's slot in [0, 1,000,000), or -1 when the split was not consulted. */
+  readonly slot: number;
+}
