@@ -1,10 +1,10 @@
 #!/usr/bin/env node
 // The command `fairlead`. Plain JavaScript that an old Node can still read: it finds a Node that can run the
 // rest, or says what is needed and exits 78. It never does any of the work itself.
-import { spawn } from 'child_process';
-import { existsSync } from 'fs';
-import { dirname, join } from 'path';
-import { fileURLToPath, pathToFileURL } from 'url';
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const NEEDED_MAJOR = 24;
 // Set for the second start only, so that a wrong `node` in node_modules cannot make a loop.
@@ -57,7 +57,7 @@ function start() {
   import(pathToFileURL(entry).href)
     .then((main) => main.start())
     .catch((error) => {
-      process.stderr.write(`fairlead: ${error && error.stack ? error.stack : error}\n`);
+      process.stderr.write(`fairlead: ${(error instanceof Error && error.stack) || error}\n`);
       process.exit(70);
     });
 }

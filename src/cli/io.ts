@@ -47,6 +47,6 @@ export function processIo(): Io {
     out: (text) => void process.stdout.write(text),
     err: (text) => void process.stderr.write(text),
     env: process.env,
-    isTerminal: process.stdout.isTTY === true && !process.env['NO_COLOR'],
+    isTerminal: process.stdout.isTTY === true && !process.env.NO_COLOR,
   };
 }

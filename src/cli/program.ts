@@ -1,0 +1,247 @@
+/**
+ * The command line: every command with its options, and which function answers it. Each command's module is
+ * imported when it is called, so that `healthcheck` and `version` start without the proxy.
+ * A usage error prints one line and is exit code 2; nothing here does a command's work.
+ */
+import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { Exit, type Io } from './io.ts';
+import { buildInfo } from './version.ts';
+
+const DEFAULT_ADMIN_URL = 'http://127.0.0.1:15100';
+const DEFAULT_PROBE_URL = 'http://127.0.0.1:15120/readyz';
+
+/** Parses `argv` (without node and script), runs the command and answers its exit code. */
+export async function runProgram(argv: readonly string[], io: Io): Promise<number> {
+  let exitCode: number = Exit.ok;
+  const program = buildProgram(io, (code) => {
+    exitCode = code;
+  });
+  try {
+    await program.parseAsync([...argv], { from: 'user' });
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? Exit.ok : Exit.usage;
+    throw error;
+  }
+  return exitCode;
+}
+
+type Done = (exitCode: number) => void;
+
+function buildProgram(io: Io, done: Done): Command {
+  const program = new Command('fairlead')
+    .description('A sidecar proxy that makes backend experiments safe.')
+    .version(buildInfo().version, '-V, --version')
+    .exitOverride()
+    .configureOutput({ writeOut: (text) => io.out(text), writeErr: (text) => io.err(text) })
+    .showHelpAfterError('(fairlead --help lists the commands)');
+  addServing(program, io, done);
+  addConfig(program, io, done);
+  addSteering(program, io, done);
+  addTools(program, io, done);
+  return program;
+}
+
+const configOption = (): Option =>
+  new Option('-c, --config <file>', 'the configuration file').makeOptionMandatory();
+const outputOption = (choices: readonly string[], initial: string): Option =>
+  new Option('-o, --output <format>', 'how to print').choices(choices).default(initial);
+const adminOption = (): Option =>
+  new Option('--admin <url>', 'the admin API of the sidecar').default(DEFAULT_ADMIN_URL);
+const tokenOption = (): Option =>
+  new Option('--token <token>', 'bearer token for changes').env('FAIRLEAD_ADMIN__TOKEN');
+const reasonOption = (): Option => new Option('--reason <text>', 'why, for the audit line').default('');
+const collect = (value: string, previous: string[]): string[] => [...previous, value];
+
+function addServing(program: Command, io: Io, done: Done): void {
+  program
+    .command('run')
+    .description('run the sidecar')
+    .addOption(configOption())
+    .action(async (options: { config: string }) => {
+      const { runCommand } = await import('./serve.ts');
+      done(await runCommand(options, io));
+    });
+  program
+    .command('demo')
+    .description('run two versions of a small service with the sidecar in front')
+    .action(async () => {
+      const { demoCommand } = await import('./demo.ts');
+      done(await demoCommand(io));
+    });
+}
+
+function addConfig(program: Command, io: Io, done: Done): void {
+  program
+    .command('validate')
+    .description('check configuration files without running them')
+    .argument('<files...>', 'configuration files')
+    .addOption(outputOption(['text', 'json'], 'text'))
+    .action(async (files: string[], options: { output: 'text' | 'json' }) => {
+      const { validateCommand } = await import('./validate.ts');
+      done(await validateCommand({ files, ...options }, io));
+    });
+  program
+    .command('schema')
+    .description('print the JSON Schema of the configuration file')
+    .action(async () => {
+      const { schemaCommand } = await import('./schema.ts');
+      done(await schemaCommand(io));
+    });
+  program
+    .command('explain')
+    .description('which variant would this request get, and every step of why')
+    .argument('[target]', 'path and query, or a whole URL', '/')
+    .addOption(configOption())
+    .option('-X, --method <method>', 'request method', 'GET')
+    .option('-H, --header <field>', '"name: value"; may be repeated', collect, [] as string[])
+    .option('--outbound', 'match the outbound routes')
+    .addOption(outputOption(['text', 'json'], 'text'))
+    .action(async (target: string, options: ExplainFlags) => {
+      const { explainCommand } = await import('./explain.ts');
+      done(await explainCommand({ target, ...options }, io));
+    });
+}
+
+interface ExplainFlags {
+  readonly config: string;
+  readonly method: string;
+  readonly header: string[];
+  readonly outbound?: boolean;
+  readonly output: 'text' | 'json';
+}
+
+type GetWhat = 'experiments' | 'breakers' | 'upstreams';
+
+interface GetFlags {
+  readonly output: 'table' | 'wide' | 'json' | 'yaml';
+  readonly watch?: boolean;
+  readonly admin: string;
+}
+
+interface KillFlags extends ChangeFlags {
+  readonly all?: boolean;
+  readonly yes?: boolean;
+}
+
+interface LoadFlags {
+  readonly connections: number;
+  readonly duration: number;
+  readonly header: string[];
+  readonly unitHeader: string;
+  readonly users: number;
+  readonly experiment?: string;
+  readonly variants: string;
+  readonly output: 'table' | 'json';
+}
+
+interface ChangeFlags {
+  readonly admin: string;
+  readonly token?: string;
+  readonly reason: string;
+}
+
+function addSteering(program: Command, io: Io, done: Done): void {
+  program
+    .command('get')
+    .description('read experiments, breakers or upstreams from a running sidecar')
+    .addArgument(new Argument('<what>', 'what to read').choices(['experiments', 'breakers', 'upstreams']))
+    .addOption(outputOption(['table', 'wide', 'json', 'yaml'], 'table'))
+    .option('-w, --watch', 'print again every second')
+    .addOption(adminOption())
+    .action(async (what: GetWhat, options: GetFlags) => {
+      const { getCommand } = await import('./get.ts');
+      done(await getCommand({ what, ...options }, io));
+    });
+  program
+    .command('kill')
+    .description('give everyone the fallback of an experiment, overrides included')
+    .argument('[name]', 'the experiment')
+    .option('--all', 'every experiment')
+    .option('-y, --yes', 'do not ask')
+    .addOption(reasonOption())
+    .addOption(adminOption())
+    .addOption(tokenOption())
+    .action(async (name: string | undefined, options: KillFlags) => {
+      const { killCommand } = await import('./kill.ts');
+      done(await killCommand({ name: name ?? null, ...options }, io));
+    });
+  program
+    .command('set')
+    .description('change a running sidecar')
+    .command('weight')
+    .description('share of the units per variant: `25` for the one treatment, or `candidate=25% other=5%`')
+    .argument('<name>', 'the experiment')
+    .argument('<weights...>', 'percent, or VARIANT=PERCENT')
+    .addOption(reasonOption())
+    .addOption(adminOption())
+    .addOption(tokenOption())
+    .action(async (name: string, weights: string[], options: ChangeFlags) => {
+      const { setWeightCommand } = await import('./set-weight.ts');
+      done(await setWeightCommand({ name, weights, ...options }, io));
+    });
+  for (const verb of ['start', 'pause'] as const) {
+    program
+      .command(verb)
+      .description(
+        verb === 'start'
+          ? 'run a paused or killed experiment again'
+          : 'assign nobody new: everyone without a variant gets the fallback',
+      )
+      .argument('<name>', 'the experiment')
+      .addOption(reasonOption())
+      .addOption(adminOption())
+      .addOption(tokenOption())
+      .action(async (name: string, options: ChangeFlags) => {
+        const { startPauseCommand } = await import('./start-pause.ts');
+        done(await startPauseCommand({ verb, name, ...options }, io));
+      });
+  }
+}
+
+function addTools(program: Command, io: Io, done: Done): void {
+  program
+    .command('healthcheck')
+    .description('exit 0 when the sidecar is ready, 1 when it is not')
+    .option('--url <url>', 'what to ask', DEFAULT_PROBE_URL)
+    .option('--timeout <ms>', 'how long to wait', toCount, 2000)
+    .action(async (options: { url: string; timeout: number }) => {
+      const { healthcheckCommand } = await import('./healthcheck.ts');
+      done(await healthcheckCommand({ url: options.url, timeoutMs: options.timeout }, io));
+    });
+  program
+    .command('load')
+    .description('send load with a new user id per request and print a row per variant')
+    .argument('<url>', 'where to send it')
+    .option('-n, --connections <count>', 'connections kept open', toCount, 10)
+    .option('-d, --duration <seconds>', 'how long', toCount, 10)
+    .option(
+      '-H, --header <field>',
+      '"name: value" on every request; may be repeated',
+      collect,
+      [] as string[],
+    )
+    .option('--unit-header <name>', 'header that carries the user id', 'x-user-id')
+    .option('--users <count>', 'different user ids', toCount, 10_000)
+    .option('--experiment <name>', 'send each of --variants on purpose, by override')
+    .option('--variants <names>', 'comma-separated; with --experiment', 'control,candidate')
+    .addOption(outputOption(['table', 'json'], 'table'))
+    .action(async (url: string, options: LoadFlags) => {
+      const { loadCommand } = await import('./load.ts');
+      done(await loadCommand({ url, ...options }, io));
+    });
+  program
+    .command('version')
+    .description('print the version of fairlead and of the Node it runs on')
+    .addOption(outputOption(['text', 'json'], 'text'))
+    .action(async (options: { output: 'text' | 'json' }) => {
+      const { versionCommand } = await import('./version.ts');
+      done(versionCommand(options, io));
+    });
+}
+
+function toCount(text: string): number {
+  const count = Number(text);
+  if (!Number.isSafeInteger(count) || count < 1)
+    throw new InvalidArgumentError('It must be a whole number above 0.');
+  return count;
+}
