@@ -1,0 +1,210 @@
+/**
+ * Who gets which variant, and why: one request, one experiment, one Assignment.
+ *
+ * Killed goes before the override, then what the caller carries, then paused, targeting, the unit, the traffic
+ * gate and the split. The result depends on the arguments only; a breaker is not asked, since it changes what
+ * is served and never what is assigned. On the request path: a decision that does not need the unit is one of
+ * the experiment's ready-made objects, the split makes one small object.
+ */
+import type { Random } from '../base/clock.ts';
+import { SLOTS, slotOf } from './bucket.ts';
+import type { Assignment, Experiment, Reason, RequestAttributes, UnitSource, Variant } from './model.ts';
+import { type Overrides, variantNamed } from './override.ts';
+import { variantAt } from './slots.ts';
+
+/** What the caller carries, if it is trusted. */
+export interface Context {
+  /** Name of the variant that the caller carries for an experiment, or null. */
+  carried(experimentName: string): string | null;
+}
+
+/** Entropy of the unit of `unit: request`, bytes. */
+const REQUEST_UNIT_BYTES = 8;
+
+/**
+ * Decide one experiment for one request. `context` is null for a caller that carries nothing or is not trusted,
+ * `overrides` likewise; `random` is read only for `unit: request`. `trace` collects a sentence a step. Throws nothing.
+ */
+export function assign(
+  experiment: Experiment,
+  request: RequestAttributes,
+  context: Context | null,
+  overrides: Overrides | null,
+  random: Random,
+  trace?: string[],
+): Assignment {
+  if (experiment.status === 'killed') {
+    trace?.push(`status: killed, so everyone gets ${experiment.fallback.name}`);
+    return readyMade(experiment).killed;
+  }
+  const forced = overrides === null ? null : overrides.forExperiment(experiment);
+  trace?.push(overrideSentence(experiment, overrides));
+  if (forced !== null) return given(experiment, forced, 'override', request);
+
+  const carried = context === null ? null : context.carried(experiment.name);
+  const propagated = carried === null ? null : variantNamed(experiment, carried);
+  trace?.push(carriedSentence(carried, propagated));
+  if (propagated !== null) return given(experiment, propagated, 'propagated', request);
+
+  if (experiment.status === 'paused') {
+    trace?.push(`status: paused, so who carries nothing gets ${experiment.fallback.name}`);
+    return readyMade(experiment).off;
+  }
+  if (!isTargeted(experiment, request, trace)) return readyMade(experiment).notTargeted;
+
+  const unit = readUnit(experiment.unit, request, random, trace);
+  if (unit === null) return readyMade(experiment).noUnit;
+  if (!isEnrolled(experiment, unit, trace))
+    return decision(experiment, experiment.fallback, 'not-enrolled', unit, -1);
+  return split(experiment, unit, trace);
+}
+
+/** The reason as `x-experiment-reason` has it: the reason, and for a split the place in [0, 1), `split:0.0731`. */
+export function reasonText(assignment: Assignment): string {
+  if (assignment.reason !== 'split') return assignment.reason;
+  return `split:${(Math.floor(assignment.slot / 100) / 10_000).toFixed(4)}`;
+}
+
+/** Plain loop, no `every`: a call back for each clause is what an experiment on every request would pay for. */
+function isTargeted(experiment: Experiment, request: RequestAttributes, trace?: string[]): boolean {
+  const { targeting } = experiment;
+  for (let i = 0; i < targeting.length; i++) {
+    const clause = targeting[i]!;
+    const isMatch = clause.matches(request);
+    trace?.push(
+      `targeting: ${clause.text}: ${isMatch ? 'yes' : `no, so it gets ${experiment.fallback.name}`}`,
+    );
+    if (!isMatch) return false;
+  }
+  return true;
+}
+
+/** The first source that is present and not empty. With no `random`, `unit: request` counts as absent. */
+function readUnit(
+  sources: readonly UnitSource[],
+  request: RequestAttributes,
+  random: Random | null,
+  trace?: string[],
+): string | null {
+  for (let i = 0; i < sources.length; i++) {
+    const source = sources[i]!;
+    const unit = readSource(source, request, random);
+    trace?.push(`unit: ${sourceText(source)}: ${unit === null || unit === '' ? 'absent' : 'present, used'}`);
+    if (unit !== null && unit !== '') return unit;
+  }
+  trace?.push('unit: none of the sources is present, so it gets the fallback');
+  return null;
+}
+
+function readSource(source: UnitSource, request: RequestAttributes, random: Random | null): string | null {
+  switch (source.kind) {
+    case 'header':
+      return request.header(source.name);
+    case 'cookie':
+      return request.cookie(source.name);
+    case 'query':
+      return request.query(source.name);
+    case 'request':
+      return random === null ? null : random.hex(REQUEST_UNIT_BYTES);
+  }
+}
+
+function sourceText(source: UnitSource): string {
+  return source.kind === 'request' ? 'a new one for the request' : `${source.kind} ${source.name}`;
+}
+
+/** The traffic gate, with a hash of its own: with the split's, only low slots would ever reach the variants. */
+function isEnrolled(experiment: Experiment, unit: string, trace?: string[]): boolean {
+  if (experiment.trafficPpm >= SLOTS) return true;
+  const slot = slotOf(experiment.salt, 'enrol', unit);
+  const isIn = slot < experiment.trafficPpm;
+  trace?.push(
+    `traffic: slot ${slot} is ${isIn ? 'inside' : 'outside'} the first ${experiment.trafficPpm} of ${SLOTS}`,
+  );
+  return isIn;
+}
+
+function split(experiment: Experiment, unit: string, trace?: string[]): Assignment {
+  const slot = slotOf(experiment.salt, 'variant', unit);
+  const variant = experiment.variants[variantAt(experiment.slots, slot)]!;
+  trace?.push(`split: slot ${slot} of ${SLOTS} belongs to ${variant.name}`);
+  return decision(experiment, variant, 'split', unit, slot);
+}
+
+/** A variant from outside. The unit, if there is one, is still the unit of analysis of the exposure. */
+function given(
+  experiment: Experiment,
+  variant: Variant,
+  reason: 'override' | 'propagated',
+  request: RequestAttributes,
+): Assignment {
+  const unit = readUnit(experiment.unit, request, null);
+  return unit === null
+    ? readyMade(experiment)[reason][variant.index]!
+    : decision(experiment, variant, reason, unit, -1);
+}
+
+/** The decisions that need no unit, made once for an experiment. */
+interface ReadyMade {
+  readonly killed: Assignment;
+  readonly off: Assignment;
+  readonly notTargeted: Assignment;
+  readonly noUnit: Assignment;
+  readonly override: readonly Assignment[];
+  readonly propagated: readonly Assignment[];
+}
+
+/** Keyed by the experiment, which is frozen and replaced whole by a reload; goes away with it. */
+const readyMades = new WeakMap<Experiment, ReadyMade>();
+
+function readyMade(experiment: Experiment): ReadyMade {
+  const known = readyMades.get(experiment);
+  if (known !== undefined) return known;
+  const make = (reason: Reason, variant: Variant) =>
+    Object.freeze(decision(experiment, variant, reason, null, -1));
+  const made: ReadyMade = {
+    killed: make('killed', experiment.fallback),
+    off: make('off', experiment.fallback),
+    notTargeted: make('not-targeted', experiment.fallback),
+    noUnit: make('no-unit', experiment.fallback),
+    override: experiment.variants.map((variant) => make('override', variant)),
+    propagated: experiment.variants.map((variant) => make('propagated', variant)),
+  };
+  readyMades.set(experiment, made);
+  return made;
+}
+
+function decision(
+  experiment: Experiment,
+  variant: Variant,
+  reason: Reason,
+  unit: string | null,
+  slot: number,
+): Assignment {
+  const isIncluded = reason === 'split' || reason === 'propagated' || reason === 'override';
+  return {
+    experiment,
+    variant,
+    reason,
+    isIncluded,
+    isCarried: isIncluded || reason === 'killed',
+    unit,
+    slot,
+  };
+}
+
+function overrideSentence(experiment: Experiment, overrides: Overrides | null): string {
+  const variant = overrides?.forExperiment(experiment) ?? null;
+  if (variant !== null) return `override: the ${overrides?.sourceFor(experiment)} asks for ${variant.name}`;
+  const unknown = overrides?.unknownFor(experiment) ?? null;
+  if (unknown !== null)
+    return `override: asks for ${unknown}, which ${experiment.name} does not have; ignored`;
+  return 'override: none';
+}
+
+function carriedSentence(carried: string | null, variant: Variant | null): string {
+  if (carried === null) return 'propagated: the caller carries nothing';
+  return variant === null
+    ? `propagated: the caller carries ${carried}, which is not a variant here; ignored`
+    : `propagated: the caller carries ${carried}`;
+}
