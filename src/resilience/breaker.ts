@@ -1,0 +1,363 @@
+/**
+ * The circuit breaker of one (route, experiment, variant).
+ *
+ * Closed: every call is counted in an exact time window, and so is every call in flight that is older than the slow
+ * threshold, from the moment it is; the breaker opens when a limit is reached. Open: everything is turned away until
+ * a time. Half-open: a bounded number of calls go through as probes; all good closes, one bad opens again, for longer.
+ *
+ * It is told the time and has no timer: `tick` only makes it notice sooner. Memory is fixed. In the closed state
+ * `admit` and `settle` allocate nothing. A call counts only for the state it was admitted in: what was under way
+ * when the circuit moved is stale and neither closes nor opens anything.
+ *
+ * Invariants: every admitted call is settled exactly once (anything else throws); half-open always ends, because a
+ * probe that neither answers nor ends is bad after a bounded time. docs/breakers.md is for users.
+ */
+import type { Random } from '../base/clock.ts';
+import { openDurationMs } from './back-off.ts';
+import { Circuit, type CircuitState } from './circuit.ts';
+import { Evidence, type Limits, type TripCause } from './evidence.ts';
+import { type Call, InFlight } from './in-flight.ts';
+import type { Outcome } from './outcome.ts';
+import { formatMs } from './reason.ts';
+
+export { Call } from './in-flight.ts';
+
+/** The limits, and how the breaker behaves once one is reached. */
+export interface BreakerSettings extends Limits {
+  /** The first time it opens, it stays open this long; then twice as long each time, up to `openForMaxMs`. */
+  readonly openForMs: number;
+  readonly openForMaxMs: number;
+  /** Probes that must all be good to close; at least 1. */
+  readonly halfOpenRequests: number;
+}
+
+export type TransitionCause = TripCause | 'probes-ok' | 'probe-failed' | 'timer' | 'forced' | 'reset';
+
+export interface Transition {
+  /** Name of the breaker. */
+  readonly breaker: string;
+  readonly from: CircuitState;
+  readonly to: CircuitState;
+  readonly cause: TransitionCause;
+  /** One sentence with the number and the limit. */
+  readonly reason: string;
+  /** On the clock that the breaker is told. */
+  readonly atMs: number;
+}
+
+/** A breaker as people see it. Counts are of the present state only; ratios are null without a counted call. */
+export interface BreakerView {
+  readonly name: string;
+  readonly state: CircuitState;
+  /** Why it is in this state. */
+  readonly reason: string;
+  /** When it came into this state; null: it has always been. */
+  readonly sinceMs: number | null;
+  /** When it will be half-open; null unless open. */
+  readonly openUntilMs: number | null;
+  /** Counted calls: finished in the window, and in flight past the slow threshold. */
+  readonly requests: number;
+  readonly failures: number;
+  readonly slow: number;
+  readonly errorRatio: number | null;
+  readonly slowRatio: number | null;
+  readonly consecutiveFailures: number;
+  /** All calls not yet settled, stale ones included. */
+  readonly inFlight: number;
+  /** Of those, counted as slow already. */
+  readonly overdue: number;
+  /** Probes admitted, of which good; 0 unless half-open. */
+  readonly probes: number;
+  readonly probesOk: number;
+  /** Times it has opened, and calls it has turned away, in its lifetime. */
+  readonly trips: number;
+  readonly turnedAway: number;
+  readonly settings: BreakerSettings;
+}
+
+/**
+ * A breaker. All times are of one monotonic clock. `onTransition` is called once for each change of state, after it
+ * is complete; it must not move the breaker itself.
+ */
+export class Breaker {
+  readonly name: string;
+  readonly #random: Random;
+  readonly #onTransition: (transition: Transition) => void;
+  readonly #circuit: Circuit;
+  readonly #inFlight = new InFlight();
+  readonly #evidence: Evidence;
+  #settings: BreakerSettings;
+  /** `slow.thresholdMs`, or Infinity. */
+  #slowAfterMs: number;
+  /** The circuit's state, kept here so that the request path reads one field. */
+  #state: CircuitState = 'closed';
+  /** Moves with every transition; calls of an earlier one are stale. */
+  #generation = 0;
+  /** Probes admitted and not given back; of those, good ones. */
+  #probes = 0;
+  #probesOk = 0;
+  #openUntilMs = 0;
+  /** Openings in a row without a whole window closed in between; the exponent of the back-off. */
+  #openings = 0;
+  #sinceMs: number | null = null;
+  #reason = 'has never opened';
+  #trips = 0;
+  #turnedAway = 0;
+
+  constructor(
+    name: string,
+    settings: BreakerSettings,
+    random: Random,
+    onTransition: (transition: Transition) => void,
+  ) {
+    this.name = name;
+    this.#settings = settings;
+    this.#random = random;
+    this.#onTransition = onTransition;
+    this.#circuit = new Circuit(name);
+    this.#evidence = new Evidence(settings.windowMs);
+    this.#slowAfterMs = settings.slow?.thresholdMs ?? Number.POSITIVE_INFINITY;
+  }
+
+  /** As of the last call to any method. */
+  get state(): CircuitState {
+    return this.#state;
+  }
+
+  /** May this call be made? True arms `call`, which must then be settled exactly once. Throws if it is armed already. */
+  admit(call: Call, nowMs: number): boolean {
+    // A call that has become too old may open the circuit, before another one follows it.
+    if (this.#inFlight.fresh !== null) this.#age(nowMs);
+    if (this.#state !== 'closed' && !this.#admitProbe(nowMs)) {
+      this.#turnedAway++;
+      return false;
+    }
+    this.#inFlight.append(call, nowMs, this.#generation);
+    return true;
+  }
+
+  /**
+   * The response head has come: stop the clock of an admitted call, which is slow only if it was by now. Optional,
+   * at most once, before `settle`; for calls whose end is not the upstream's alone to decide: streams, tunnels,
+   * clients that read slowly. Throws if the call is not in flight here.
+   */
+  answered(call: Call, nowMs: number): void {
+    this.#inFlight.check(call);
+    call.answeredMs = nowMs;
+  }
+
+  /** The end of an admitted call, exactly once; throws if the call is not in flight here. */
+  settle(call: Call, outcome: Outcome, nowMs: number): void {
+    this.#inFlight.remove(call);
+    if (call.generation !== this.#generation) return;
+    const ageMs = (call.answeredMs < 0 ? nowMs : call.answeredMs) - call.admittedMs;
+    if (this.#state === 'half-open') {
+      this.#settleProbe(call, outcome, ageMs, nowMs);
+      return;
+    }
+    const evidence = this.#evidence;
+    if (call.isCounted) evidence.overdue--;
+    if (outcome === 'ignored') return;
+    // By age as well as by outcome, so that a call counts the same whether a tick saw it first or not.
+    evidence.add(outcome === 'failure', outcome === 'slow' || ageMs > this.#slowAfterMs, nowMs);
+    if (evidence.failures + evidence.slow > 0) this.#judge(nowMs);
+  }
+
+  /** Let time pass: age the calls in flight, and leave the open state when it is due. Every 20 to 50 ms is enough. */
+  tick(nowMs: number): void {
+    if (this.#state === 'closed') {
+      this.#age(nowMs);
+      // Good calls leave the window while hung ones stay: the rate can rise without a new call.
+      if (this.#evidence.overdue > 0) this.#judge(nowMs);
+    } else if (this.#state === 'half-open') {
+      this.#judgeProbes(nowMs);
+    } else if (nowMs >= this.#openUntilMs) {
+      this.#halfOpen(nowMs);
+    }
+  }
+
+  /** Open by hand for `forMs` (finite, above 0), then recover by probes as usual. Throws RangeError on another length. */
+  trip(nowMs: number, reason: string, forMs: number): void {
+    if (!(forMs > 0 && forMs < Number.POSITIVE_INFINITY)) {
+      throw new RangeError(`A forced trip needs a time limit above 0 ms, not ${forMs}.`);
+    }
+    this.#open('forced', `forced open for ${formatMs(forMs)}: ${reason}`, forMs, nowMs);
+  }
+
+  /** Close by hand, forgetting all counts, the back-off, and the calls under way. */
+  reset(nowMs: number, reason: string): void {
+    this.#openings = 0;
+    this.#move('closed', 'reset', `reset: ${reason}`, nowMs);
+  }
+
+  /** New settings from now on. The state, the counts and the end of a running open period stay. */
+  reconfigure(settings: BreakerSettings): void {
+    this.#settings = settings;
+    this.#evidence.resize(settings.windowMs);
+    const slowAfterMs = settings.slow?.thresholdMs ?? Number.POSITIVE_INFINITY;
+    if (slowAfterMs === this.#slowAfterMs) return;
+    this.#slowAfterMs = slowAfterMs;
+    if (this.#state !== 'closed') return;
+    // Age the calls in flight again, from the oldest on, by the new threshold.
+    this.#evidence.overdue = 0;
+    this.#inFlight.rewind();
+  }
+
+  /** How long a call turned away should stay away; 0 when closed, and when half-open with all probes under way. */
+  retryAfterMs(nowMs: number): number {
+    return this.#state === 'open' ? Math.max(0, this.#openUntilMs - nowMs) : 0;
+  }
+
+  /** Everything there is to see, as of `nowMs`. */
+  view(nowMs: number): BreakerView {
+    const evidence = this.#evidence;
+    evidence.advance(nowMs);
+    const { requests, failures, slow, overdue, consecutiveFailures } = evidence;
+    return {
+      name: this.name,
+      state: this.#state,
+      reason: this.#reason,
+      sinceMs: this.#sinceMs,
+      openUntilMs: this.#state === 'open' ? this.#openUntilMs : null,
+      requests,
+      failures,
+      slow,
+      errorRatio: requests === 0 ? null : failures / requests,
+      slowRatio: requests === 0 ? null : slow / requests,
+      consecutiveFailures,
+      inFlight: this.#inFlight.count,
+      overdue,
+      probes: this.#probes,
+      probesOk: this.#probesOk,
+      trips: this.#trips,
+      turnedAway: this.#turnedAway,
+      settings: this.#settings,
+    };
+  }
+
+  // Closed: judge every call.
+
+  /** Count the calls that have passed the slow threshold since last time. */
+  #age(nowMs: number): void {
+    const evidence = this.#evidence;
+    const before = evidence.overdue;
+    let call = this.#inFlight.fresh;
+    while (call !== null && nowMs - call.admittedMs > this.#slowAfterMs) {
+      if (this.#isOverdue(call)) {
+        call.isCounted = true;
+        evidence.overdue++;
+      }
+      call = call.newer;
+    }
+    this.#inFlight.fresh = call;
+    if (evidence.overdue > before) this.#judge(nowMs);
+  }
+
+  #isOverdue(call: Call): boolean {
+    if (this.#state !== 'closed' || call.generation !== this.#generation) return false;
+    return call.answeredMs < 0 || call.answeredMs - call.admittedMs > this.#slowAfterMs;
+  }
+
+  #judge(nowMs: number): void {
+    const breach = this.#evidence.breach(this.#settings, nowMs);
+    if (breach === null) return;
+    if (this.#sinceMs === null || nowMs - this.#sinceMs >= this.#settings.windowMs) this.#openings = 0;
+    this.#openByItself(breach.cause, breach.reason, nowMs);
+  }
+
+  // Half-open: judge every probe.
+
+  /** Take a probe's slot, moving out of the open state if it is time. */
+  #admitProbe(nowMs: number): boolean {
+    if (this.#state === 'half-open') this.#judgeProbes(nowMs);
+    else if (nowMs >= this.#openUntilMs) this.#halfOpen(nowMs);
+    if (this.#state !== 'half-open') return this.#state === 'closed';
+    if (this.#probes >= this.#settings.halfOpenRequests) return false;
+    this.#probes++;
+    return true;
+  }
+
+  #settleProbe(call: Call, outcome: Outcome, ageMs: number, nowMs: number): void {
+    if (outcome === 'ignored') {
+      if (!call.isCounted) this.#probes--;
+    } else if (outcome === 'failure') {
+      this.#openByItself('probe-failed', `a probe failed after ${this.#probesOk} good ones`, nowMs);
+    } else if (outcome === 'slow' || ageMs > this.#probeLimitMs()) {
+      this.#openByItself('probe-failed', this.#slowProbeReason(ageMs), nowMs);
+    } else {
+      if (!call.isCounted) this.#probesOk++;
+      this.#closeIfProven(nowMs);
+    }
+  }
+
+  /** Look at each probe in flight: they are the newest calls, and few. */
+  #judgeProbes(nowMs: number): void {
+    for (let call = this.#inFlight.newest; call !== null; call = call.older) {
+      if (call.generation !== this.#generation) break;
+      const isAnswered = call.answeredMs >= 0;
+      const ageMs = (isAnswered ? call.answeredMs : nowMs) - call.admittedMs;
+      if (ageMs > this.#probeLimitMs()) {
+        this.#openByItself('probe-failed', this.#slowProbeReason(ageMs), nowMs);
+        return;
+      }
+      // A stream that was answered in time and goes on must not keep its slot for ever.
+      if (isAnswered && !call.isCounted && nowMs - call.admittedMs > this.#settings.openForMs) {
+        call.isCounted = true;
+        this.#probesOk++;
+      }
+    }
+    this.#closeIfProven(nowMs);
+  }
+
+  /** A probe older than this is hung. Without a slow threshold, one open period is as long as anyone should wait. */
+  #probeLimitMs(): number {
+    return this.#settings.slow?.thresholdMs ?? this.#settings.openForMs;
+  }
+
+  #slowProbeReason(ageMs: number): string {
+    return `a probe took ${formatMs(ageMs)} > ${formatMs(this.#probeLimitMs())}, after ${this.#probesOk} good ones`;
+  }
+
+  #closeIfProven(nowMs: number): void {
+    const { halfOpenRequests } = this.#settings;
+    if (this.#probesOk < halfOpenRequests) return;
+    this.#move('closed', 'probes-ok', `good probes ${this.#probesOk} >= ${halfOpenRequests}`, nowMs);
+  }
+
+  // Moves.
+
+  #openByItself(cause: TransitionCause, reason: string, nowMs: number): void {
+    const { openForMs, openForMaxMs } = this.#settings;
+    const forMs = openDurationMs(this.#openings, openForMs, openForMaxMs, this.#random);
+    this.#openings++;
+    this.#open(cause, `${reason}; open for ${formatMs(forMs)}`, forMs, nowMs);
+  }
+
+  #open(cause: TransitionCause, reason: string, forMs: number, nowMs: number): void {
+    this.#openUntilMs = nowMs + forMs;
+    if (this.#state !== 'open') this.#trips++;
+    this.#move('open', cause, reason, nowMs);
+  }
+
+  #halfOpen(nowMs: number): void {
+    const openMs = nowMs - (this.#sinceMs ?? nowMs);
+    const { halfOpenRequests } = this.#settings;
+    const reason = `was open for ${formatMs(openMs)}; up to ${halfOpenRequests} probes may pass`;
+    this.#move('half-open', 'timer', reason, nowMs);
+  }
+
+  /** The one place where the state changes: what was counted is forgotten, and what is in flight is stale. */
+  #move(to: CircuitState, cause: TransitionCause, reason: string, nowMs: number): void {
+    const from = this.#state;
+    this.#circuit.enter(to);
+    this.#state = this.#circuit.state;
+    this.#generation++;
+    this.#evidence.clear();
+    this.#probes = 0;
+    this.#probesOk = 0;
+    this.#reason = reason;
+    if (from === to) return;
+    this.#sinceMs = nowMs;
+    this.#onTransition({ breaker: this.name, from, to, cause, reason, atMs: nowMs });
+  }
+}

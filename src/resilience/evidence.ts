@@ -1,0 +1,112 @@
+/**
+ * What a closed breaker knows: finished calls in an exact time window, calls in flight that are already slow, and
+ * failures in a row; and whether that reaches a limit. Told the time; fixed memory. Never moves a circuit.
+ */
+import { Window } from '../base/window.ts';
+import { consecutiveReason, errorRateReason, slowRateReason } from './reason.ts';
+
+/** Ratios are in (0, 1]; a limit that is null is not used. With every limit null only people trip the breaker. */
+export interface Limits {
+  readonly windowMs: number;
+  /** Below this many counted calls no rate is judged. */
+  readonly minimumRequests: number;
+  readonly errorRatio: number | null;
+  readonly slow: { readonly thresholdMs: number; readonly ratio: number } | null;
+  readonly consecutiveFailures: number | null;
+}
+
+export type TripCause = 'error-rate' | 'slow-rate' | 'consecutive-failures';
+
+/** A limit that is reached, and the sentence for it. */
+export interface Breach {
+  readonly cause: TripCause;
+  readonly reason: string;
+}
+
+/** Columns of the window. */
+const REQUESTS = 0;
+const FAILURES = 1;
+const SLOW = 2;
+
+/** The counts of one breaker. Totals are as of the last `add` or `advance`. */
+export class Evidence {
+  #window: Window;
+  /** Calls in flight past the slow threshold: each is a request and a slow one now, and until its end. */
+  overdue = 0;
+  consecutiveFailures = 0;
+
+  constructor(windowMs: number) {
+    this.#window = new Window(windowMs, 3);
+  }
+
+  get requests(): number {
+    return this.#window.total(REQUESTS) + this.overdue;
+  }
+
+  get failures(): number {
+    return this.#window.total(FAILURES);
+  }
+
+  get slow(): number {
+    return this.#window.total(SLOW) + this.overdue;
+  }
+
+  /** Count one finished call; a failure may be slow as well. */
+  add(isFailure: boolean, isSlow: boolean, nowMs: number): void {
+    const window = this.#window;
+    window.add(nowMs, REQUESTS);
+    if (isSlow) window.add(nowMs, SLOW);
+    if (isFailure) {
+      window.add(nowMs, FAILURES);
+      this.consecutiveFailures++;
+    } else {
+      this.consecutiveFailures = 0;
+    }
+  }
+
+  /** Forget what has left the window. */
+  advance(nowMs: number): void {
+    this.#window.advance(nowMs);
+  }
+
+  /** Forget everything. */
+  clear(): void {
+    this.#window.clear();
+    this.overdue = 0;
+    this.consecutiveFailures = 0;
+  }
+
+  /** Go on with the same counts in a window of another length. */
+  resize(windowMs: number): void {
+    if (windowMs !== this.#window.windowMs) this.#window = this.#window.resized(windowMs);
+  }
+
+  /** The limit that is reached at `nowMs`, or null. Rates are divided, so that 7 of 100 reaches 7 % exactly. */
+  breach(limits: Limits, nowMs: number): Breach | null {
+    this.#window.advance(nowMs);
+    return (
+      this.#consecutiveBreach(limits) ??
+      (this.requests < limits.minimumRequests ? null : this.#rateBreach(limits))
+    );
+  }
+
+  #consecutiveBreach({ consecutiveFailures: limit }: Limits): Breach | null {
+    const failures = this.consecutiveFailures;
+    if (limit === null || failures < limit) return null;
+    return { cause: 'consecutive-failures', reason: consecutiveReason(failures, limit) };
+  }
+
+  #rateBreach({ errorRatio, slow: limit, windowMs }: Limits): Breach | null {
+    const { requests, failures, slow } = this;
+    if (errorRatio !== null && failures > 0 && failures / requests >= errorRatio) {
+      return { cause: 'error-rate', reason: errorRateReason(failures, requests, errorRatio, windowMs) };
+    }
+    if (limit !== null && slow > 0 && slow / requests >= limit.ratio) {
+      return {
+        cause: 'slow-rate',
+        reason: slowRateReason(slow, requests, limit.ratio, limit.thresholdMs, this.overdue),
+      };
+    }
+    return null;
+  }
+}

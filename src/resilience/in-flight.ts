@@ -1,0 +1,78 @@
+/**
+ * The calls in flight of one breaker, oldest first: an intrusive list, so that admitting and settling a call
+ * neither allocates nor searches, and the calls that have just become too old are always in one place.
+ * Never judges; it only keeps the order. Throws when a call would be listed twice or taken out twice, because a
+ * breaker that loses count of its calls can neither trip nor recover.
+ */
+
+/**
+ * One call in flight. Whoever makes calls owns it and may use it again after it is settled: `new Call()` once,
+ * `Breaker.admit` arms it, `Breaker.settle` disarms it. The fields are the breaker's.
+ */
+export class Call {
+  list: InFlight | null = null;
+  older: Call | null = null;
+  newer: Call | null = null;
+  /** The breaker's generation at admission; a call of an earlier one is stale and counts for nothing. */
+  generation = 0;
+  admittedMs = 0;
+  /** When the response head arrived in time to stop the clock; -1: not yet. */
+  answeredMs = -1;
+  /** The breaker has counted this call before its end: as slow while closed, as a good probe while half-open. */
+  isCounted = false;
+
+  /** Whether a breaker still waits for this call's end. */
+  get isArmed(): boolean {
+    return this.list !== null;
+  }
+}
+
+/** Calls in order of admission. `fresh` is the oldest one that `Breaker` has not yet looked at for its age. */
+export class InFlight {
+  oldest: Call | null = null;
+  newest: Call | null = null;
+  fresh: Call | null = null;
+  count = 0;
+
+  append(call: Call, nowMs: number, generation: number): void {
+    if (call.list !== null) throw new Error('A call in flight was admitted a second time; settle it first.');
+    call.list = this;
+    call.generation = generation;
+    call.admittedMs = nowMs;
+    call.answeredMs = -1;
+    call.isCounted = false;
+    const newest = this.newest;
+    call.older = newest;
+    if (newest === null) this.oldest = call;
+    else newest.newer = call;
+    this.newest = call;
+    if (this.fresh === null) this.fresh = call;
+    this.count++;
+  }
+
+  /** Throws unless the call is in flight here. */
+  check(call: Call): void {
+    if (call.list !== this)
+      throw new Error('The call is not in flight here: settled already, or never admitted.');
+  }
+
+  remove(call: Call): void {
+    this.check(call);
+    const { older, newer } = call;
+    if (older === null) this.oldest = newer;
+    else older.newer = newer;
+    if (newer === null) this.newest = older;
+    else newer.older = older;
+    if (this.fresh === call) this.fresh = newer;
+    call.list = null;
+    call.older = null;
+    call.newer = null;
+    this.count--;
+  }
+
+  /** Forget which calls were looked at and counted. */
+  rewind(): void {
+    for (let call = this.oldest; call !== null; call = call.newer) call.isCounted = false;
+    this.fresh = this.oldest;
+  }
+}

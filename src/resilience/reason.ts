@@ -1,0 +1,33 @@
+/** The sentences a breaker gives for its moves: always the number and the limit. Pure text, off the request path. */
+
+/** `250ms`, `1.5s`, `60s`: the units of the config file. */
+export function formatMs(ms: number): string {
+  return ms < 1000 ? `${Number(ms.toPrecision(3))}ms` : `${Number((ms / 1000).toFixed(1))}s`;
+}
+
+/** `5%`, `52.4%`. */
+export function formatRatio(ratio: number): string {
+  return `${Number((ratio * 100).toFixed(1))}%`;
+}
+
+/** `error rate 52.4% >= 50% (11 of 21 calls in 10s)` */
+export function errorRateReason(failures: number, calls: number, limit: number, windowMs: number): string {
+  return `error rate ${formatRatio(failures / calls)} >= ${formatRatio(limit)} (${failures} of ${calls} calls in ${formatMs(windowMs)})`;
+}
+
+/** `slow calls 100% >= 20% (20 of 20 calls took over 250ms, 20 of them still in flight)` */
+export function slowRateReason(
+  slow: number,
+  calls: number,
+  limit: number,
+  thresholdMs: number,
+  overdue: number,
+): string {
+  const inFlight = overdue === 0 ? '' : `, ${overdue} of them still in flight`;
+  return `slow calls ${formatRatio(slow / calls)} >= ${formatRatio(limit)} (${slow} of ${calls} calls took over ${formatMs(thresholdMs)}${inFlight})`;
+}
+
+/** `failures in a row 5 >= 5` */
+export function consecutiveReason(failures: number, limit: number): string {
+  return `failures in a row ${failures} >= ${limit}`;
+}
