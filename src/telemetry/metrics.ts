@@ -1,0 +1,204 @@
+/**
+ * The numbers of this process. The request path counts into plain fields that it looked up once (`requests`,
+ * `assignments`, ...); the registry reads them when it is scraped. `docs/metrics.md` documents every name.
+ *
+ * Labels are names out of the config and words out of fixed lists: never ids, raw paths or field values. Label
+ * sets are capped; past the cap they share one overflow set, and `fairlead_series_overflow_total` counts.
+ */
+import { collectDefaultMetrics, Registry } from '@prometheus-io/client';
+import type { ErrorCode } from '../base/error.ts';
+import type { Reason } from '../experiment/model.ts';
+import { registerFamilies } from './families.ts';
+import { Histogram, OVERHEAD_BUCKETS } from './histogram.ts';
+import { LabelBudget, LabelSets } from './label-sets.ts';
+import { Counter, ProcessCounters, RequestSeries } from './series.ts';
+import {
+  type BreakerSample,
+  type BreakerTransition,
+  breakerLabels,
+  type EndpointSample,
+  type ListenerSample,
+} from './sources.ts';
+
+/** 10,000 sets of request metrics are about 30 MB and a page of 20 MB: the most a sidecar should ever reach. */
+const LABEL_SETS_MAX = 10_000;
+
+/** Of the library's own: badly named by promtool's rules, or a walk over every socket at each scrape. */
+const UNWANTED_DEFAULTS: readonly string[] = [
+  'nodejs_active_handles',
+  'nodejs_active_handles_total',
+  'nodejs_active_requests',
+  'nodejs_active_requests_total',
+  'nodejs_active_resources',
+  'nodejs_active_resources_total',
+  'nodejs_eventloop_utilization_histogram',
+  'nodejs_eventloop_utilization_summary',
+];
+
+/** The longest timer there is: the library's sampling of the utilisation, which we do not show, never runs. */
+const NEVER_MS = 2 ** 31 - 1;
+
+export interface MetricsOptions {
+  /** Version of Fairlead and of Node, for `fairlead_build_info`. */
+  readonly version: string;
+  readonly node: string;
+  readonly labelSetsMax?: number;
+  /** Whether the process's own metrics (memory, file descriptors, event-loop delay) are collected too. */
+  readonly isProcessIncluded?: boolean;
+}
+
+/** The result of a reload, as the page shows it. */
+export interface ReloadFacts {
+  readonly ok: boolean;
+  /** Milliseconds since the epoch. */
+  readonly atMs: number;
+}
+
+export class Metrics {
+  readonly counters = new ProcessCounters();
+  readonly #registry = new Registry();
+  readonly #budget: LabelBudget;
+  readonly #requests: LabelSets<RequestSeries>;
+  readonly #overhead: LabelSets<Histogram>;
+  readonly #assignments: LabelSets<Counter>;
+  readonly #fallbacks: LabelSets<Counter>;
+  readonly #retries: LabelSets<Counter>;
+  readonly #localAnswers: LabelSets<Counter>;
+  readonly #transitions: LabelSets<Counter>;
+  readonly #reloads: LabelSets<Counter>;
+  #breakers: () => Iterable<BreakerSample> = () => [];
+  #endpoints: () => Iterable<EndpointSample> = () => [];
+  #listeners: () => Iterable<ListenerSample> = () => [];
+  #config: { hash: string; version: number } | null = null;
+  #isLastReloadOk: boolean | null = null;
+  #lastGoodReloadMs: number | null = null;
+  #isReady = false;
+
+  constructor(options: MetricsOptions) {
+    const budget = new LabelBudget(options.labelSetsMax ?? LABEL_SETS_MAX);
+    const counter = (...names: string[]) => new LabelSets(names, budget, () => new Counter());
+    this.#budget = budget;
+    this.#overhead = new LabelSets(['direction', 'route'], budget, () => new Histogram(OVERHEAD_BUCKETS));
+    this.#requests = new LabelSets(['direction', 'route', 'experiment', 'variant'], budget, (values) => {
+      const [direction = '', route = ''] = values;
+      return new RequestSeries(this.#overhead.get(direction, route));
+    });
+    this.#assignments = counter('experiment', 'variant', 'reason');
+    this.#fallbacks = counter('experiment', 'cause');
+    this.#retries = counter('route', 'cause');
+    this.#localAnswers = counter('code');
+    this.#transitions = counter('route', 'experiment', 'variant', 'from', 'to', 'cause');
+    this.#reloads = counter('result');
+    this.#registerAll(options);
+  }
+
+  /**
+   * The series of one label set. `variant` is the one that served. A request in no experiment has both empty;
+   * one in several is recorded in the series of each. Look it up once and keep it.
+   */
+  requests(direction: string, route: string, experiment: string, variant: string): RequestSeries {
+    return this.#requests.get(direction, route, experiment, variant);
+  }
+
+  /** Assignments made, by why; look it up once and keep it. */
+  assignments(experiment: string, variant: string, reason: Reason): Counter {
+    return this.#assignments.get(experiment, variant, reason);
+  }
+
+  /** Requests that were assigned a variant and served by another one, by why (`breaker`, `failover`, ...). */
+  fallbacks(experiment: string, cause: string): Counter {
+    return this.#fallbacks.get(experiment, cause);
+  }
+
+  /** Second tries of a request, by the failure of the first. */
+  retries(route: string, cause: string): Counter {
+    return this.#retries.get(route, cause);
+  }
+
+  /** Requests that Fairlead answered itself. */
+  localAnswers(code: ErrorCode): Counter {
+    return this.#localAnswers.get(code);
+  }
+
+  /** Counts a breaker's change of state. */
+  breakerTransition(transition: BreakerTransition): void {
+    const { route, experiment, variant } = breakerLabels(transition.breaker);
+    const { from, to, cause } = transition;
+    this.#transitions.get(route, experiment, variant, from, to, cause).value++;
+  }
+
+  /** Where the states of the breakers are read at each scrape. */
+  setBreakerSource(source: () => Iterable<BreakerSample>): void {
+    this.#breakers = source;
+  }
+
+  /** Where the connections to the upstreams are read at each scrape. */
+  setEndpointSource(source: () => Iterable<EndpointSample>): void {
+    this.#endpoints = source;
+  }
+
+  /** Where the accepted connections are read at each scrape. */
+  setListenerSource(source: () => Iterable<ListenerSample>): void {
+    this.#listeners = source;
+  }
+
+  /** Counts a reload, good or bad. */
+  reloaded(facts: ReloadFacts): void {
+    this.#reloads.get(facts.ok ? 'success' : 'failure').value++;
+    this.#isLastReloadOk = facts.ok;
+    if (facts.ok) this.#lastGoodReloadMs = facts.atMs;
+  }
+
+  /** Says which config is in force: `Snapshot.hash` and `Snapshot.version`. */
+  configured(hash: string, version: number): void {
+    this.#config = { hash, version };
+  }
+
+  /** Says what /readyz answers. */
+  setReady(isReady: boolean): void {
+    this.#isReady = isReady;
+  }
+
+  /** The Content-Type of the page. */
+  get contentType(): string {
+    return this.#registry.contentType;
+  }
+
+  /** The page, in the Prometheus text format. */
+  render(): Promise<string> {
+    return this.#registry.metrics();
+  }
+
+  /** Names of all families, for the test that compares them with `docs/metrics.md`. */
+  names(): string[] {
+    return this.#registry.getMetricsAsArray().map((metric) => metric.name);
+  }
+
+  #registerAll(options: MetricsOptions): void {
+    registerFamilies(this.#registry, {
+      build: { version: options.version, node: options.node },
+      budget: this.#budget,
+      counters: this.counters,
+      requests: this.#requests,
+      overhead: this.#overhead,
+      assignments: this.#assignments,
+      fallbacks: this.#fallbacks,
+      retries: this.#retries,
+      localAnswers: this.#localAnswers,
+      transitions: this.#transitions,
+      reloads: this.#reloads,
+      breakers: () => this.#breakers(),
+      endpoints: () => this.#endpoints(),
+      listeners: () => this.#listeners(),
+      state: () => ({
+        config: this.#config,
+        isLastReloadOk: this.#isLastReloadOk,
+        lastGoodReloadMs: this.#lastGoodReloadMs,
+        isReady: this.#isReady,
+      }),
+    });
+    if (options.isProcessIncluded === false) return;
+    collectDefaultMetrics({ register: this.#registry, eventLoopUtilizationTimeout: NEVER_MS });
+    for (const name of UNWANTED_DEFAULTS) this.#registry.removeSingleMetric(name);
+  }
+}
