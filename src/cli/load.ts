@@ -60,7 +60,7 @@ export async function loadCommand(options: LoadOptions, io: Io): Promise<number>
   return errors > 0 || rows.some((row) => row.failed > 0) ? Exit.negative : Exit.ok;
 }
 
-async function sendLoad(options: LoadOptions, tallies: Map<string, Tally>): Promise<{ errors: number }> {
+function sendLoad(options: LoadOptions, tallies: Map<string, Tally>): Promise<{ errors: number }> {
   const fixed = parseHeaders(options.header);
   const forced =
     options.experiment === undefined ? [] : options.variants.split(',').map((name) => name.trim());
@@ -78,23 +78,19 @@ async function sendLoad(options: LoadOptions, tallies: Map<string, Tally>): Prom
       label = variant ?? findVariant(headers ?? {});
     },
   }));
-  const instance = autocannon({
-    url: options.url,
-    connections: options.connections,
-    duration: options.duration,
-    requests,
+  const { connections, duration, url } = options;
+  return new Promise((resolve, reject) => {
+    const instance = autocannon({ url, connections, duration, requests }, (error: Error | null, result) => {
+      process.removeListener('SIGINT', stop);
+      if (error) reject(error);
+      else resolve({ errors: result.errors + result.timeouts });
+    });
+    const stop = (): void => instance.stop?.();
+    process.once('SIGINT', stop);
+    instance.on('response', (_client, status, _bytes, durationMs) =>
+      record(tallies, label, status, durationMs),
+    );
   });
-  instance.on('response', (_client, status, _bytes, durationMs) =>
-    record(tallies, label, status, durationMs),
-  );
-  const stop = (): void => instance.stop();
-  process.once('SIGINT', stop);
-  try {
-    const result = await instance;
-    return { errors: result.errors + result.timeouts };
-  } finally {
-    process.removeListener('SIGINT', stop);
-  }
 }
 
 function parseHeaders(fields: readonly string[]): Record<string, string> {
