@@ -20,6 +20,8 @@ import {
   type ListenerSample,
 } from './sources.ts';
 
+export type { Counter, RequestSeries } from './series.ts';
+
 /** 10,000 sets of request metrics are about 30 MB and a page of 20 MB: the most a sidecar should ever reach. */
 const LABEL_SETS_MAX = 10_000;
 
