@@ -1,0 +1,65 @@
+/**
+ * `npm run build`: src/ and the runtime dependencies as plain JavaScript in dist/, for the package and the image.
+ * dist/fairlead.js is what bin/fairlead.js starts; what only some commands need is in chunks beside it, loaded
+ * when called. dist/LICENSES.txt holds the licence of every package that went in.
+ */
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { rolldown } from 'rolldown';
+
+const ROOT = join(import.meta.dirname, '..');
+const DIST = join(ROOT, 'dist');
+
+rmSync(DIST, { recursive: true, force: true });
+const bundle = await rolldown({
+  input: { fairlead: join(ROOT, 'src/main.ts') },
+  platform: 'node',
+  onLog(level, log) {
+    // Packages that test their own CommonJS file for being the main module; none of ours does.
+    if (level === 'warn') process.stderr.write(`${log.message}\n`);
+  },
+});
+const { output } = await bundle.write({
+  dir: DIST,
+  format: 'esm',
+  entryFileNames: '[name].js',
+  chunkFileNames: 'chunks/[name]-[hash].js',
+  sourcemap: false,
+});
+await bundle.close();
+
+const modules = output.flatMap((chunk) => (chunk.type === 'chunk' ? chunk.moduleIds : []));
+const packages = packagesOf(modules);
+writeFileSync(join(DIST, 'LICENSES.txt'), licenceText(packages));
+const bytes = output.reduce((sum, chunk) => sum + (chunk.type === 'chunk' ? chunk.code.length : 0), 0);
+process.stdout.write(
+  `dist/fairlead.js and ${output.length - 1} chunks, ${(bytes / 1e6).toFixed(1)} MB, ${packages.length} packages\n`,
+);
+
+/** Folders of the packages that modules came from, sorted. */
+function packagesOf(ids: readonly string[]): string[] {
+  const folders = new Set<string>();
+  for (const id of ids) {
+    const match = /^\0?(.*\/node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(id);
+    if (match?.[1] !== undefined) folders.add(match[1]);
+  }
+  return [...folders].sort();
+}
+
+function licenceText(folders: readonly string[]): string {
+  const parts = folders.map((folder) => {
+    const json = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as Record<string, unknown>;
+    const file = readdirSync(folder).find((name) => /^licen[cs]e/i.test(name));
+    const text =
+      file !== undefined && existsSync(join(folder, file))
+        ? readFileSync(join(folder, file), 'utf8').trim()
+        : '';
+    return `${json.name} ${json.version} (${licenceName(json.license)})\n\n${text || 'No licence file in the package.'}\n`;
+  });
+  return `Fairlead bundles these packages.\n\n${parts.join(`\n${'-'.repeat(80)}\n\n`)}`;
+}
+
+function licenceName(value: unknown): string {
+  if (typeof value === 'string') return value;
+  return (value as { type?: string } | undefined)?.type ?? 'unknown';
+}
