@@ -1,0 +1,104 @@
+/**
+ * The field names this proxy knows, and how one is recognised while a head is parsed: a hash of its length, first
+ * and last byte finds the only candidate, then every byte is compared. No allocation; no name is taken for
+ * another one.
+ */
+import { ascii, isWord, LOWER } from './grammar.ts';
+
+/** Numbers for the names that something here asks about; everything else is `other`. */
+export const Field = {
+  other: 0,
+  host: 1,
+  contentLength: 2,
+  transferEncoding: 3,
+  connection: 4,
+  keepAlive: 5,
+  proxyConnection: 6,
+  te: 7,
+  trailer: 8,
+  upgrade: 9,
+  expect: 10,
+  forwardedFor: 11,
+  forwardedProto: 12,
+  forwardedHost: 13,
+  via: 14,
+  requestId: 15,
+  traceparent: 16,
+  tracestate: 17,
+  baggage: 18,
+  cookie: 19,
+  vary: 20,
+  cacheControl: 21,
+  retryAfter: 22,
+  proxyAuthenticate: 23,
+  proxyAuthorization: 24,
+  setCookie: 25,
+  http2Settings: 26,
+  xFairleadVariant: 27,
+} as const;
+
+/** One of the numbers in `Field`. At most 31 of them: `Head` keeps a set of ids in one integer. */
+export type FieldId = (typeof Field)[keyof typeof Field];
+
+/** The names by id, lower case; '' for `other`. */
+export const FIELD_NAMES: readonly string[] = [
+  '',
+  'host',
+  'content-length',
+  'transfer-encoding',
+  'connection',
+  'keep-alive',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'upgrade',
+  'expect',
+  'x-forwarded-for',
+  'x-forwarded-proto',
+  'x-forwarded-host',
+  'via',
+  'x-request-id',
+  'traceparent',
+  'tracestate',
+  'baggage',
+  'cookie',
+  'vary',
+  'cache-control',
+  'retry-after',
+  'proxy-authenticate',
+  'proxy-authorization',
+  'set-cookie',
+  'http2-settings',
+  'x-fairlead-variant',
+];
+
+const WORDS: readonly Uint8Array[] = FIELD_NAMES.map(ascii);
+
+/** 128 places for 27 names; the multipliers were searched for so that no two names share a place. */
+const PLACES = 128;
+const LENGTH_FACTOR = 1;
+const FIRST_FACTOR = 5;
+const LAST_FACTOR = 8;
+const BY_HASH: Uint8Array = hashTable();
+
+/** The `Field` id of the name bytes[start, end), in any case. The range must not be empty. */
+export function recognise(bytes: Uint8Array, start: number, end: number): number {
+  const id = BY_HASH[hash(end - start, LOWER[bytes[start]!]!, LOWER[bytes[end - 1]!]!)]!;
+  return id !== Field.other && isWord(bytes, start, end, WORDS[id]!) ? id : Field.other;
+}
+
+function hash(length: number, first: number, last: number): number {
+  return (length * LENGTH_FACTOR + first * FIRST_FACTOR + last * LAST_FACTOR) & (PLACES - 1);
+}
+
+function hashTable(): Uint8Array {
+  const table = new Uint8Array(PLACES);
+  for (let id = 1; id < WORDS.length; id++) {
+    const word = WORDS[id]!;
+    const place = hash(word.length, word[0]!, word[word.length - 1]!);
+    if (table[place] !== 0)
+      throw new Error(`${FIELD_NAMES[id]} and ${FIELD_NAMES[table[place]!]} share a hash`);
+    table[place] = id;
+  }
+  return table;
+}
