@@ -149,6 +149,7 @@ export class Breaker {
   /** The end of an admitted call, exactly once; throws if the call is not in flight here. */
   settle(call: Call, outcome: Outcome, nowMs: number): void {
     this.#inFlight.remove(call);
+    if (this.#inFlight.fresh !== null) this.#age(nowMs);
     if (call.generation !== this.#generation) return;
     const ageMs = (call.answeredMs < 0 ? nowMs : call.answeredMs) - call.admittedMs;
     if (this.#state === 'half-open') {

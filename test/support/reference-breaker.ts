@@ -1,0 +1,225 @@
+/**
+ * The breaker as docs/breakers.md has it, written for plainness: it remembers every call for ever and counts by
+ * filtering lists. Slow, with unbounded memory, and without any of the real one's machinery.
+ */
+import type { Random } from '../../src/base/clock.ts';
+import type { BreakerSettings } from '../../src/resilience/breaker.ts';
+import type { Outcome } from '../../src/resilience/outcome.ts';
+
+interface Ended {
+  readonly atMs: number;
+  readonly isFailure: boolean;
+  readonly isSlow: boolean;
+}
+
+interface UnderWay {
+  readonly id: number;
+  readonly era: number;
+  readonly admittedMs: number;
+  answeredMs: number | null;
+  isGoodAlready: boolean;
+}
+
+/** What both breakers must agree on after every step. */
+export interface ReferenceView {
+  readonly state: string;
+  readonly requests: number;
+  readonly failures: number;
+  readonly slow: number;
+  readonly consecutiveFailures: number;
+  readonly inFlight: number;
+  readonly overdue: number;
+  readonly probes: number;
+  readonly probesOk: number;
+  readonly trips: number;
+  readonly openUntilMs: number | null;
+}
+
+const BUCKETS = 50;
+
+export class ReferenceBreaker {
+  readonly moves: string[] = [];
+  #settings: BreakerSettings;
+  readonly #random: Random;
+  #state: 'closed' | 'open' | 'half-open' = 'closed';
+  #era = 0;
+  #ended: Ended[] = [];
+  #underWay: UnderWay[] = [];
+  #overdue = new Set<number>();
+  #probes = 0;
+  #probesOk = 0;
+  #openUntilMs = 0;
+  #openings = 0;
+  #sinceMs = Number.NEGATIVE_INFINITY;
+  #trips = 0;
+
+  constructor(settings: BreakerSettings, random: Random) {
+    this.#settings = settings;
+    this.#random = random;
+  }
+
+  admit(id: number, nowMs: number): boolean {
+    this.#noticeOverdue(nowMs);
+    if (this.#state === 'half-open') this.#lookAtProbes(nowMs);
+    else if (this.#state === 'open' && nowMs >= this.#openUntilMs) this.#move('half-open', nowMs);
+    if (this.#state === 'open') return false;
+    if (this.#state === 'half-open') {
+      if (this.#probes >= this.#settings.halfOpenRequests) return false;
+      this.#probes++;
+    }
+    this.#underWay.push({ id, era: this.#era, admittedMs: nowMs, answeredMs: null, isGoodAlready: false });
+    return true;
+  }
+
+  answered(id: number, nowMs: number): void {
+    this.#underWay.find((call) => call.id === id)!.answeredMs = nowMs;
+  }
+
+  settle(id: number, outcome: Outcome, nowMs: number): void {
+    const call = this.#underWay.find((candidate) => candidate.id === id)!;
+    this.#underWay = this.#underWay.filter((other) => other !== call);
+    this.#noticeOverdue(nowMs);
+    if (call.era !== this.#era) return;
+    const isFailure = outcome === 'failure';
+    const isSlow = outcome === 'slow' || this.#tookMs(call, nowMs) > this.#limitMs();
+    if (this.#state === 'half-open') {
+      if (outcome === 'ignored') this.#probes -= call.isGoodAlready ? 0 : 1;
+      else if (isFailure || isSlow) this.#openAgain(nowMs);
+      else {
+        this.#probesOk += call.isGoodAlready ? 0 : 1;
+        this.#closeIfProven(nowMs);
+      }
+      return;
+    }
+    this.#overdue.delete(id);
+    if (outcome === 'ignored') return;
+    this.#ended.push({ atMs: nowMs, isFailure, isSlow });
+    this.#judge(nowMs);
+  }
+
+  tick(nowMs: number): void {
+    this.#noticeOverdue(nowMs);
+    if (this.#state === 'closed' && this.#overdue.size > 0) this.#judge(nowMs);
+    else if (this.#state === 'half-open') this.#lookAtProbes(nowMs);
+    else if (this.#state === 'open' && nowMs >= this.#openUntilMs) this.#move('half-open', nowMs);
+  }
+
+  trip(nowMs: number, forMs: number): void {
+    this.#openUntilMs = nowMs + forMs;
+    this.#move('open', nowMs);
+  }
+
+  reset(nowMs: number): void {
+    this.#openings = 0;
+    this.#move('closed', nowMs);
+  }
+
+  /** The window's length must stay: how a window is resized is the window's own test. */
+  reconfigure(settings: BreakerSettings): void {
+    const isOtherThreshold = settings.slow?.thresholdMs !== this.#settings.slow?.thresholdMs;
+    this.#settings = settings;
+    if (isOtherThreshold) this.#overdue.clear();
+  }
+
+  view(nowMs: number): ReferenceView {
+    const ended = this.#inWindow(nowMs);
+    return {
+      state: this.#state,
+      requests: ended.length + this.#overdue.size,
+      failures: ended.filter((call) => call.isFailure).length,
+      slow: ended.filter((call) => call.isSlow).length + this.#overdue.size,
+      consecutiveFailures: this.#failuresInARow(),
+      inFlight: this.#underWay.length,
+      overdue: this.#overdue.size,
+      probes: this.#probes,
+      probesOk: this.#probesOk,
+      trips: this.#trips,
+      openUntilMs: this.#state === 'open' ? this.#openUntilMs : null,
+    };
+  }
+
+  #inWindow(nowMs: number): Ended[] {
+    const bucketOf = (ms: number): number => Math.floor(ms / (this.#settings.windowMs / BUCKETS));
+    return this.#ended.filter((call) => bucketOf(nowMs) - bucketOf(call.atMs) <= BUCKETS);
+  }
+
+  #failuresInARow(): number {
+    const lastGood = this.#ended.findLastIndex((call) => !call.isFailure);
+    return this.#ended.length - 1 - lastGood;
+  }
+
+  #tookMs(call: UnderWay, nowMs: number): number {
+    return (call.answeredMs ?? nowMs) - call.admittedMs;
+  }
+
+  #limitMs(): number {
+    const { slow, openForMs } = this.#settings;
+    return slow?.thresholdMs ?? (this.#state === 'half-open' ? openForMs : Number.POSITIVE_INFINITY);
+  }
+
+  #noticeOverdue(nowMs: number): void {
+    if (this.#state !== 'closed') return;
+    const before = this.#overdue.size;
+    for (const call of this.#underWay) {
+      if (call.era === this.#era && this.#tookMs(call, nowMs) > this.#limitMs()) this.#overdue.add(call.id);
+    }
+    if (this.#overdue.size > before) this.#judge(nowMs);
+  }
+
+  #judge(nowMs: number): void {
+    const { minimumRequests, errorRatio, slow, consecutiveFailures, windowMs } = this.#settings;
+    const { requests, failures, slow: slowCalls, consecutiveFailures: inARow } = this.view(nowMs);
+    if (failures + slowCalls === 0) return;
+    const isRateDue = requests >= minimumRequests;
+    const isErrors = isRateDue && errorRatio !== null && failures > 0 && failures / requests >= errorRatio;
+    const isSlow = isRateDue && slow !== null && slowCalls > 0 && slowCalls / requests >= slow.ratio;
+    const isRow = consecutiveFailures !== null && inARow >= consecutiveFailures;
+    if (!isErrors && !isSlow && !isRow) return;
+    if (nowMs - this.#sinceMs >= windowMs) this.#openings = 0;
+    this.#openAgain(nowMs);
+  }
+
+  #lookAtProbes(nowMs: number): void {
+    const probes = this.#underWay.filter((call) => call.era === this.#era);
+    if (probes.some((call) => this.#tookMs(call, nowMs) > this.#limitMs())) {
+      this.#openAgain(nowMs);
+      return;
+    }
+    for (const call of probes) {
+      const isDone = call.answeredMs !== null && nowMs - call.admittedMs > this.#settings.openForMs;
+      if (!isDone || call.isGoodAlready) continue;
+      call.isGoodAlready = true;
+      this.#probesOk++;
+    }
+    this.#closeIfProven(nowMs);
+  }
+
+  #closeIfProven(nowMs: number): void {
+    if (this.#probesOk >= this.#settings.halfOpenRequests) this.#move('closed', nowMs);
+  }
+
+  #openAgain(nowMs: number): void {
+    const { openForMs, openForMaxMs } = this.#settings;
+    const base = openForMs * 2 ** this.#openings;
+    const low = Math.min(base, Math.max(openForMs, openForMaxMs / 1.5));
+    const high = Math.min(base * 1.5, openForMaxMs);
+    this.#openings++;
+    const forMs = low + (high - low) * this.#random.next();
+    this.#openUntilMs = nowMs + forMs;
+    this.#move('open', nowMs);
+  }
+
+  #move(to: 'closed' | 'open' | 'half-open', nowMs: number): void {
+    const from = this.#state;
+    this.#state = to;
+    this.#era++;
+    this.#ended = [];
+    this.#overdue.clear();
+    this.#probes = 0;
+    this.#probesOk = 0;
+    if (from === to) return;
+    if (to === 'open') this.#trips++;
+    this.#sinceMs = nowMs;
+    this.moves.push(`${from} -> ${to} at ${nowMs}`);
+  }
+}
