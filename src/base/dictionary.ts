@@ -80,7 +80,8 @@ function classify(characters: string, bit: number): void {
 }
 
 function is(text: string, at: number, bit: number): boolean {
-  const code = text.charCodeAt(at); // NaN behind the end
+  if (at >= text.length) return false; // charCodeAt would give NaN, and the loops below would run on doubles
+  const code = text.charCodeAt(at);
   return code < 128 && (classes[code]! & bit) !== 0;
 }
 
@@ -109,13 +110,13 @@ function skip(text: string, at: number, firstBit: number, bit: number): number {
 
 function skipSpaces(text: string, at: number): number {
   let end = at;
-  while (text.charCodeAt(end) === SPACE) end++;
+  while (end < text.length && text.charCodeAt(end) === SPACE) end++;
   return end;
 }
 
 function skipWhiteSpace(text: string, at: number): number {
   let end = at;
-  while (text.charCodeAt(end) === SPACE || text.charCodeAt(end) === TAB) end++;
+  while (end < text.length && (text.charCodeAt(end) === SPACE || text.charCodeAt(end) === TAB)) end++;
   return end;
 }
 

@@ -53,7 +53,10 @@ export function assign(
   if (!isTargeted(experiment, request, trace)) return readyMade(experiment).notTargeted;
 
   const unit = readUnit(experiment.unit, request, random, trace);
-  if (unit === null) return readyMade(experiment).noUnit;
+  if (unit === null) {
+    trace?.push(`unit: none of the sources is present, so it gets ${experiment.fallback.name}`);
+    return readyMade(experiment).noUnit;
+  }
   if (!isEnrolled(experiment, unit, trace))
     return decision(experiment, experiment.fallback, 'not-enrolled', unit, -1);
   return split(experiment, unit, trace);
@@ -92,7 +95,6 @@ function readUnit(
     trace?.push(`unit: ${sourceText(source)}: ${unit === null || unit === '' ? 'absent' : 'present, used'}`);
     if (unit !== null && unit !== '') return unit;
   }
-  trace?.push('unit: none of the sources is present, so it gets the fallback');
   return null;
 }
 

@@ -1,0 +1,90 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { BAGGAGE_BYTES_MAX, readBaggage, writeBaggage } from '../../../src/propagation/baggage.ts';
+
+const ours = (name: string, variant: string) => ({ name, variant });
+
+test('only our members are read, with white space, properties and percent-encoding as W3C has them', () => {
+  const text =
+    'userId=alice, fairlead.a=x ,\tfairlead.b = y ; ttl=1 ;p,fairlead.c=caf%C3%A9,serverNode=DF%2028,fairlead.d=1=2';
+  expect(readBaggage(text)).toEqual([ours('a', 'x'), ours('b', 'y'), ours('c', 'café'), ours('d', '1=2')]);
+});
+
+test('a member of ours that makes no sense is left out', () => {
+  expect(
+    readBaggage('fairlead.a=%zz,fairlead.b,fairlead.=x,fairlead.c=,fairlead.d;x=y,fairlead.e=%C3'),
+  ).toEqual([]);
+  expect(readBaggage('xfairlead.a=x,FAIRLEAD.b=y')).toEqual([]);
+});
+
+test('ours are added behind what is there, which stays byte for byte', () => {
+  const others = 'key1=value1;property1;property2, key2 = value2,\tkey3=value3; propertyKey=propertyValue';
+  expect(writeBaggage(others, [ours('checkout', 'candidate')])).toBe(`${others},fairlead.checkout=candidate`);
+});
+
+test('a member of the same experiment is replaced where it stands, other experiments’ stay', () => {
+  expect(
+    writeBaggage('a=1, fairlead.checkout=control;p=1 ,fairlead.x=y, b=2', [ours('checkout', 'candidate')]),
+  ).toBe('a=1,fairlead.checkout=candidate,fairlead.x=y, b=2');
+});
+
+test('repetitions of ours are removed', () => {
+  expect(writeBaggage('fairlead.a=1,b=2,fairlead.a=3', [ours('a', 'x')])).toBe('fairlead.a=x,b=2');
+});
+
+test('without baggage it is ours alone, and without ours it is what it was', () => {
+  expect(writeBaggage(null, [ours('a', 'x'), ours('b', 'y')])).toBe('fairlead.a=x,fairlead.b=y');
+  expect(writeBaggage('  ', [ours('a', 'x')])).toBe('fairlead.a=x');
+  expect(writeBaggage(' k = v ,, w', [])).toBe(' k = v ,, w');
+  expect(writeBaggage(null, [])).toBe('');
+  expect(writeBaggage('', [])).toBe('');
+});
+
+test('a variant is percent-encoded and read back', () => {
+  const text = writeBaggage(null, [ours('a', 'né w,;="\\')]);
+  expect(text).toMatch(/^fairlead\.a=[!-~]+$/);
+  expect(text).not.toMatch(/[,;"\\ ]/);
+  expect(readBaggage(text)).toEqual([ours('a', 'né w,;="\\')]);
+});
+
+test('a name that cannot be a key is left out', () => {
+  expect(writeBaggage('k=v', [ours('a b', 'x'), ours('c', 'y')])).toBe('k=v,fairlead.c=y');
+});
+
+test('others are never dropped for ours: with 64 members there is no room, but one of ours is still replaced', () => {
+  const full = Array.from({ length: 63 }, (_, i) => `k${i}=v`).join(',');
+  expect(writeBaggage(full, [ours('a', 'x'), ours('b', 'y')])).toBe(`${full},fairlead.a=x`);
+  expect(writeBaggage(`${full},fairlead.b=old`, [ours('a', 'x'), ours('b', 'y')])).toBe(
+    `${full},fairlead.b=y`,
+  );
+  const over = Array.from({ length: 100 }, (_, i) => `k${i}=v`).join(',');
+  expect(writeBaggage(over, [ours('a', 'x')])).toBe(over);
+});
+
+test('ours are added up to 8192 bytes and not beyond', () => {
+  const added = ',fairlead.a=x';
+  const fits = `k=${'v'.repeat(BAGGAGE_BYTES_MAX - 2 - added.length)}`;
+  expect(writeBaggage(fits, [ours('a', 'x')])).toBe(fits + added);
+  expect(writeBaggage(`${fits}v`, [ours('a', 'x')])).toBe(`${fits}v`);
+});
+
+test('others’ members survive in order whatever they look like', () => {
+  const other = fc
+    .string({ maxLength: 20, unit: fc.constantFrom(...'ab.=;% \t-é"') })
+    .filter((text) => text.trim() !== '');
+  const names = fc.uniqueArray(fc.constantFrom('one', 'two', 'three'), { maxLength: 3 });
+  fc.assert(
+    fc.property(fc.array(other, { minLength: 1, maxLength: 10 }), names, names, (others, before, now) => {
+      const parts = [...others];
+      for (const [i, name] of before.entries()) parts.splice(i * 2, 0, ` fairlead.${name}=old;p`);
+      const text = writeBaggage(
+        parts.join(','),
+        now.map((name) => ours(name, 'new')),
+      );
+      const isOurs = (part: string) => now.some((name) => part.trim().startsWith(`fairlead.${name}=`));
+      expect(text.split(',').filter((part) => !isOurs(part))).toEqual(parts.filter((part) => !isOurs(part)));
+      expect(readBaggage(text).filter(({ name }) => now.includes(name as 'one')).length).toBe(now.length);
+    }),
+    { numRuns: 1000 },
+  );
+});

@@ -1,0 +1,39 @@
+import { readFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { systemRandom } from '../../../src/base/clock.ts';
+import { isTraceparent, newTraceparent, traceIdOf } from '../../../src/propagation/trace.ts';
+import { countingRandom } from '../../support/experiment.ts';
+
+const golden: { traceparent: { name: string; value: string; isValid: boolean }[] } = JSON.parse(
+  readFileSync(new URL('../../vectors/w3c-trace-context.json', import.meta.url), 'utf8'),
+);
+
+test('the vectors for traceparent hold', () => {
+  expect(golden.traceparent.length).toBe(26);
+  for (const { name, value, isValid } of golden.traceparent) {
+    expect({ name, isValid: isTraceparent(value) }).toEqual({ name, isValid });
+  }
+});
+
+test('any wrong character anywhere makes version 00 invalid', () => {
+  const valid = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
+  for (let at = 0; at < valid.length; at++) {
+    for (const wrong of ['g', ' ', 'é', '\0']) {
+      expect(isTraceparent(valid.slice(0, at) + wrong + valid.slice(at + 1))).toBe(false);
+    }
+  }
+});
+
+test('a new traceparent is valid, has fresh ids and is not marked as sampled', () => {
+  expect(newTraceparent(countingRandom())).toBe('00-00000000000000000000000000000001-0000000000000002-00');
+  const made = new Set(Array.from({ length: 1000 }, () => newTraceparent(systemRandom)));
+  expect(made.size).toBe(1000);
+  for (const value of made) expect(isTraceparent(value)).toBe(true);
+});
+
+test('the trace id is read from a valid field only', () => {
+  expect(traceIdOf('00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01')).toBe(
+    '4bf92f3577b34da6a3ce929d0e0e4736',
+  );
+  expect(traceIdOf('00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01')).toBe(null);
+});
