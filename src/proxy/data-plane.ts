@@ -1,0 +1,257 @@
+/**
+ * The data plane: the listeners, and everything that remembers between requests. Takes one Snapshot after another
+ * and binds each into a Plan; pools and breakers whose names stay are kept, so a reload forgets nothing.
+ * Never reads files, never decides about a request.
+ */
+import type { Clock, Random } from '../base/clock.ts';
+import type { Direction, RouteVariant, Snapshot, Upstream } from '../config/snapshot.ts';
+import { Head } from '../http1/head.ts';
+import { Breaker, type BreakerView, type Transition } from '../resilience/breaker.ts';
+import type { AccessLog } from '../telemetry/access-log.ts';
+import type { Exposures } from '../telemetry/exposure.ts';
+import type { Log } from '../telemetry/log.ts';
+import type { Metrics, RequestSeries } from '../telemetry/metrics.ts';
+import { Deadlines, TICK_MS } from './deadlines.ts';
+import type { Downstream } from './downstream.ts';
+import { Listener } from './listener.ts';
+import { type Memory, Plan, UpstreamGroup } from './plan.ts';
+import { Pool } from './pool.ts';
+
+export interface DataPlaneOptions {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly metrics: Metrics;
+  readonly log: Log;
+  readonly accessLog: Pick<AccessLog, 'record'> | null;
+  readonly exposures: Pick<Exposures, 'record'> | null;
+  /** Called for each change of a breaker's state. */
+  readonly onTransition: (transition: Transition) => void;
+}
+
+/** An endpoint as people see it. */
+export interface EndpointView {
+  readonly id: string;
+  readonly open: number;
+  readonly idle: number;
+  readonly requests: number;
+  readonly connectFailures: number;
+}
+
+export interface UpstreamView {
+  readonly name: string;
+  readonly endpoints: readonly EndpointView[];
+}
+
+export class DataPlane implements Memory {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly metrics: Metrics;
+  readonly log: Log;
+  readonly accessLog: Pick<AccessLog, 'record'> | null;
+  readonly exposures: Pick<Exposures, 'record'> | null;
+  readonly deadlines: Deadlines;
+  /** Shared by all connections: a head is used up in the call that parsed it. */
+  readonly requestHead = new Head();
+  readonly responseHead = new Head();
+  /** Requests that no route matched. */
+  readonly unrouted: Readonly<Record<Direction, RequestSeries>>;
+  /** The Snapshot in force, bound. */
+  plan: Plan;
+  isDraining = false;
+  readonly #onTransition: (transition: Transition) => void;
+  readonly #pools = new Map<string, Pool>();
+  readonly #groups = new Map<string, UpstreamGroup>();
+  readonly #breakers = new Map<string, Breaker>();
+  #wantedBreakers = new Set<string>();
+  #listeners: Listener[] = [];
+  #ticker: NodeJS.Timeout | null = null;
+
+  constructor(snapshot: Snapshot, options: DataPlaneOptions) {
+    this.clock = options.clock;
+    this.random = options.random;
+    this.metrics = options.metrics;
+    this.log = options.log;
+    this.accessLog = options.accessLog;
+    this.exposures = options.exposures;
+    this.#onTransition = options.onTransition;
+    this.deadlines = new Deadlines(options.clock);
+    this.unrouted = {
+      inbound: this.metrics.requests('inbound', '', '', ''),
+      outbound: this.metrics.requests('outbound', '', '', ''),
+    };
+    this.plan = this.#bind(snapshot);
+  }
+
+  /** Use another Snapshot from the next request on. Listeners stay as they were opened. */
+  adopt(snapshot: Snapshot): void {
+    this.plan = this.#bind(snapshot);
+  }
+
+  /** Open the listeners and start the clock; rejects when one cannot be bound, and then none stays open. */
+  async start(): Promise<void> {
+    const listeners = this.plan.snapshot.listeners.map((settings) => new Listener(settings, this));
+    try {
+      for (const listener of listeners) await listener.listen();
+    } catch (error) {
+      for (const listener of listeners) listener.close();
+      throw error;
+    }
+    this.#listeners = listeners;
+    this.#ticker = setInterval(() => this.#tick(), TICK_MS);
+  }
+
+  get listeners(): readonly Listener[] {
+    return this.#listeners;
+  }
+
+  /**
+   * Finish: every response from now on closes its connection, nothing more is accepted, and idle connections get a
+   * moment for the request that may be on its way. Resolves when all are gone or after `timeoutMs`, when the rest is
+   * cut; answers how many were.
+   */
+  async drain(timeoutMs: number): Promise<number> {
+    this.isDraining = true;
+    for (const listener of this.#listeners) listener.close();
+    const endMs = this.clock.now() + timeoutMs;
+    const idleUntilMs = Math.min(endMs, this.clock.now() + IDLE_GRACE_MS);
+    while (this.#connectionCount() > 0 && this.clock.now() < endMs) {
+      if (this.clock.now() >= idleUntilMs)
+        this.#each((connection) => connection.isIdle && connection.destroy());
+      await new Promise((resolve) => setTimeout(resolve, TICK_MS));
+    }
+    const cut = this.#connectionCount();
+    this.#each((connection) => connection.destroy());
+    return cut;
+  }
+
+  /** Release everything. Connections that are left are cut. */
+  stop(): void {
+    if (this.#ticker !== null) clearInterval(this.#ticker);
+    this.#ticker = null;
+    for (const listener of this.#listeners) listener.close();
+    this.#each((connection) => connection.destroy());
+    for (const pool of this.#pools.values()) pool.retire();
+  }
+
+  // What the plan binds to (Memory).
+
+  group(upstream: Upstream): UpstreamGroup {
+    let group = this.#groups.get(upstream.name);
+    if (group === undefined || group.upstream !== upstream) {
+      group = new UpstreamGroup(
+        upstream,
+        upstream.endpoints.map((endpoint) => this.#pool(upstream, endpoint.id)),
+      );
+      this.#groups.set(upstream.name, group);
+    }
+    return group;
+  }
+
+  breaker(name: string, variant: RouteVariant): Breaker | null {
+    if (variant.breaker === null) return null;
+    this.#wantedBreakers.add(name);
+    let breaker = this.#breakers.get(name);
+    if (breaker === undefined) {
+      breaker = new Breaker(name, variant.breaker, this.random, this.#onTransition);
+      this.#breakers.set(name, breaker);
+    } else {
+      breaker.reconfigure(variant.breaker);
+    }
+    return breaker;
+  }
+
+  // What the admin API sees.
+
+  breakers(): BreakerView[] {
+    const nowMs = this.clock.now();
+    return [...this.#breakers.values()].map((breaker) => breaker.view(nowMs));
+  }
+
+  upstreams(): UpstreamView[] {
+    return [...this.plan.snapshot.upstreams.values()].map((upstream) => ({
+      name: upstream.name,
+      endpoints: this.group(upstream).pools.map((pool) => ({
+        id: pool.endpoint.id,
+        open: pool.open,
+        idle: pool.idle,
+        requests: pool.requests,
+        connectFailures: pool.connectFailures,
+      })),
+    }));
+  }
+
+  /** Force a breaker open; false: there is none of this name. */
+  trip(name: string, forMs: number, reason: string): boolean {
+    const breaker = this.#breakers.get(name);
+    breaker?.trip(this.clock.now(), reason, forMs);
+    return breaker !== undefined;
+  }
+
+  /** Close a breaker by hand; false: there is none of this name. */
+  reset(name: string, reason: string): boolean {
+    const breaker = this.#breakers.get(name);
+    breaker?.reset(this.clock.now(), reason);
+    return breaker !== undefined;
+  }
+
+  /** Requests under way. */
+  inFlight(): number {
+    let count = 0;
+    this.#each((connection) => {
+      if (connection.exchange.isActive) count++;
+    });
+    return count;
+  }
+
+  #bind(snapshot: Snapshot): Plan {
+    this.#wantedBreakers = new Set();
+    const plan = new Plan(snapshot, this);
+    for (const upstream of snapshot.upstreams.values()) this.group(upstream);
+    this.#forgetUnwanted(snapshot);
+    return plan;
+  }
+
+  #forgetUnwanted(snapshot: Snapshot): void {
+    for (const name of this.#breakers.keys())
+      if (!this.#wantedBreakers.has(name)) this.#breakers.delete(name);
+    for (const name of this.#groups.keys()) if (!snapshot.upstreams.has(name)) this.#groups.delete(name);
+    const wanted = new Set([...this.#groups.values()].flatMap((group) => group.pools));
+    for (const [key, pool] of this.#pools) {
+      pool.connectTimeoutMs = snapshot.timeouts.connectMs;
+      pool.idleTimeoutMs = snapshot.timeouts.upstreamIdleMs;
+      if (wanted.has(pool)) continue;
+      pool.retire();
+      this.#pools.delete(key);
+    }
+  }
+
+  #pool(upstream: Upstream, endpointId: string): Pool {
+    const key = `${upstream.name} ${endpointId}`;
+    let pool = this.#pools.get(key);
+    if (pool === undefined) {
+      const endpoint = upstream.endpoints.find(({ id }) => id === endpointId)!;
+      pool = new Pool(endpoint, upstream.connectionsMax, this);
+      this.#pools.set(key, pool);
+    }
+    pool.connectionsMax = upstream.connectionsMax;
+    return pool;
+  }
+
+  #tick(): void {
+    this.deadlines.sweep();
+    const nowMs = this.clock.now();
+    for (const breaker of this.#breakers.values()) breaker.tick(nowMs);
+  }
+
+  #connectionCount(): number {
+    return this.#listeners.reduce((count, listener) => count + listener.connections.size, 0);
+  }
+
+  #each(visit: (connection: Downstream) => void): void {
+    for (const listener of this.#listeners)
+      for (const connection of [...listener.connections]) visit(connection);
+  }
+}
+
+/** A request may already be on the wire of a connection that looks idle: this long it is still waited for. */
+const IDLE_GRACE_MS = 500;

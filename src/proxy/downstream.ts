@@ -1,0 +1,228 @@
+/**
+ * One accepted connection: cuts what the client sends into requests, hands each to the exchange, one after another,
+ * and answers what is not a request. Parks what comes too early (pipelining), bounded. Decides when the connection
+ * ends: an orderly end lingers, so that a client that is still sending gets to read its answer (RFC 9112 section 9.6).
+ */
+import type { Socket } from 'node:net';
+import type { ErrorCode } from '../base/error.ts';
+import type { Direction } from '../config/snapshot.ts';
+import { Framing, requestFraming } from '../http1/framing.ts';
+import { parseRequestHead } from '../http1/head.ts';
+import { localAnswer } from './answer.ts';
+import type { DataPlane } from './data-plane.ts';
+import { deadline, type Timed } from './deadlines.ts';
+import { Exchange } from './exchange.ts';
+import { Intake } from './intake.ts';
+import type { Piece } from './relay.ts';
+
+/** Bytes of later requests that are held while one is under way; then the socket is not read. */
+const PARKED_MAX_BYTES = 65_536;
+/** After the last response: how long, and for how many bytes, a client may go on sending before it is cut off. */
+const LINGER_MS = 2000;
+const LINGER_MAX_BYTES = 1_048_576;
+
+type State = 'open' | 'lingering' | 'closed';
+
+export class Downstream implements Timed {
+  readonly plane: DataPlane;
+  readonly socket: Socket;
+  readonly direction: Direction;
+  readonly clientAddress: string;
+  readonly exchange: Exchange;
+  deadlineMs: number;
+  timedIndex = -1;
+  /** The client closed its sending side. */
+  isEnded = false;
+  isPaused = false;
+  #state: State = 'open';
+  #isProcessing = false;
+  #lingeredBytes = 0;
+  readonly #onClosed: () => void;
+  readonly #framing = new Framing();
+  readonly #intake = new Intake();
+
+  /** `onClosed` is called once, when the socket is gone. */
+  constructor(plane: DataPlane, socket: Socket, direction: Direction, onClosed: () => void) {
+    this.plane = plane;
+    this.socket = socket;
+    this.direction = direction;
+    this.clientAddress = addressOf(socket);
+    this.exchange = new Exchange(plane, this);
+    this.#onClosed = onClosed;
+    this.deadlineMs = deadline(plane.clock.now(), plane.plan.snapshot.timeouts.requestHeadMs);
+    plane.deadlines.add(this);
+    socket.setNoDelay(true);
+    socket.on('data', (chunk: Buffer) => this.#onData(chunk));
+    socket.on('drain', () => this.exchange.clientDrained());
+    socket.on('end', () => this.#onEnd());
+    // 'close' follows every error and does the work.
+    socket.on('error', () => {});
+    socket.on('close', () => this.#onClose());
+  }
+
+  /** No request after the present one: the sidecar is draining. */
+  get isLast(): boolean {
+    return this.plane.isDraining;
+  }
+
+  /** The client does not take what was written to it. */
+  get isClogged(): boolean {
+    return this.socket.writableNeedDrain;
+  }
+
+  /** Nothing is under way and no byte of a request is here. */
+  get isIdle(): boolean {
+    return this.#state === 'open' && !this.exchange.isActive && this.#intake.length === 0;
+  }
+
+  /** Answers false when the kernel does not take it all: wait for `clientDrained`. */
+  write(piece: Piece): boolean {
+    return typeof piece === 'string' ? this.socket.write(piece, 'latin1') : this.socket.write(piece);
+  }
+
+  pause(): void {
+    if (this.isPaused) return;
+    this.isPaused = true;
+    this.socket.pause();
+  }
+
+  resume(): void {
+    if (!this.isPaused) return;
+    this.isPaused = false;
+    this.socket.resume();
+    if (this.#intake.length > 0) this.pump();
+  }
+
+  destroy(): void {
+    this.socket.destroy();
+  }
+
+  /** Go on with what is parked: there is somewhere to send it now. */
+  pump(): void {
+    if (this.#isProcessing) return;
+    const intake = this.#intake;
+    this.#process(intake.bytes, intake.start, intake.end);
+  }
+
+  /** The exchange is settled. */
+  exchangeDone(isClose: boolean): void {
+    if (this.#state === 'closed') return;
+    if (isClose || (this.isEnded && this.#intake.length === 0)) return this.#linger();
+    this.deadlineMs = deadline(this.plane.deadlines.nowMs, this.exchange.plan.snapshot.timeouts.idleMs);
+    this.resume();
+    if (!this.#isProcessing && this.#intake.length > 0) this.pump();
+  }
+
+  onDeadline(nowMs: number): void {
+    if (this.exchange.isActive) this.exchange.onDeadline(nowMs);
+    else if (this.#state === 'open' && this.#intake.length > 0) this.#refuse('request_head_timeout');
+    else this.destroy();
+  }
+
+  #onData(chunk: Buffer): void {
+    if (this.#state === 'lingering') {
+      this.#lingeredBytes += chunk.length;
+      if (this.#lingeredBytes > LINGER_MAX_BYTES) this.destroy();
+      return;
+    }
+    const intake = this.#intake;
+    if (intake.length === 0) return this.#process(chunk, 0, chunk.length);
+    const hasLine = intake.append(chunk, 0, chunk.length);
+    const isHeadUnfinished =
+      !this.exchange.isActive && !hasLine && intake.length < this.plane.plan.snapshot.limits.headMaxBytes;
+    if (!isHeadUnfinished) this.pump();
+  }
+
+  /** Consume bytes [start, end) as far as possible and park the rest. */
+  #process(bytes: Buffer, start: number, end: number): void {
+    const { exchange } = this;
+    this.#isProcessing = true;
+    let at = start;
+    while (this.#state === 'open') {
+      if (!exchange.isActive) {
+        const after = at < end ? this.#startRequest(bytes, at, end) : 0;
+        if (after === 0) break;
+        at = after;
+      } else if (exchange.phase === 'tunnel') {
+        if (at < end) exchange.tunnel!.toUpstream(bytes, at, end);
+        at = end;
+        break;
+      } else if (exchange.requestBody.isDone || !exchange.canTakeBody) {
+        break;
+      } else if (at < end) {
+        at = exchange.takeBody(bytes, at, end);
+      } else {
+        exchange.flushHead();
+        break;
+      }
+    }
+    this.#isProcessing = false;
+    this.#park(bytes, at, end);
+  }
+
+  /** Parse a head and start its exchange. Answers where it ends, 0 when it is incomplete or refused. */
+  #startRequest(bytes: Buffer, start: number, end: number): number {
+    const { plane } = this;
+    const { snapshot } = plane.plan;
+    const head = plane.requestHead;
+    const after = parseRequestHead(head, bytes, start, end, snapshot.limits);
+    if (after > 0) {
+      if (requestFraming(head, this.#framing)) this.exchange.start(head, this.#framing);
+      else this.#refuse(this.#framing.failure!, this.#framing.failureDetail);
+      return after;
+    }
+    if (after < 0) this.#refuse(head.failure!, head.failureDetail);
+    // The clock of the head starts with its first byte and no later byte moves it.
+    else if (this.#intake.length === 0)
+      this.deadlineMs = deadline(plane.clock.now(), snapshot.timeouts.requestHeadMs);
+    return 0;
+  }
+
+  #park(bytes: Buffer, at: number, end: number): void {
+    const intake = this.#intake;
+    if (this.#state !== 'open') return intake.clear();
+    if (bytes === intake.bytes) intake.consumeTo(at);
+    else if (at < end) intake.append(bytes, at, end);
+    if (intake.length > PARKED_MAX_BYTES && this.exchange.isActive) this.pause();
+  }
+
+  /** Answer what is no request, and close. */
+  #refuse(code: ErrorCode, detail?: string): void {
+    this.plane.metrics.localAnswers(code).value++;
+    this.write(localAnswer(code, { detail, isHead: false, isClose: true, versionMinor: 1, retryAfterMs: 0 }));
+    this.#linger();
+  }
+
+  #linger(): void {
+    this.#state = 'lingering';
+    this.#intake.clear();
+    this.deadlineMs = this.plane.clock.now() + LINGER_MS;
+    this.isPaused = false;
+    this.socket.resume();
+    this.socket.end();
+  }
+
+  #onEnd(): void {
+    this.isEnded = true;
+    if (this.#state !== 'open') return;
+    if (!this.exchange.isActive) this.#linger();
+    else if (!this.exchange.clientEnded()) this.destroy();
+  }
+
+  #onClose(): void {
+    if (this.#state === 'closed') return;
+    this.#state = 'closed';
+    this.plane.deadlines.remove(this);
+    this.#intake.clear();
+    this.exchange.abort();
+    this.#onClosed();
+  }
+}
+
+/** RFC 7239's word for a peer without an address, such as one on a unix socket. */
+const UNKNOWN_ADDRESS = 'unknown';
+
+function addressOf(socket: Socket): string {
+  const address = socket.remoteAddress ?? UNKNOWN_ADDRESS;
+  return address.startsWith('::ffff:') ? address.slice(7) : address;
+}

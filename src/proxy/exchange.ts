@@ -1,0 +1,465 @@
+/**
+ * The life of one request, top to bottom: start, choose, connect, send, receive, retry or answer, relay, settle.
+ * READ THIS FIRST. One object per downstream connection, used for one request after another; no object, closure or
+ * timer is made per request. `downstream.ts` feeds it what the client sends, `upstream.ts` what the upstream sends.
+ *
+ * Invariants: the plan (and so the Snapshot) is taken once, so a reload never changes the rules of a request under
+ * way; assignments are made once, so a retry or a breaker changes the target and never the variant; `settle` runs
+ * exactly once; a response that has begun is finished or visibly broken off, never ended early.
+ */
+import { ERRORS, type ErrorCode } from '../base/error.ts';
+import { Body, Framing, responseFraming } from '../http1/framing.ts';
+import type { Head } from '../http1/head.ts';
+import { isIdempotent, judgeRetry } from '../resilience/retry.ts';
+import { pathOf } from '../routing/attributes.ts';
+import { localAnswer } from './answer.ts';
+import type { DataPlane } from './data-plane.ts';
+import { deadline } from './deadlines.ts';
+import { Decision } from './decision.ts';
+import type { Downstream } from './downstream.ts';
+import type { Plan } from './plan.ts';
+import type { Pool } from './pool.ts';
+import { BodyRelay, type Piece, writeTogether } from './relay.ts';
+import { Replay } from './replay.ts';
+import { requestHead } from './request-head.ts';
+import {
+  informationalHead,
+  isSentChunked,
+  responseHead,
+  upgradeHead,
+  upstreamIdleMs,
+} from './response-head.ts';
+import { type ResponseHandler, ResponseReader } from './response-reader.ts';
+import { countIn, markAnswered, settle, settleCalls } from './settle.ts';
+import { Tunnel } from './tunnel.ts';
+import type { UpstreamConnection, UpstreamUser } from './upstream.ts';
+
+/** `connecting`: no connection yet. `waiting`: for the response head. `relaying`: its body. `tunnel`: after a 101. */
+export type Phase = 'idle' | 'connecting' | 'waiting' | 'relaying' | 'tunnel';
+
+/** First tries and the retries of one request together. */
+const ATTEMPTS_MAX = 2;
+
+export class Exchange implements UpstreamUser, ResponseHandler {
+  readonly plane: DataPlane;
+  readonly downstream: Downstream;
+  readonly decision: Decision;
+  phase: Phase = 'idle';
+  plan: Plan;
+  // The request, as far as it is needed after its head is gone.
+  method = '';
+  versionMinor = 1;
+  isKeepAliveAsked = true;
+  isUpgradeAsked = false;
+  isExplainAsked = false;
+  requestId = '';
+  traceparent = '';
+  readonly requestBody = new BodyRelay();
+  // The response.
+  status = 0;
+  readonly responseBody = new BodyRelay();
+  error: ErrorCode | null = null;
+  attempts = 0;
+  pool: Pool | null = null;
+  // Times, on the monotonic clock; -1: not yet.
+  startedMs = 0;
+  sentMs = -1;
+  firstByteMs = -1;
+  tunnel: Tunnel | null = null;
+  #connection: UpstreamConnection | null = null;
+  /** Kept until it is known that no retry will need it. */
+  readonly #replay = new Replay();
+  #isHeadSent = false;
+  #isClose = false;
+  #isUpstreamReusable = false;
+  #isPausedByClient = false;
+  #upstreamIdleMs = Number.POSITIVE_INFINITY;
+  #requestDeadlineMs = Number.POSITIVE_INFINITY;
+  readonly #framing = new Framing();
+  readonly #reader: ResponseReader;
+
+  constructor(plane: DataPlane, downstream: Downstream) {
+    this.plane = plane;
+    this.downstream = downstream;
+    this.plan = plane.plan;
+    this.#reader = new ResponseReader(plane.responseHead, this);
+    this.decision = new Decision(plane.requestHead, plane.random);
+  }
+
+  get isActive(): boolean {
+    return this.phase !== 'idle';
+  }
+
+  // ---- Start: the head is parsed and its framing known -------------------------------------------------------
+
+  /** Begin with a request. `head` is valid during this call only. */
+  start(head: Head, framing: Framing): void {
+    const plane = this.plane;
+    this.plan = plane.plan;
+    const { snapshot } = this.plan;
+    this.startedMs = plane.clock.now();
+    this.#reset(head);
+    this.requestBody.begin(framing, framing.kind === Body.chunked);
+    this.#requestDeadlineMs = deadline(this.startedMs, snapshot.timeouts.requestMs);
+    this.decision.route = null;
+    this.decision.count = 0;
+    const { bodyMaxBytes } = snapshot.limits;
+    if (bodyMaxBytes > 0 && framing.kind === Body.length && framing.length > bodyMaxBytes) {
+      return this.#refuse('body_too_large', `The request body is larger than ${bodyMaxBytes} bytes.`);
+    }
+    const route = this.plan.match(this.downstream.direction, head.host() ?? '', pathOf(head), this.method);
+    if (route === null) return this.#refuse('route_not_found');
+    const isAdmitted = this.decision.decide(route, head, snapshot.propagation, this.startedMs);
+    countIn(this);
+    if (!isAdmitted) return this.fail('breaker_open');
+    if (this.decision.count > 0)
+      this.isExplainAsked = head.header(snapshot.propagation.explainHeader) === '1';
+    const isBodyKept = this.requestBody.isDone || isIdempotent(this.method);
+    this.#replay.begin(requestHead(this, head, framing.kind === Body.chunked), isBodyKept);
+    this.#connect(null, false);
+  }
+
+  #refuse(code: ErrorCode, detail?: string): void {
+    countIn(this);
+    this.fail(code, detail);
+  }
+
+  #reset(head: Head): void {
+    this.phase = 'connecting';
+    this.method = head.method;
+    this.versionMinor = head.versionMinor;
+    this.isKeepAliveAsked = head.versionMinor === 1 ? !head.isClose : head.isKeepAlive && !head.isClose;
+    this.isUpgradeAsked = head.isUpgrade && head.versionMinor === 1 && isTunnelProtocol(head);
+    this.isExplainAsked = false;
+    this.status = 0;
+    this.error = null;
+    this.attempts = 0;
+    this.pool = null;
+    this.sentMs = -1;
+    this.firstByteMs = -1;
+    this.responseBody.begin(NO_BODY, false);
+    this.#isClose = false;
+    this.#isPausedByClient = false;
+    this.#reader.reset();
+  }
+
+  // ---- Connect ------------------------------------------------------------------------------------------------
+
+  #connect(avoided: Pool | null, isFresh: boolean): void {
+    const { connectMs } = this.plan.snapshot.timeouts;
+    this.attempts++;
+    this.phase = 'connecting';
+    this.#isHeadSent = false;
+    this.pool = this.decision.group!.choose(avoided);
+    this.#connection = this.pool.acquire(this, isFresh);
+    if (this.#connection === null) {
+      return this.fail(
+        'overloaded',
+        `The endpoint has ${this.pool.connectionsMax} connections, which is its limit.`,
+      );
+    }
+    if (this.#connection.isConnected) this.#connected();
+    else this.#arm(connectMs === 0 ? 0 : connectMs + 1000);
+  }
+
+  upstreamConnected(): void {
+    this.#connected();
+    // The downstream held the body back until there was somewhere to send it.
+    if (this.phase === 'waiting') this.downstream.pump();
+  }
+
+  #connected(): void {
+    this.phase = 'waiting';
+    if (this.#replay.pieces.length > 0) {
+      this.flushHead();
+      for (const piece of this.#replay.pieces) this.#write(piece);
+    }
+    if (this.requestBody.isDone) {
+      this.flushHead();
+      this.#requestSent();
+    } else {
+      this.#arm(this.plan.snapshot.timeouts.stallMs);
+    }
+  }
+
+  // ---- Send: the head, and the body as it comes -----------------------------------------------------------------
+
+  /** May the client's body bytes be handed over? */
+  get canTakeBody(): boolean {
+    return this.phase === 'waiting' || this.phase === 'relaying';
+  }
+
+  /** Send the head now, when no body byte is there to go with it. */
+  flushHead(): void {
+    if (this.#isHeadSent) return;
+    this.#isHeadSent = true;
+    this.sentMs = this.plane.clock.now();
+    this.#write(this.#replay.head);
+  }
+
+  /** Body bytes [start, end) from the client; answers up to where they belong to this request. */
+  takeBody(bytes: Buffer, start: number, end: number): number {
+    const body = this.requestBody;
+    const piece = body.take(bytes, start, end, false);
+    if (body.failure !== null) {
+      this.fail('chunk_malformed', body.failure);
+      return end;
+    }
+    const { bodyMaxBytes } = this.plan.snapshot.limits;
+    if (bodyMaxBytes > 0 && body.bytes > bodyMaxBytes) {
+      this.fail('body_too_large', `The request body is larger than ${bodyMaxBytes} bytes.`);
+      return end;
+    }
+    if (piece !== null) this.#sendBody(piece);
+    else this.flushHead();
+    if (body.isDone) this.#requestSent();
+    else this.#arm(this.plan.snapshot.timeouts.stallMs);
+    return body.consumedTo;
+  }
+
+  #sendBody(piece: Piece): void {
+    const { head } = this.#replay;
+    this.#replay.add(piece, this.plan.snapshot.limits.replayMaxBytes);
+    if (this.#isHeadSent) return this.#write(piece);
+    // One write for head and body: two cost the kernel as much as the rest of the request.
+    this.#isHeadSent = true;
+    this.sentMs = this.plane.clock.now();
+    if (!writeTogether(this.#connection!.socket, head, piece) && !this.requestBody.isDone)
+      this.downstream.pause();
+  }
+
+  #write(piece: Piece): void {
+    if (!this.#connection!.write(piece) && !this.requestBody.isDone) this.downstream.pause();
+  }
+
+  upstreamDrained(): void {
+    if (!this.requestBody.isDone) this.downstream.resume();
+  }
+
+  #requestSent(): void {
+    if (this.phase === 'waiting') this.#arm(this.plan.snapshot.timeouts.firstByteMs);
+  }
+
+  // ---- Receive --------------------------------------------------------------------------------------------------
+
+  upstreamData(bytes: Buffer, length: number): void {
+    if (this.phase === 'relaying') return this.#relay(bytes, 0, length, '');
+    if (this.firstByteMs < 0) this.firstByteMs = this.plane.clock.now();
+    this.#reader.read(bytes, length, this.plan.snapshot.limits);
+  }
+
+  malformed(detail: string): void {
+    this.fail('upstream_malformed', detail);
+  }
+
+  /** RFC 9110 section 15.2: passed on, but never to an HTTP/1.0 client. */
+  informational(head: Head): void {
+    this.#replay.clear();
+    if (this.versionMinor === 1) this.downstream.write(informationalHead(head));
+  }
+
+  begin(head: Head, bytes: Buffer, at: number, end: number): void {
+    const framing = this.#framing;
+    if (!responseFraming(head, this.method, framing)) return this.malformed(framing.failureDetail);
+    if (head.status === 101) return this.#beginTunnel(head, bytes, at, end);
+    this.#replay.clear();
+    this.status = head.status;
+    const isFramedByClose = framing.kind === Body.untilClose;
+    const isChunked = isSentChunked(this.versionMinor, framing);
+    const isEndedByClose = !isChunked && (isFramedByClose || framing.kind === Body.chunked);
+    this.#isClose =
+      !this.isKeepAliveAsked || isEndedByClose || !this.requestBody.isDone || this.downstream.isLast;
+    this.#isUpstreamReusable =
+      !isFramedByClose && (head.versionMinor === 1 ? !head.isClose : head.isKeepAlive && !head.isClose);
+    this.#upstreamIdleMs = upstreamIdleMs(head);
+    this.responseBody.begin(framing, isChunked);
+    this.phase = 'relaying';
+    this.#relay(bytes, at, end, responseHead(this, head, framing, this.#isClose));
+  }
+
+  // ---- Relay ----------------------------------------------------------------------------------------------------
+
+  /** Response body bytes [start, end); `text` is the head that goes out in the same write, or ''. */
+  #relay(bytes: Buffer, start: number, end: number, text: string): void {
+    const body = this.responseBody;
+    let piece: Piece | null = null;
+    let at = start;
+    if (!body.isDone && start < end) {
+      piece = body.take(bytes, start, end, true);
+      at = body.consumedTo;
+      if (body.failure !== null) return this.#breakOff('upstream_malformed');
+    }
+    // Surplus bytes would be taken for the answer to somebody else's request.
+    if (at < end) this.#isUpstreamReusable = false;
+    if (!writeTogether(this.downstream.socket, text, piece) && !body.isDone) this.#pauseForClient();
+    if (body.isDone) this.#finish();
+    else this.#arm(this.plan.snapshot.timeouts.stallMs);
+  }
+
+  /** From here on it is the client that takes its time: the upstream's latency is what it was. */
+  #pauseForClient(): void {
+    this.#connection!.pause();
+    if (!this.#isPausedByClient) markAnswered(this, this.plane.clock.now());
+    this.#isPausedByClient = true;
+  }
+
+  /** The client has taken what was written. */
+  clientDrained(): void {
+    if (this.tunnel !== null) return this.tunnel.clientDrained();
+    if (this.phase !== 'relaying') return;
+    this.#connection?.resume();
+    this.#arm(this.plan.snapshot.timeouts.stallMs);
+  }
+
+  #finish(): void {
+    const connection = this.#connection!;
+    this.#connection = null;
+    if (this.#isUpstreamReusable && this.requestBody.isDone) connection.release(this.#upstreamIdleMs);
+    else connection.destroy();
+    this.#settle();
+    this.downstream.exchangeDone(this.#isClose);
+  }
+
+  // ---- The upstream ends or fails -------------------------------------------------------------------------------
+
+  upstreamEnded(): void {
+    if (this.phase === 'relaying' && this.responseBody.isUntilClose) {
+      const last = this.responseBody.finish();
+      if (last !== null) this.downstream.write(last);
+      return this.#finish();
+    }
+    this.#connection?.destroy();
+    this.upstreamFailed('upstream_reset', null);
+  }
+
+  upstreamFailed(code: ErrorCode, _cause: unknown): void {
+    const connection = this.#connection;
+    this.#connection = null;
+    if (this.phase === 'relaying') return this.#breakOff('upstream_aborted');
+    const verdict = judgeRetry({
+      method: this.method,
+      error: code,
+      attempts: this.attempts,
+      attemptsMax: ATTEMPTS_MAX,
+      isConnectionReused: (connection?.served ?? 0) > 0,
+      isResponseBegun: this.firstByteMs >= 0,
+      isReplayable: this.#replay.isComplete || this.requestBody.bytes === 0,
+      isUpgrade: this.isUpgradeAsked,
+    });
+    if (verdict !== 'retry') return this.fail(code);
+    this.plane.metrics.retries(this.decision.route!.route.name, code).value++;
+    this.#connect(code === 'upstream_reset' ? null : this.pool, true);
+  }
+
+  /** The response has begun and cannot be finished: truncation must look like truncation. */
+  #breakOff(code: ErrorCode): void {
+    this.error = code;
+    this.#connection?.destroy();
+    this.#connection = null;
+    this.#settle();
+    this.downstream.destroy();
+  }
+
+  // ---- Answers of our own ---------------------------------------------------------------------------------------
+
+  /** Answer the request ourselves, and settle it. Only before a response has begun. */
+  fail(code: ErrorCode, detail?: string): void {
+    this.error = code;
+    this.#connection?.destroy();
+    this.#connection = null;
+    if (this.phase === 'relaying') return this.#breakOff(code);
+    if (code !== 'breaker_open' && this.attempts === 0) this.decision.cancel(this.startedMs);
+    this.status = ERRORS[code].status;
+    const isClose =
+      ERRORS[code].status === 400 ||
+      !this.isKeepAliveAsked ||
+      !this.requestBody.isDone ||
+      this.downstream.isLast;
+    const { method, versionMinor } = this;
+    const { retryAfterMs } = this.decision;
+    this.downstream.write(
+      localAnswer(code, { detail, isHead: method === 'HEAD', isClose, versionMinor, retryAfterMs }),
+    );
+    this.plane.metrics.localAnswers(code).value++;
+    this.#settle();
+    this.downstream.exchangeDone(isClose);
+  }
+
+  /** The client is gone: let the upstream go too. */
+  abort(): void {
+    if (this.phase === 'idle') return;
+    if (this.tunnel === null) this.error = 'client_aborted';
+    this.tunnel?.destroy();
+    this.#connection?.destroy();
+    this.#connection = null;
+    this.#settle();
+  }
+
+  /** The client closed its sending side. Answers whether this exchange goes on. */
+  clientEnded(): boolean {
+    if (this.tunnel !== null) {
+      this.tunnel.clientEnded();
+      return true;
+    }
+    if (!this.requestBody.isDone) return false;
+    if (this.phase !== 'relaying') this.#arm(this.plan.snapshot.timeouts.halfClosedMs);
+    return true;
+  }
+
+  /** Time is up for whatever this exchange is waiting for. */
+  onDeadline(nowMs: number): void {
+    const isWholeOver = nowMs >= this.#requestDeadlineMs;
+    if (this.phase === 'tunnel') return this.downstream.destroy();
+    if (this.downstream.isEnded && this.phase !== 'relaying' && !isWholeOver)
+      return this.downstream.destroy();
+    if (this.phase === 'relaying') {
+      if (this.#isPausedByClient && this.downstream.isClogged && !isWholeOver)
+        return this.downstream.destroy();
+      return this.#breakOff(isWholeOver ? 'request_timeout' : 'upstream_body_timeout');
+    }
+    if (isWholeOver) return this.fail('request_timeout');
+    if (this.phase === 'connecting') return this.fail('upstream_connect_timeout');
+    // A body that stopped: the client's silence, unless it was the upstream that would not take it.
+    if (!this.requestBody.isDone && !this.downstream.isPaused) return this.fail('request_body_timeout');
+    this.fail('upstream_first_byte_timeout');
+  }
+
+  #arm(timeoutMs: number): void {
+    const nowMs = this.plane.deadlines.nowMs;
+    this.downstream.deadlineMs = Math.min(deadline(nowMs, timeoutMs), this.#requestDeadlineMs);
+  }
+
+  // ---- Tunnel ---------------------------------------------------------------------------------------------------
+
+  #beginTunnel(head: Head, bytes: Buffer, at: number, end: number): void {
+    if (!this.isUpgradeAsked || !this.requestBody.isDone) {
+      return this.fail('upstream_malformed', 'The upstream switched protocols without being asked.');
+    }
+    this.status = 101;
+    this.phase = 'tunnel';
+    settleCalls(this, this.plane.clock.now());
+    const { tunnelIdleMs } = this.plan.snapshot.timeouts;
+    this.tunnel = new Tunnel(this.downstream, this.#connection!, tunnelIdleMs);
+    this.#connection = null;
+    this.tunnel.toClient(upgradeHead(this, head) + bytes.latin1Slice(at, end));
+    this.downstream.pump();
+  }
+
+  // ---- Settle: exactly once -------------------------------------------------------------------------------------
+
+  #settle(): void {
+    if (this.phase === 'idle') return;
+    this.phase = 'idle';
+    this.tunnel = null;
+    this.#replay.clear();
+    this.downstream.deadlineMs = Number.POSITIVE_INFINITY;
+    settle(this);
+  }
+}
+
+const NO_BODY: Framing = new Framing();
+
+/** h2c would turn the connection into a protocol that nobody here looks at: it is not passed on. */
+function isTunnelProtocol(head: Head): boolean {
+  return !/^h2c?$/i.test(head.header('upgrade') ?? 'h2c');
+}

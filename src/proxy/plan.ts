@@ -1,0 +1,159 @@
+/**
+ * The Snapshot bound to what remembers: per route, experiment and variant the pools, the breaker and the counters,
+ * so that a request finds each with one property read. Made once per Snapshot; what it binds outlives it.
+ */
+import type {
+  Direction,
+  Route,
+  RouteExperiment,
+  RouteVariant,
+  Snapshot,
+  Upstream,
+} from '../config/snapshot.ts';
+import type { Experiment, Reason, Variant } from '../experiment/model.ts';
+import { writeBaggage } from '../propagation/baggage.ts';
+import { writeExperimentHeader } from '../propagation/header.ts';
+import type { Breaker } from '../resilience/breaker.ts';
+import type { Counter, Metrics, RequestSeries } from '../telemetry/metrics.ts';
+import type { Pool } from './pool.ts';
+
+/** The pools of an upstream's endpoints, taken in turn. */
+export class UpstreamGroup {
+  readonly upstream: Upstream;
+  readonly pools: readonly Pool[];
+  #next = 0;
+
+  constructor(upstream: Upstream, pools: readonly Pool[]) {
+    this.upstream = upstream;
+    this.pools = pools;
+  }
+
+  /** The next endpoint in turn, another than `avoided` if there is one. */
+  choose(avoided: Pool | null): Pool {
+    const pools = this.pools;
+    if (pools.length === 1) return pools[0]!;
+    this.#next = (this.#next + 1) % pools.length;
+    if (pools[this.#next] === avoided) this.#next = (this.#next + 1) % pools.length;
+    return pools[this.#next]!;
+  }
+}
+
+/** Why an assigned variant was not served. */
+export type FallbackCause = 'breaker' | 'conflict';
+
+/** A variant of an experiment on a route. */
+export interface VariantTarget {
+  readonly variant: Variant;
+  readonly group: UpstreamGroup;
+  readonly breaker: Breaker | null;
+  /** The breaker's slow threshold, Infinity without one. */
+  readonly slowThresholdMs: number;
+  readonly series: RequestSeries;
+  /** The context lines when this is all there is to carry: the usual case. */
+  readonly contextFields: string;
+}
+
+export interface ExperimentPlan {
+  readonly experiment: Experiment;
+  /** In the order of `experiment.variants`. */
+  readonly targets: readonly VariantTarget[];
+  readonly fallback: VariantTarget;
+  assigned(variant: Variant, reason: Reason): Counter;
+  fellBack(cause: FallbackCause): Counter;
+}
+
+export interface RoutePlan {
+  readonly route: Route;
+  readonly group: UpstreamGroup;
+  readonly experiments: readonly ExperimentPlan[];
+  /** For requests in no experiment. */
+  readonly series: RequestSeries;
+}
+
+/** What the plan binds the Snapshot to. */
+export interface Memory {
+  readonly metrics: Metrics;
+  group(upstream: Upstream): UpstreamGroup;
+  breaker(name: string, variant: RouteVariant): Breaker | null;
+}
+
+export class Plan {
+  readonly snapshot: Snapshot;
+  readonly #routes = new Map<Route, RoutePlan>();
+
+  constructor(snapshot: Snapshot, memory: Memory) {
+    this.snapshot = snapshot;
+    for (const direction of ['inbound', 'outbound'] as const) {
+      for (const route of snapshot.routes[direction].all) {
+        this.#routes.set(route, planRoute(route, snapshot, memory));
+      }
+    }
+  }
+
+  /** The route for a request, or null. `host` may carry a port. */
+  match(direction: Direction, host: string, path: string, method: string): RoutePlan | null {
+    const route = this.snapshot.routes[direction].match(host, path, method);
+    return route === null ? null : this.#routes.get(route)!;
+  }
+}
+
+function planRoute(route: Route, snapshot: Snapshot, memory: Memory): RoutePlan {
+  return {
+    route,
+    group: memory.group(route.upstream),
+    experiments: route.experiments.map((experiment) => planExperiment(route, experiment, snapshot, memory)),
+    series: memory.metrics.requests(route.direction, route.name, '', ''),
+  };
+}
+
+function planExperiment(
+  route: Route,
+  planned: RouteExperiment,
+  snapshot: Snapshot,
+  memory: Memory,
+): ExperimentPlan {
+  const { experiment } = planned;
+  const targets = planned.variants.map((routeVariant, index): VariantTarget => {
+    const variant = experiment.variants[index]!;
+    return {
+      variant,
+      group: memory.group(routeVariant.upstream),
+      breaker: memory.breaker(breakerName(route.name, experiment.name, variant.name), routeVariant),
+      slowThresholdMs: routeVariant.breaker?.slow?.thresholdMs ?? Number.POSITIVE_INFINITY,
+      series: memory.metrics.requests(route.direction, route.name, experiment.name, variant.name),
+      contextFields: contextFields(snapshot, [{ name: experiment.name, variant: variant.name }]),
+    };
+  });
+  const assigned = new Map<string, Counter>();
+  const fellBack = new Map<FallbackCause, Counter>();
+  return {
+    experiment,
+    targets,
+    fallback: targets[experiment.fallback.index]!,
+    assigned: (variant, reason) =>
+      remember(assigned, `${reason} ${variant.name}`, () =>
+        memory.metrics.assignments(experiment.name, variant.name, reason),
+      ),
+    fellBack: (cause) => remember(fellBack, cause, () => memory.metrics.fallbacks(experiment.name, cause)),
+  };
+}
+
+/** `route/experiment/variant`: the name a breaker has in the API, the metrics and the log. */
+export function breakerName(route: string, experiment: string, variant: string): string {
+  return `${route}/${experiment}/${variant}`;
+}
+
+function contextFields(snapshot: Snapshot, members: readonly { name: string; variant: string }[]): string {
+  const { header, baggage } = snapshot.propagation;
+  const line = `${header}: ${writeExperimentHeader(null, members)}\r\n`;
+  return baggage ? `${line}baggage: ${writeBaggage(null, members)}\r\n` : line;
+}
+
+function remember<K, V>(map: Map<K, V>, key: K, make: () => V): V {
+  let value = map.get(key);
+  if (value === undefined) {
+    value = make();
+    map.set(key, value);
+  }
+  return value;
+}

@@ -1,0 +1,40 @@
+/** The upstream's request head for an exchange: the ids it carries or is given, its context, and the forwarding rules. */
+
+import { Field } from '../http1/field.ts';
+import type { Head } from '../http1/head.ts';
+import { isTraceparent, newTraceparent } from '../propagation/trace.ts';
+import { forwardRequest } from '../routing/forward.ts';
+import type { Exchange } from './exchange.ts';
+
+/** Bytes of an `x-request-id` of our making, and so half its hex digits. */
+const REQUEST_ID_BYTES = 16;
+
+/** Writes the head to send, and notes the request's ids on the exchange. `head` is only read. */
+export function requestHead(exchange: Exchange, head: Head, isChunked: boolean): string {
+  const { forwarding } = exchange.plan.snapshot;
+  const { random } = exchange.plane;
+  let { fields, replaced } = exchange.decision;
+  exchange.requestId = '';
+  if (head.first(Field.requestId) >= 0) {
+    exchange.requestId = head.header('x-request-id')!;
+  } else if (forwarding.requestId) {
+    exchange.requestId = random.hex(REQUEST_ID_BYTES);
+    fields += `x-request-id: ${exchange.requestId}\r\n`;
+  }
+  exchange.traceparent = head.first(Field.traceparent) >= 0 ? head.header('traceparent')! : '';
+  if (forwarding.traceparent && !isTraceparent(exchange.traceparent)) {
+    // The trace state belongs to the trace that could not be read.
+    if (exchange.traceparent !== '') replaced = [...replaced, 'traceparent', 'tracestate'];
+    exchange.traceparent = newTraceparent(random);
+    fields += `traceparent: ${exchange.traceparent}\r\n`;
+  }
+  return forwardRequest(head, forwarding, {
+    clientAddress: exchange.downstream.clientAddress,
+    scheme: 'http',
+    isChunked,
+    replaced,
+    fields,
+    defaultHost: exchange.decision.group!.upstream.name,
+    isUpgrade: exchange.isUpgradeAsked,
+  });
+}

@@ -1,0 +1,96 @@
+/** The response head for the client: the forwarding rules, and what the sidecar adds and reads of its own. */
+import { Field } from '../http1/field.ts';
+import { Body, type Framing } from '../http1/framing.ts';
+import type { Head } from '../http1/head.ts';
+import { forwardResponse, type ResponseFacts } from '../routing/forward.ts';
+import type { Exchange } from './exchange.ts';
+
+const BARE: ResponseFacts = {
+  isChunked: false,
+  isClose: false,
+  isKeptAlive10: false,
+  isUpgrade: false,
+  fields: '',
+};
+
+/** A 1xx as it is passed on. */
+export function informationalHead(head: Head): string {
+  return forwardResponse(head, BARE);
+}
+
+/** The 101 that opens a tunnel. */
+export function upgradeHead(exchange: Exchange, head: Head): string {
+  return forwardResponse(head, { ...BARE, isUpgrade: true, fields: responseFields(exchange, head) });
+}
+
+/** Does a body that came with this framing go to the client chunked? An HTTP/1.0 client gets the bare bytes. */
+export function isSentChunked(versionMinor: number, framing: Framing): boolean {
+  return versionMinor === 1 && (framing.kind === Body.chunked || framing.kind === Body.untilClose);
+}
+
+/** The final head. `isClose`: the client's connection ends behind this response. */
+export function responseHead(exchange: Exchange, head: Head, framing: Framing, isClose: boolean): string {
+  const { versionMinor, method } = exchange;
+  // A response to HEAD has the fields that the GET would have, and no body.
+  const isChunkedHead = versionMinor === 1 && method === 'HEAD' && head.first(Field.transferEncoding) >= 0;
+  return forwardResponse(head, {
+    isChunked: isChunkedHead || isSentChunked(versionMinor, framing),
+    isClose,
+    isKeptAlive10: versionMinor === 0 && !isClose,
+    isUpgrade: false,
+    fields: responseFields(exchange, head),
+  });
+}
+
+/** Lines to add to the response head, '' for none: Vary where a cache needs it, and what was asked for by the tester. */
+function responseFields(exchange: Exchange, head: Head): string {
+  const { decision } = exchange;
+  if (decision.count === 0) return '';
+  let fields = '';
+  const { vary } = decision.route!.route;
+  if (vary !== null && isCacheable(exchange.method, head)) fields = `vary: ${vary}\r\n`;
+  if (exchange.isExplainAsked) fields += `x-experiment-reason: ${reasons(exchange)}\r\n`;
+  if (exchange.isExplainAsked || exchange.plan.snapshot.propagation.responseVariant) {
+    fields += `x-fairlead-variant: ${served(exchange)}\r\n`;
+  }
+  return fields;
+}
+
+function isCacheable(method: string, head: Head): boolean {
+  if (method !== 'GET' && method !== 'HEAD') return false;
+  return head.first(Field.cacheControl) < 0 || !/no-store/i.test(head.header('cache-control')!);
+}
+
+/** `ranking=split:0.0731`, and `;served=control;cause=breaker` when another variant answered (RFC 9651 dictionary). */
+function reasons(exchange: Exchange): string {
+  const { participations, count } = exchange.decision;
+  return participations
+    .slice(0, count)
+    .map(({ assignment, served, cause }) => {
+      const { experiment, reason, slot } = assignment!;
+      const where = slot < 0 ? '' : `:${(slot / 1_000_000).toFixed(4)}`;
+      const other = cause === null ? '' : `;served=${served!.variant.name};cause=${cause}`;
+      return `${experiment.name}=${reason}${where}${other}`;
+    })
+    .join(', ');
+}
+
+function served(exchange: Exchange): string {
+  const { participations, count } = exchange.decision;
+  return participations
+    .slice(0, count)
+    .map(({ assignment, served }) => `${assignment!.experiment.name}=${served!.variant.name}`)
+    .join(', ');
+}
+
+/** Half a second before the upstream drops an idle connection, by its own `Keep-Alive: timeout=` in seconds. */
+const KEEP_ALIVE_MARGIN_MS = 500;
+
+/** How long the upstream says it keeps an idle connection, in milliseconds; Infinity when it does not say. */
+export function upstreamIdleMs(head: Head): number {
+  if (head.first(Field.keepAlive) < 0) return Number.POSITIVE_INFINITY;
+  const match = /(?:^|[,\s])timeout=(\d{1,6})(?:[,\s]|$)/.exec(head.header('keep-alive')!);
+  return match === null
+    ? Number.POSITIVE_INFINITY
+    : Math.max(0, Number(match[1]) * 1000 - KEEP_ALIVE_MARGIN_MS);
+}

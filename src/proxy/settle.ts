@@ -1,0 +1,145 @@
+/**
+ * The end of a request as everything that remembers is told of it: breakers, counters, access log, exposures.
+ * Each breaker hears of each admitted call once. Nothing here can fail a request.
+ */
+import { type CallFacts, classify, type Outcome } from '../resilience/outcome.ts';
+import type { RequestSeries } from '../telemetry/metrics.ts';
+import type { Participation } from './decision.ts';
+import type { Exchange } from './exchange.ts';
+
+/** The request is decided: it is in flight. */
+export function countIn(exchange: Exchange): void {
+  eachSeries(exchange, (series) => {
+    series.inFlight++;
+  });
+}
+
+/** The client is slower than the upstream from now on: stop the breakers' clocks. */
+export function markAnswered(exchange: Exchange, nowMs: number): void {
+  const { decision } = exchange;
+  for (let i = 0; i < decision.count; i++) {
+    const participation = decision.participations[i]!;
+    if (participation.isAdmitted) participation.served!.breaker!.answered(participation.call, nowMs);
+  }
+}
+
+/** Tell the breakers, unless they have been told. */
+export function settleCalls(exchange: Exchange, nowMs: number): void {
+  const { decision } = exchange;
+  for (let i = 0; i < decision.count; i++) {
+    const participation = decision.participations[i]!;
+    if (!participation.isAdmitted) continue;
+    participation.isAdmitted = false;
+    const target = participation.served!;
+    target.breaker!.settle(participation.call, outcomeOf(exchange, nowMs, target.slowThresholdMs), nowMs);
+  }
+}
+
+/** The request is over. */
+export function settle(exchange: Exchange): void {
+  const { plane, decision } = exchange;
+  const nowMs = plane.clock.now();
+  settleCalls(exchange, nowMs);
+  const durationMs = nowMs - exchange.startedMs;
+  let overheadMs = exchange.sentMs < 0 ? -1 : exchange.sentMs - exchange.startedMs;
+  const status = exchange.error === 'client_aborted' ? 0 : exchange.status;
+  let isCounted = false;
+  for (let i = 0; i < decision.count; i++) {
+    const participation = decision.participations[i]!;
+    if (!participation.assignment!.isIncluded) continue;
+    const { series, slowThresholdMs } = participation.served!;
+    series.inFlight--;
+    series.record(status, outcomeOf(exchange, nowMs, slowThresholdMs), durationMs, overheadMs);
+    overheadMs = -1;
+    isCounted = true;
+  }
+  if (!isCounted) {
+    const series = decision.route?.series ?? plane.unrouted[exchange.downstream.direction];
+    series.inFlight--;
+    series.record(status, outcomeOf(exchange, nowMs, Number.POSITIVE_INFINITY), durationMs, overheadMs);
+  }
+  if (plane.exposures !== null && exchange.attempts > 0) recordExposures(exchange);
+  if (plane.accessLog !== null) logAccess(exchange, nowMs, durationMs);
+}
+
+function eachSeries(exchange: Exchange, visit: (series: RequestSeries) => void): void {
+  const { decision } = exchange;
+  let isCounted = false;
+  for (let i = 0; i < decision.count; i++) {
+    const participation = decision.participations[i]!;
+    if (!participation.assignment!.isIncluded) continue;
+    visit(participation.served!.series);
+    isCounted = true;
+  }
+  if (!isCounted) visit(decision.route?.series ?? exchange.plane.unrouted[exchange.downstream.direction]);
+}
+
+function outcomeOf(exchange: Exchange, nowMs: number, slowThresholdMs: number): Outcome {
+  facts.status = exchange.status;
+  facts.error = exchange.error;
+  facts.durationMs = nowMs - exchange.startedMs;
+  facts.slowThresholdMs = slowThresholdMs;
+  return classify(facts);
+}
+
+/** Reused: `classify` only reads it. */
+const facts: { -readonly [K in keyof CallFacts]: CallFacts[K] } = {
+  status: 0,
+  error: null,
+  durationMs: 0,
+  slowThresholdMs: 0,
+};
+
+function recordExposures(exchange: Exchange): void {
+  const { plane, decision } = exchange;
+  for (let i = 0; i < decision.count; i++) {
+    const { assignment, served } = decision.participations[i]!;
+    if (!assignment!.isIncluded) continue;
+    plane.exposures!.record({
+      experiment: assignment!.experiment.name,
+      assigned: assignment!.variant.name,
+      served: served!.variant.name,
+      reason: assignment!.reason,
+      unit: assignment!.unit,
+      atMs: plane.clock.wallMs(),
+      route: decision.route!.route.name,
+      requestId: exchange.requestId,
+    });
+  }
+}
+
+function logAccess(exchange: Exchange, nowMs: number, durationMs: number): void {
+  const { plane, decision, pool } = exchange;
+  plane.accessLog!.record({
+    timeMs: plane.clock.wallMs(),
+    requestId: exchange.requestId,
+    traceId: exchange.traceparent.slice(3, 35),
+    direction: exchange.downstream.direction,
+    method: exchange.method,
+    route: decision.route?.route.name ?? '',
+    status: exchange.status,
+    durationMs,
+    upstreamMs:
+      exchange.sentMs < 0 ? -1 : (exchange.firstByteMs < 0 ? nowMs : exchange.firstByteMs) - exchange.sentMs,
+    bytesIn: exchange.requestBody.bytes,
+    bytesOut: exchange.responseBody.bytes,
+    experiments: decision.participations.slice(0, decision.count).map(logged),
+    upstream: pool === null ? '' : `${decision.group!.upstream.name}/${pool.endpoint.id}`,
+    outcome: outcomeOf(
+      exchange,
+      nowMs,
+      decision.participations[0]?.served?.slowThresholdMs ?? Number.POSITIVE_INFINITY,
+    ),
+    retries: Math.max(0, exchange.attempts - 1),
+    code: exchange.error,
+  });
+}
+
+function logged({ assignment, served, cause }: Participation) {
+  return {
+    name: assignment!.experiment.name,
+    assigned: assignment!.variant.name,
+    served: served!.variant.name,
+    reason: cause ?? assignment!.reason,
+  };
+}

@@ -1,0 +1,148 @@
+/**
+ * One connection to an upstream endpoint. Reads into a buffer shared by all upstream sockets (one system call, no
+ * allocation per read), hands the bytes to whoever uses the connection, and knows whether it may be used again.
+ * Never parses: that is the exchange's. Bytes nobody asked for poison the connection, and it is destroyed.
+ */
+import { connect, type Socket } from 'node:net';
+import type { ErrorCode } from '../base/error.ts';
+import { deadline, type Timed } from './deadlines.ts';
+import type { Pool } from './pool.ts';
+import type { Piece } from './relay.ts';
+
+/** All upstream sockets read into this one: bytes are valid only during the call they are handed over in. */
+const SHARED_READ_BYTES = 65_536;
+const shared = Buffer.allocUnsafeSlow(SHARED_READ_BYTES);
+
+/** Who uses a connection: the exchange. */
+export interface UpstreamUser {
+  upstreamConnected(): void;
+  /** Bytes [0, length) of a buffer that is overwritten after the call. */
+  upstreamData(bytes: Buffer, length: number): void;
+  /** The upstream closed its sending side. */
+  upstreamEnded(): void;
+  /** The connection failed or was closed; it is already out of the pool. */
+  upstreamFailed(code: ErrorCode, cause: unknown): void;
+  /** What was written has been taken; go on. */
+  upstreamDrained(): void;
+}
+
+type State = 'connecting' | 'busy' | 'idle' | 'closed';
+
+export class UpstreamConnection implements Timed {
+  readonly socket: Socket;
+  readonly pool: Pool;
+  deadlineMs = Number.POSITIVE_INFINITY;
+  timedIndex = -1;
+  /** Requests served before the present one. */
+  served = 0;
+  #state: State = 'connecting';
+  #user: UpstreamUser | null;
+
+  constructor(pool: Pool, user: UpstreamUser) {
+    this.pool = pool;
+    this.#user = user;
+    const address = pool.endpoint.address;
+    const onread = {
+      buffer: shared,
+      callback: (length: number, bytes: Uint8Array) => this.#onRead(length, bytes as Buffer),
+    };
+    this.socket =
+      address.kind === 'unix'
+        ? connect({ path: address.path, allowHalfOpen: true, onread })
+        : connect({ host: address.host, port: address.port, noDelay: true, allowHalfOpen: true, onread });
+    this.socket.on('connect', () => this.#onConnect());
+    this.socket.on('drain', () => this.#user?.upstreamDrained());
+    this.socket.on('end', () => this.#onEnd());
+    this.socket.on('error', (error) => this.#onClosed(error));
+    this.socket.on('close', () => this.#onClosed(null));
+    // An unresumed socket never tells 'end'.
+    this.socket.resume();
+    pool.plane.deadlines.add(this);
+    this.deadlineMs = deadline(pool.plane.clock.now(), pool.connectTimeoutMs);
+  }
+
+  get isConnected(): boolean {
+    return this.#state === 'busy';
+  }
+
+  attach(user: UpstreamUser): void {
+    this.#state = 'busy';
+    this.#user = user;
+    this.deadlineMs = Number.POSITIVE_INFINITY;
+  }
+
+  /** Answers false when the kernel does not take it all: wait for `upstreamDrained`. */
+  write(piece: Piece): boolean {
+    return typeof piece === 'string' ? this.socket.write(piece, 'latin1') : this.socket.write(piece);
+  }
+
+  pause(): void {
+    this.socket.pause();
+  }
+
+  resume(): void {
+    this.socket.resume();
+  }
+
+  /** The exchange is complete and the connection clean. `idleMaxMs`: what the upstream said it keeps it for. */
+  release(idleMaxMs: number): void {
+    this.#user = null;
+    this.served++;
+    this.#state = 'idle';
+    const timeoutMs = Math.min(this.pool.idleTimeoutMs || Number.POSITIVE_INFINITY, idleMaxMs);
+    this.deadlineMs = this.pool.plane.deadlines.nowMs + timeoutMs;
+    this.pool.release(this);
+  }
+
+  /** Cuts the connection; the user hears nothing more. */
+  destroy(): void {
+    this.#user = null;
+    this.#leave();
+    this.socket.destroy();
+  }
+
+  onDeadline(): void {
+    const user = this.#user;
+    const wasConnecting = this.#state === 'connecting';
+    this.destroy();
+    if (wasConnecting) {
+      this.pool.connectFailures++;
+      user?.upstreamFailed('upstream_connect_timeout', null);
+    }
+  }
+
+  #onConnect(): void {
+    if (this.#state !== 'connecting') return;
+    this.#state = 'busy';
+    this.deadlineMs = Number.POSITIVE_INFINITY;
+    this.#user?.upstreamConnected();
+  }
+
+  #onRead(length: number, bytes: Buffer): boolean {
+    if (this.#user === null) this.destroy();
+    else this.#user.upstreamData(bytes, length);
+    return true;
+  }
+
+  #onEnd(): void {
+    if (this.#user === null) this.destroy();
+    else this.#user.upstreamEnded();
+  }
+
+  #onClosed(error: Error | null): void {
+    const user = this.#user;
+    const wasConnecting = this.#state === 'connecting';
+    this.#user = null;
+    this.#leave();
+    if (wasConnecting) this.pool.connectFailures++;
+    user?.upstreamFailed(wasConnecting ? 'upstream_connect_failed' : 'upstream_reset', error);
+  }
+
+  #leave(): void {
+    if (this.#state === 'closed') return;
+    const wasIdle = this.#state === 'idle';
+    this.#state = 'closed';
+    this.pool.plane.deadlines.remove(this);
+    this.pool.forget(this, wasIdle);
+  }
+}
