@@ -110,7 +110,8 @@ function readLength(head: Head, i: number, out: Framing): boolean {
     const byte = bytes[at]!;
     if ((CLASS[byte]! & DIGIT) === 0)
       return refuse(out, 'framing_ambiguous', 'Content-Length is not a number of digits');
-    length = length * 10 + byte - ZERO;
+    // The parentheses matter: without them 2^53 - 1 is passed on the way, and rounds.
+    length = length * 10 + (byte - ZERO);
   }
   if (end - start > LENGTH_MAX_DIGITS || length > Number.MAX_SAFE_INTEGER) {
     return refuse(out, 'framing_ambiguous', 'Content-Length is larger than 2^53 - 1');

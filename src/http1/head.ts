@@ -166,6 +166,8 @@ export class Head {
     this.count = 0;
     this.seen = 0;
     this.repeated = 0;
+    this.method = '';
+    this.status = 0;
     this.queryStart = -1;
     this.isClose = false;
     this.isKeepAlive = false;
