@@ -1,33 +1,52 @@
 /** Answers of our own: problem+json (RFC 9457) with a stable code, saying which side failed. */
 import { ERRORS, type ErrorCode } from '../base/error.ts';
 import { problemResponse } from '../http1/encode.ts';
+import type { Exchange } from './exchange.ts';
 
-/** What an answer depends on besides its code. */
-export interface AnswerFacts {
-  readonly detail?: string | undefined;
-  readonly isHead: boolean;
-  /** The connection is closed behind it. */
-  readonly isClose: boolean;
-  /** HTTP/1.0 keeps a connection only when told so. */
-  readonly versionMinor: number;
-  /** For `breaker_open`. */
-  readonly retryAfterMs: number;
-}
-
-/** The whole message, ready to be written. */
-export function localAnswer(code: ErrorCode, facts: AnswerFacts): string {
+/** The whole message, ready to be written. `exchange` is null for what never became a request. */
+export function localAnswer(
+  code: ErrorCode,
+  exchange: Exchange | null,
+  isClose: boolean,
+  detail: string | undefined,
+): string {
   const { status, side, title } = ERRORS[code];
+  const sentence = detail || limitOf(code, exchange);
+  // HTTP/1.0 keeps a connection only when told so.
+  const isKeptAlive10 = exchange?.versionMinor === 0 && !isClose;
   return problemResponse({
     status,
     code,
     title,
     side,
-    isHead: facts.isHead,
-    close: facts.isClose,
-    ...(facts.detail ? { detail: facts.detail } : {}),
-    ...(code === 'breaker_open'
-      ? { retryAfterSeconds: Math.max(1, Math.ceil(facts.retryAfterMs / 1000)) }
-      : {}),
-    ...(facts.versionMinor === 0 && !facts.isClose ? { extraFields: 'connection: keep-alive\r\n' } : {}),
+    isHead: exchange?.method === 'HEAD',
+    close: isClose,
+    ...(sentence ? { detail: sentence } : {}),
+    ...(code === 'breaker_open' ? { retryAfterSeconds: retryAfterSeconds(exchange!) } : {}),
+    ...(isKeptAlive10 ? { extraFields: 'connection: keep-alive\r\n' } : {}),
   });
+}
+
+/** A sentence with the limit that was broken, where the title cannot know it. */
+function limitOf(code: ErrorCode, exchange: Exchange | null): string | undefined {
+  if (exchange === null) return undefined;
+  const { limits, timeouts } = exchange.plan.snapshot;
+  switch (code) {
+    case 'body_too_large':
+      return `The request body is larger than ${limits.bodyMaxBytes} bytes.`;
+    case 'upstream_connect_timeout':
+      return `The upstream did not accept the connection within ${timeouts.connectMs} ms.`;
+    case 'upstream_first_byte_timeout':
+      return `The upstream did not begin to answer within ${timeouts.firstByteMs} ms.`;
+    case 'request_timeout':
+      return `The request took longer than ${timeouts.requestMs} ms.`;
+    case 'request_body_timeout':
+      return `No byte of the request body arrived for ${timeouts.stallMs} ms.`;
+    default:
+      return undefined;
+  }
+}
+
+function retryAfterSeconds(exchange: Exchange): number {
+  return Math.max(1, Math.ceil(exchange.decision.retryAfterMs / 1000));
 }

@@ -189,7 +189,7 @@ export class Downstream implements Timed {
   /** Answer what is no request, and close. */
   #refuse(code: ErrorCode, detail?: string): void {
     this.plane.metrics.localAnswers(code).value++;
-    this.write(localAnswer(code, { detail, isHead: false, isClose: true, versionMinor: 1, retryAfterMs: 0 }));
+    this.write(localAnswer(code, null, true, detail));
     this.#linger();
   }
 

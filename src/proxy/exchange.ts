@@ -10,9 +10,10 @@
 import { ERRORS, type ErrorCode } from '../base/error.ts';
 import { Body, Framing, responseFraming } from '../http1/framing.ts';
 import type { Head } from '../http1/head.ts';
-import { isIdempotent, judgeRetry } from '../resilience/retry.ts';
+import { isIdempotent } from '../resilience/retry.ts';
 import { pathOf } from '../routing/attributes.ts';
 import { localAnswer } from './answer.ts';
+import { Attempt } from './attempt.ts';
 import type { DataPlane } from './data-plane.ts';
 import { deadline } from './deadlines.ts';
 import { Decision } from './decision.ts';
@@ -20,7 +21,6 @@ import type { Downstream } from './downstream.ts';
 import type { Plan } from './plan.ts';
 import type { Pool } from './pool.ts';
 import { BodyRelay, type Piece, writeTogether } from './relay.ts';
-import { Replay } from './replay.ts';
 import { requestHead } from './request-head.ts';
 import {
   informationalHead,
@@ -32,13 +32,10 @@ import {
 import { type ResponseHandler, ResponseReader } from './response-reader.ts';
 import { countIn, markAnswered, settle, settleCalls } from './settle.ts';
 import { Tunnel } from './tunnel.ts';
-import type { UpstreamConnection, UpstreamUser } from './upstream.ts';
+import type { UpstreamUser } from './upstream.ts';
 
 /** `connecting`: no connection yet. `waiting`: for the response head. `relaying`: its body. `tunnel`: after a 101. */
 export type Phase = 'idle' | 'connecting' | 'waiting' | 'relaying' | 'tunnel';
-
-/** First tries and the retries of one request together. */
-const ATTEMPTS_MAX = 2;
 
 export class Exchange implements UpstreamUser, ResponseHandler {
   readonly plane: DataPlane;
@@ -59,17 +56,12 @@ export class Exchange implements UpstreamUser, ResponseHandler {
   status = 0;
   readonly responseBody = new BodyRelay();
   error: ErrorCode | null = null;
-  attempts = 0;
-  pool: Pool | null = null;
+  readonly attempt: Attempt;
   // Times, on the monotonic clock; -1: not yet.
   startedMs = 0;
   sentMs = -1;
   firstByteMs = -1;
   tunnel: Tunnel | null = null;
-  #connection: UpstreamConnection | null = null;
-  /** Kept until it is known that no retry will need it. */
-  readonly #replay = new Replay();
-  #isHeadSent = false;
   #isClose = false;
   #isUpstreamReusable = false;
   #isPausedByClient = false;
@@ -82,6 +74,7 @@ export class Exchange implements UpstreamUser, ResponseHandler {
     this.plane = plane;
     this.downstream = downstream;
     this.plan = plane.plan;
+    this.attempt = new Attempt(this);
     this.#reader = new ResponseReader(plane.responseHead, this);
     this.decision = new Decision(plane.requestHead, plane.random);
   }
@@ -103,10 +96,7 @@ export class Exchange implements UpstreamUser, ResponseHandler {
     this.#requestDeadlineMs = deadline(this.startedMs, snapshot.timeouts.requestMs);
     this.decision.route = null;
     this.decision.count = 0;
-    const { bodyMaxBytes } = snapshot.limits;
-    if (bodyMaxBytes > 0 && framing.kind === Body.length && framing.length > bodyMaxBytes) {
-      return this.#refuse('body_too_large', `The request body is larger than ${bodyMaxBytes} bytes.`);
-    }
+    if (this.#isTooLarge(framing.length)) return this.#refuse('body_too_large');
     const route = this.plan.match(this.downstream.direction, head.host() ?? '', pathOf(head), this.method);
     if (route === null) return this.#refuse('route_not_found');
     const isAdmitted = this.decision.decide(route, head, snapshot.propagation, this.startedMs);
@@ -115,13 +105,18 @@ export class Exchange implements UpstreamUser, ResponseHandler {
     if (this.decision.count > 0)
       this.isExplainAsked = head.header(snapshot.propagation.explainHeader) === '1';
     const isBodyKept = this.requestBody.isDone || isIdempotent(this.method);
-    this.#replay.begin(requestHead(this, head, framing.kind === Body.chunked), isBodyKept);
-    this.#connect(null, false);
+    this.attempt.prepare(requestHead(this, head, framing.kind === Body.chunked), isBodyKept);
+    this.#connect(null);
   }
 
-  #refuse(code: ErrorCode, detail?: string): void {
+  #refuse(code: ErrorCode): void {
     countIn(this);
-    this.fail(code, detail);
+    this.fail(code);
+  }
+
+  #isTooLarge(bytes: number): boolean {
+    const { bodyMaxBytes } = this.plan.snapshot.limits;
+    return bodyMaxBytes > 0 && bytes > bodyMaxBytes;
   }
 
   #reset(head: Head): void {
@@ -133,8 +128,7 @@ export class Exchange implements UpstreamUser, ResponseHandler {
     this.isExplainAsked = false;
     this.status = 0;
     this.error = null;
-    this.attempts = 0;
-    this.pool = null;
+    this.attempt.reset();
     this.sentMs = -1;
     this.firstByteMs = -1;
     this.responseBody.begin(NO_BODY, false);
@@ -145,21 +139,16 @@ export class Exchange implements UpstreamUser, ResponseHandler {
 
   // ---- Connect ------------------------------------------------------------------------------------------------
 
-  #connect(avoided: Pool | null, isFresh: boolean): void {
-    const { connectMs } = this.plan.snapshot.timeouts;
-    this.attempts++;
+  #connect(avoided: Pool | null): void {
+    const { attempt } = this;
     this.phase = 'connecting';
-    this.#isHeadSent = false;
-    this.pool = this.decision.group!.choose(avoided);
-    this.#connection = this.pool.acquire(this, isFresh);
-    if (this.#connection === null) {
-      return this.fail(
-        'overloaded',
-        `The endpoint has ${this.pool.connectionsMax} connections, which is its limit.`,
-      );
+    if (!attempt.connect(this.decision.group!, avoided)) {
+      const { connectionsMax } = attempt.pool!;
+      return this.fail('overloaded', `The endpoint has ${connectionsMax} connections, which is its limit.`);
     }
-    if (this.#connection.isConnected) this.#connected();
-    else this.#arm(connectMs === 0 ? 0 : connectMs + 1000);
+    if (attempt.connection!.isConnected) this.#connected();
+    // The connection keeps its own time.
+    else this.#arm(0);
   }
 
   upstreamConnected(): void {
@@ -170,16 +159,11 @@ export class Exchange implements UpstreamUser, ResponseHandler {
 
   #connected(): void {
     this.phase = 'waiting';
-    if (this.#replay.pieces.length > 0) {
-      this.flushHead();
-      for (const piece of this.#replay.pieces) this.#write(piece);
-    }
-    if (this.requestBody.isDone) {
-      this.flushHead();
-      this.#requestSent();
-    } else {
-      this.#arm(this.plan.snapshot.timeouts.stallMs);
-    }
+    if (this.attempt.hasReplay) this.#sent(this.attempt.resend());
+    else if (this.requestBody.isDone) this.flushHead();
+    this.#arm(
+      this.requestBody.isDone ? this.plan.snapshot.timeouts.firstByteMs : this.plan.snapshot.timeouts.stallMs,
+    );
   }
 
   // ---- Send: the head, and the body as it comes -----------------------------------------------------------------
@@ -191,10 +175,7 @@ export class Exchange implements UpstreamUser, ResponseHandler {
 
   /** Send the head now, when no body byte is there to go with it. */
   flushHead(): void {
-    if (this.#isHeadSent) return;
-    this.#isHeadSent = true;
-    this.sentMs = this.plane.clock.now();
-    this.#write(this.#replay.head);
+    if (!this.attempt.isHeadSent) this.#sent(this.attempt.sendHead());
   }
 
   /** Body bytes [start, end) from the client; answers up to where they belong to this request. */
@@ -205,39 +186,25 @@ export class Exchange implements UpstreamUser, ResponseHandler {
       this.fail('chunk_malformed', body.failure);
       return end;
     }
-    const { bodyMaxBytes } = this.plan.snapshot.limits;
-    if (bodyMaxBytes > 0 && body.bytes > bodyMaxBytes) {
-      this.fail('body_too_large', `The request body is larger than ${bodyMaxBytes} bytes.`);
+    if (this.#isTooLarge(body.bytes)) {
+      this.fail('body_too_large');
       return end;
     }
-    if (piece !== null) this.#sendBody(piece);
+    const { limits, timeouts } = this.plan.snapshot;
+    if (piece !== null) this.#sent(this.attempt.sendBody(piece, limits.replayMaxBytes));
     else this.flushHead();
-    if (body.isDone) this.#requestSent();
-    else this.#arm(this.plan.snapshot.timeouts.stallMs);
+    if (!body.isDone) this.#arm(timeouts.stallMs);
+    else if (this.phase === 'waiting') this.#arm(timeouts.firstByteMs);
     return body.consumedTo;
   }
 
-  #sendBody(piece: Piece): void {
-    const { head } = this.#replay;
-    this.#replay.add(piece, this.plan.snapshot.limits.replayMaxBytes);
-    if (this.#isHeadSent) return this.#write(piece);
-    // One write for head and body: two cost the kernel as much as the rest of the request.
-    this.#isHeadSent = true;
-    this.sentMs = this.plane.clock.now();
-    if (!writeTogether(this.#connection!.socket, head, piece) && !this.requestBody.isDone)
-      this.downstream.pause();
-  }
-
-  #write(piece: Piece): void {
-    if (!this.#connection!.write(piece) && !this.requestBody.isDone) this.downstream.pause();
+  #sent(isTaken: boolean): void {
+    if (this.sentMs < 0) this.sentMs = this.plane.clock.now();
+    if (!isTaken && !this.requestBody.isDone) this.downstream.pause();
   }
 
   upstreamDrained(): void {
     if (!this.requestBody.isDone) this.downstream.resume();
-  }
-
-  #requestSent(): void {
-    if (this.phase === 'waiting') this.#arm(this.plan.snapshot.timeouts.firstByteMs);
   }
 
   // ---- Receive --------------------------------------------------------------------------------------------------
@@ -254,7 +221,7 @@ export class Exchange implements UpstreamUser, ResponseHandler {
 
   /** RFC 9110 section 15.2: passed on, but never to an HTTP/1.0 client. */
   informational(head: Head): void {
-    this.#replay.clear();
+    this.attempt.commit();
     if (this.versionMinor === 1) this.downstream.write(informationalHead(head));
   }
 
@@ -262,7 +229,7 @@ export class Exchange implements UpstreamUser, ResponseHandler {
     const framing = this.#framing;
     if (!responseFraming(head, this.method, framing)) return this.malformed(framing.failureDetail);
     if (head.status === 101) return this.#beginTunnel(head, bytes, at, end);
-    this.#replay.clear();
+    this.attempt.commit();
     this.status = head.status;
     const isFramedByClose = framing.kind === Body.untilClose;
     const isChunked = isSentChunked(this.versionMinor, framing);
@@ -298,7 +265,7 @@ export class Exchange implements UpstreamUser, ResponseHandler {
 
   /** From here on it is the client that takes its time: the upstream's latency is what it was. */
   #pauseForClient(): void {
-    this.#connection!.pause();
+    this.attempt.connection!.pause();
     if (!this.#isPausedByClient) markAnswered(this, this.plane.clock.now());
     this.#isPausedByClient = true;
   }
@@ -307,15 +274,12 @@ export class Exchange implements UpstreamUser, ResponseHandler {
   clientDrained(): void {
     if (this.tunnel !== null) return this.tunnel.clientDrained();
     if (this.phase !== 'relaying') return;
-    this.#connection?.resume();
+    this.attempt.connection?.resume();
     this.#arm(this.plan.snapshot.timeouts.stallMs);
   }
 
   #finish(): void {
-    const connection = this.#connection!;
-    this.#connection = null;
-    if (this.#isUpstreamReusable && this.requestBody.isDone) connection.release(this.#upstreamIdleMs);
-    else connection.destroy();
+    this.attempt.release(this.#isUpstreamReusable && this.requestBody.isDone, this.#upstreamIdleMs);
     this.#settle();
     this.downstream.exchangeDone(this.#isClose);
   }
@@ -328,34 +292,28 @@ export class Exchange implements UpstreamUser, ResponseHandler {
       if (last !== null) this.downstream.write(last);
       return this.#finish();
     }
-    this.#connection?.destroy();
+    this.attempt.connection?.destroy();
     this.upstreamFailed('upstream_reset', null);
   }
 
   upstreamFailed(code: ErrorCode, _cause: unknown): void {
-    const connection = this.#connection;
-    this.#connection = null;
     if (this.phase === 'relaying') return this.#breakOff('upstream_aborted');
-    const verdict = judgeRetry({
+    const failed = this.attempt.pool;
+    const mayRetry = this.attempt.mayRetry(code, {
       method: this.method,
-      error: code,
-      attempts: this.attempts,
-      attemptsMax: ATTEMPTS_MAX,
-      isConnectionReused: (connection?.served ?? 0) > 0,
-      isResponseBegun: this.firstByteMs >= 0,
-      isReplayable: this.#replay.isComplete || this.requestBody.bytes === 0,
+      bodyBytes: this.requestBody.bytes,
       isUpgrade: this.isUpgradeAsked,
+      isResponseBegun: this.firstByteMs >= 0,
     });
-    if (verdict !== 'retry') return this.fail(code);
+    if (!mayRetry) return this.fail(code);
     this.plane.metrics.retries(this.decision.route!.route.name, code).value++;
-    this.#connect(code === 'upstream_reset' ? null : this.pool, true);
+    this.#connect(code === 'upstream_reset' ? null : failed);
   }
 
   /** The response has begun and cannot be finished: truncation must look like truncation. */
   #breakOff(code: ErrorCode): void {
     this.error = code;
-    this.#connection?.destroy();
-    this.#connection = null;
+    this.attempt.destroy();
     this.#settle();
     this.downstream.destroy();
   }
@@ -365,21 +323,16 @@ export class Exchange implements UpstreamUser, ResponseHandler {
   /** Answer the request ourselves, and settle it. Only before a response has begun. */
   fail(code: ErrorCode, detail?: string): void {
     this.error = code;
-    this.#connection?.destroy();
-    this.#connection = null;
+    this.attempt.destroy();
     if (this.phase === 'relaying') return this.#breakOff(code);
-    if (code !== 'breaker_open' && this.attempts === 0) this.decision.cancel(this.startedMs);
+    if (code !== 'breaker_open' && this.attempt.count === 0) this.decision.cancel(this.startedMs);
     this.status = ERRORS[code].status;
     const isClose =
       ERRORS[code].status === 400 ||
       !this.isKeepAliveAsked ||
       !this.requestBody.isDone ||
       this.downstream.isLast;
-    const { method, versionMinor } = this;
-    const { retryAfterMs } = this.decision;
-    this.downstream.write(
-      localAnswer(code, { detail, isHead: method === 'HEAD', isClose, versionMinor, retryAfterMs }),
-    );
+    this.downstream.write(localAnswer(code, this, isClose, detail));
     this.plane.metrics.localAnswers(code).value++;
     this.#settle();
     this.downstream.exchangeDone(isClose);
@@ -390,8 +343,7 @@ export class Exchange implements UpstreamUser, ResponseHandler {
     if (this.phase === 'idle') return;
     if (this.tunnel === null) this.error = 'client_aborted';
     this.tunnel?.destroy();
-    this.#connection?.destroy();
-    this.#connection = null;
+    this.attempt.destroy();
     this.#settle();
   }
 
@@ -439,8 +391,8 @@ export class Exchange implements UpstreamUser, ResponseHandler {
     this.phase = 'tunnel';
     settleCalls(this, this.plane.clock.now());
     const { tunnelIdleMs } = this.plan.snapshot.timeouts;
-    this.tunnel = new Tunnel(this.downstream, this.#connection!, tunnelIdleMs);
-    this.#connection = null;
+    this.tunnel = new Tunnel(this.downstream, this.attempt.connection!, tunnelIdleMs);
+    this.attempt.connection = null;
     this.tunnel.toClient(upgradeHead(this, head) + bytes.latin1Slice(at, end));
     this.downstream.pump();
   }
@@ -451,7 +403,7 @@ export class Exchange implements UpstreamUser, ResponseHandler {
     if (this.phase === 'idle') return;
     this.phase = 'idle';
     this.tunnel = null;
-    this.#replay.clear();
+    this.attempt.commit();
     this.downstream.deadlineMs = Number.POSITIVE_INFINITY;
     settle(this);
   }

@@ -58,7 +58,7 @@ export function settle(exchange: Exchange): void {
     series.inFlight--;
     series.record(status, outcomeOf(exchange, nowMs, Number.POSITIVE_INFINITY), durationMs, overheadMs);
   }
-  if (plane.exposures !== null && exchange.attempts > 0) recordExposures(exchange);
+  if (plane.exposures !== null && exchange.attempt.count > 0) recordExposures(exchange);
   if (plane.accessLog !== null) logAccess(exchange, nowMs, durationMs);
 }
 
@@ -109,7 +109,8 @@ function recordExposures(exchange: Exchange): void {
 }
 
 function logAccess(exchange: Exchange, nowMs: number, durationMs: number): void {
-  const { plane, decision, pool } = exchange;
+  const { plane, decision } = exchange;
+  const { pool } = exchange.attempt;
   plane.accessLog!.record({
     timeMs: plane.clock.wallMs(),
     requestId: exchange.requestId,
@@ -130,7 +131,7 @@ function logAccess(exchange: Exchange, nowMs: number, durationMs: number): void 
       nowMs,
       decision.participations[0]?.served?.slowThresholdMs ?? Number.POSITIVE_INFINITY,
     ),
-    retries: Math.max(0, exchange.attempts - 1),
+    retries: Math.max(0, exchange.attempt.count - 1),
     code: exchange.error,
   });
 }

@@ -1,0 +1,124 @@
+/**
+ * The upstream half of an exchange: the connection of the present attempt, what has been sent on it, and what it takes
+ * to send the same request again. Knows nothing of responses; whether to try again is `resilience/retry.ts`'s.
+ */
+import type { ErrorCode } from '../base/error.ts';
+import { judgeRetry } from '../resilience/retry.ts';
+import type { UpstreamGroup } from './plan.ts';
+import type { Pool } from './pool.ts';
+import { type Piece, writeTogether } from './relay.ts';
+import { Replay } from './replay.ts';
+import type { UpstreamConnection, UpstreamUser } from './upstream.ts';
+
+/** First tries and the retries of one request together. */
+const ATTEMPTS_MAX = 2;
+
+export class Attempt {
+  /** Attempts made for this request. */
+  count = 0;
+  /** Of the present attempt; stays after it for the record. */
+  pool: Pool | null = null;
+  connection: UpstreamConnection | null = null;
+  isHeadSent = false;
+  readonly #user: UpstreamUser;
+  readonly #replay = new Replay();
+
+  constructor(user: UpstreamUser) {
+    this.#user = user;
+  }
+
+  /** Forget the previous request. */
+  reset(): void {
+    this.count = 0;
+    this.pool = null;
+    this.isHeadSent = false;
+  }
+
+  /** The request to send. `isBodyKept`: body bytes are held for another attempt, as far as the limit allows. */
+  prepare(head: string, isBodyKept: boolean): void {
+    this.#replay.begin(head, isBodyKept);
+  }
+
+  /**
+   * Try an endpoint, another than `avoided` if there is one. False: it has no connection to give. The user hears
+   * `upstreamConnected`, unless `connection.isConnected` already.
+   */
+  connect(group: UpstreamGroup, avoided: Pool | null): boolean {
+    const isFresh = this.count > 0;
+    this.count++;
+    this.isHeadSent = false;
+    this.pool = group.choose(avoided);
+    this.connection = this.pool.acquire(this.#user, isFresh);
+    return this.connection !== null;
+  }
+
+  /** All of these answer false when the kernel does not take it all: wait for `upstreamDrained`. */
+  sendHead(): boolean {
+    this.isHeadSent = true;
+    return this.connection!.write(this.#replay.head);
+  }
+
+  /** A piece of the body, together with the head if that is still to be sent. */
+  sendBody(piece: Piece, replayMaxBytes: number): boolean {
+    const { head } = this.#replay;
+    this.#replay.add(piece, replayMaxBytes);
+    if (this.isHeadSent) return this.connection!.write(piece);
+    this.isHeadSent = true;
+    return writeTogether(this.connection!.socket, head, piece);
+  }
+
+  /** Body bytes of an earlier attempt are to be sent again. */
+  get hasReplay(): boolean {
+    return this.#replay.pieces.length > 0;
+  }
+
+  resend(): boolean {
+    let isTaken = this.sendHead();
+    for (const piece of this.#replay.pieces) isTaken = this.connection!.write(piece);
+    return isTaken;
+  }
+
+  /** The present attempt failed with `error`: may there be another? Forgets the connection either way. */
+  mayRetry(error: ErrorCode, request: RequestSoFar): boolean {
+    const isConnectionReused = this.connection !== null && this.connection.served > 0;
+    this.connection = null;
+    const verdict = judgeRetry({
+      method: request.method,
+      error,
+      attempts: this.count,
+      attemptsMax: ATTEMPTS_MAX,
+      isConnectionReused,
+      isResponseBegun: request.isResponseBegun,
+      isReplayable: this.#replay.isComplete || request.bodyBytes === 0,
+      isUpgrade: request.isUpgrade,
+    });
+    return verdict === 'retry';
+  }
+
+  /** No further attempt: what was kept for one is let go. */
+  commit(): void {
+    this.#replay.clear();
+  }
+
+  /** The connection has done its work; null from now on. */
+  release(isReusable: boolean, idleMaxMs: number): void {
+    const { connection } = this;
+    this.connection = null;
+    if (isReusable) connection!.release(idleMaxMs);
+    else connection!.destroy();
+  }
+
+  /** Cut the connection, if there is one. */
+  destroy(): void {
+    this.connection?.destroy();
+    this.connection = null;
+  }
+}
+
+/** What of the request decides about a retry. */
+export interface RequestSoFar {
+  readonly method: string;
+  readonly bodyBytes: number;
+  readonly isUpgrade: boolean;
+  readonly isResponseBegun: boolean;
+}
