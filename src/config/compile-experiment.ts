@@ -1,0 +1,97 @@
+/**
+ * A declared experiment and what was changed at run time, to the frozen `Experiment` the request path reads, and
+ * the breaker settings of its variants. Pure.
+ */
+import type { Experiment, SlotRange, UnitSource, Variant } from '../experiment/model.ts';
+import { allocate, isSlotTable, reallocate } from '../experiment/slots.ts';
+import { compileTargeting, type TargetingRule } from '../experiment/targeting.ts';
+import type { BreakerSettings } from '../resilience/breaker.ts';
+import type { NamedSlotRange, RuntimeExperiment } from './runtime.ts';
+import type { ExperimentConfig, UnitSourceConfig } from './schema-experiment.ts';
+import { PPM } from './units.ts';
+import { declaredWeights, fallbackName } from './weights.ts';
+
+const DEFAULT_UNIT: readonly UnitSource[] = [{ kind: 'header', name: 'x-user-id' }];
+
+/** @param runtime What is known of this experiment from before; null when it is new. */
+export function compileExperiment(name: string, config: ExperimentConfig, runtime: RuntimeExperiment | null): Experiment {
+  const weights = effectiveWeights(config, runtime);
+  const variants = Object.entries(config.variants).map(
+    ([variantName, variant], index): Variant => ({
+      name: variantName,
+      index,
+      weightPpm: weights.get(variantName) ?? 0,
+      upstream: variant.upstream ?? null,
+    }),
+  );
+  const fallback = variants.find((variant) => variant.name === fallbackName(config));
+  if (fallback === undefined) throw new RangeError(`experiment ${name} has no fallback`);
+  const salt = config.salt ?? name;
+  return {
+    name,
+    owner: config.owner ?? null,
+    hypothesis: config.hypothesis ?? null,
+    salt,
+    status: runtime?.status?.status ?? config.status,
+    unit: config.unit?.map(unitSource) ?? DEFAULT_UNIT,
+    trafficPpm: config.traffic,
+    targeting: config.targeting.map((rule) => compileTargeting(rule as TargetingRule)),
+    variants,
+    fallback,
+    slots: slotTable(variants, fallback, runtime !== null && runtime.salt === salt ? runtime.slots : []),
+  };
+}
+
+/** The weights set at run time if they name exactly the declared variants, else the declared ones. */
+export function effectiveWeights(config: ExperimentConfig, runtime: RuntimeExperiment | null): Map<string, number> {
+  const declared = declaredWeights(config);
+  const override = runtime?.weights?.weightsPpm;
+  if (override === undefined || !isFitting(override, [...declared.keys()])) return declared;
+  return new Map([...declared.keys()].map((name) => [name, override[name] ?? 0]));
+}
+
+function isFitting(weightsPpm: Readonly<Record<string, number>>, variants: readonly string[]): boolean {
+  const names = Object.keys(weightsPpm);
+  const sum = Object.values(weightsPpm).reduce((total, weight) => total + weight, 0);
+  return names.length === variants.length && variants.every((name) => Object.hasOwn(weightsPpm, name)) && sum === PPM;
+}
+
+/** From the table of before, so that only who must move does; from nothing when there is none that fits. */
+function slotTable(variants: readonly Variant[], fallback: Variant, before: readonly NamedSlotRange[]): SlotRange[] {
+  const weights = variants.map((variant) => variant.weightPpm);
+  const previous = before.map((range): SlotRange => {
+    const index = variants.findIndex((variant) => variant.name === range.variant);
+    // An index beyond the weights: a variant that is gone, whose slots are released.
+    return { start: range.start, end: range.end, variant: index === -1 ? variants.length : index };
+  });
+  return previous.length > 0 && isSlotTable(previous)
+    ? reallocate(previous, weights, fallback.index)
+    : allocate(weights, fallback.index);
+}
+
+function unitSource(source: UnitSourceConfig): UnitSource {
+  if (source.header !== undefined) return { kind: 'header', name: source.header };
+  if (source.cookie !== undefined) return { kind: 'cookie', name: source.cookie };
+  if (source.query !== undefined) return { kind: 'query', name: source.query };
+  return { kind: 'request' };
+}
+
+/** The breaker of one variant: the experiment's, with what the variant says differently. */
+export function compileBreaker(config: ExperimentConfig, variantName: string): BreakerSettings | null {
+  const own = config.variants[variantName]?.breaker;
+  if (config.breaker === false || own === false) return null;
+  const base = config.breaker;
+  const slow = own?.slow === 'off' ? undefined : (own?.slow ?? base.slow);
+  const errorRatePpm = own?.errorRate === 'off' ? null : (own?.errorRate ?? base.errorRate);
+  const consecutive = own?.consecutiveFailures === 'off' ? null : (own?.consecutiveFailures ?? base.consecutiveFailures ?? null);
+  return {
+    windowMs: own?.window ?? base.window,
+    minimumRequests: own?.minimumRequests ?? base.minimumRequests,
+    errorRatio: errorRatePpm === null ? null : errorRatePpm / PPM,
+    slow: slow === undefined ? null : { thresholdMs: slow.threshold, ratio: slow.rate / PPM },
+    consecutiveFailures: consecutive,
+    openForMs: own?.openFor ?? base.openFor,
+    openForMaxMs: own?.openForMax ?? base.openForMax,
+    halfOpenRequests: own?.halfOpenRequests ?? base.halfOpenRequests,
+  };
+}

@@ -1,0 +1,150 @@
+/**
+ * `Config` and run-time state to a frozen `Snapshot`. Pure and deterministic. A config that `parse.ts` accepted
+ * compiles; this file checks nothing that users could get wrong.
+ */
+import { createHash } from 'node:crypto';
+import type { Experiment } from '../experiment/model.ts';
+import { type RouteMatch, RouteTable } from '../routing/match.ts';
+import { compileBreaker, compileExperiment } from './compile-experiment.ts';
+import { deepFreeze } from './freeze.ts';
+import { configHash } from './hash.ts';
+import type { RuntimeState } from './runtime.ts';
+import type { Config, RouteConfig } from './schema.ts';
+import type { Direction, ListenerSettings, Route, RouteExperiment, Snapshot, Upstream } from './snapshot.ts';
+
+const CONNECTIONS_MAX = 10_000;
+
+/**
+ * @param config With its secrets read in, see `secrets.ts`.
+ * @param version Greater than any before it in this process.
+ */
+export function compile(config: Config, runtime: RuntimeState, version: number): Snapshot {
+  const upstreams = new Map<string, Upstream>(
+    Object.entries(config.upstreams).map(([name, upstream]) => [name, { name, ...upstream }]),
+  );
+  const experiments = new Map<string, Experiment>(
+    Object.entries(config.experiments).map(([name, experiment]) => [
+      name,
+      compileExperiment(name, experiment, runtime.experiments.get(name) ?? null),
+    ]),
+  );
+  const context = { config, upstreams, experiments };
+  return deepFreeze({
+    version,
+    hash: configHash(config),
+    service: config.service,
+    listeners: listeners(config),
+    upstreams,
+    experiments,
+    routes: { inbound: routeTable('inbound', context), outbound: routeTable('outbound', context) },
+    ...settings(config),
+  });
+}
+
+interface Context {
+  readonly config: Config;
+  readonly upstreams: ReadonlyMap<string, Upstream>;
+  readonly experiments: ReadonlyMap<string, Experiment>;
+}
+
+function listeners(config: Config): ListenerSettings[] {
+  if (config.listeners !== undefined) return config.listeners;
+  const inbound: ListenerSettings = {
+    name: 'inbound', direction: 'inbound', address: { kind: 'tcp', host: '0.0.0.0', port: 15106 }, connectionsMax: CONNECTIONS_MAX,
+  };
+  const outbound: ListenerSettings = {
+    name: 'outbound', direction: 'outbound', address: { kind: 'tcp', host: '127.0.0.1', port: 15101 }, connectionsMax: CONNECTIONS_MAX,
+  };
+  const hasOutbound = config.routes?.some((route) => route.direction === 'outbound') === true;
+  return hasOutbound ? [inbound, outbound] : [inbound];
+}
+
+/** What is used when there is one upstream and no route: everything goes there, with every experiment on it. */
+function declaredRoutes(config: Config): readonly RouteConfig[] {
+  if (config.routes !== undefined) return config.routes;
+  const match: RouteConfig['match'] = { path: { kind: 'prefix', value: '/' } };
+  return [{ name: 'all', direction: 'inbound', match, experiments: Object.keys(config.experiments) }];
+}
+
+function routeTable(direction: Direction, context: Context): RouteTable<Route> {
+  const routes = declaredRoutes(context.config).filter((route) => route.direction === direction);
+  return new RouteTable(
+    routes.map((route) => {
+      const match: RouteMatch = { hosts: route.match.host ?? [], path: route.match.path, methods: route.match.method ?? [] };
+      return { match, value: compileRoute(route, context) };
+    }),
+  );
+}
+
+function compileRoute(route: RouteConfig, context: Context): Route {
+  const upstream = required(context.upstreams, route.upstream ?? Object.keys(context.config.upstreams)[0] ?? '');
+  const experiments = route.experiments.map((name) => compileRouteExperiment(name, upstream, context));
+  return {
+    name: route.name,
+    direction: route.direction,
+    upstream,
+    experiments,
+    vary: varyOf(experiments, context.config),
+  };
+}
+
+function compileRouteExperiment(name: string, upstream: Upstream, context: Context): RouteExperiment {
+  const experiment = required(context.experiments, name);
+  const config = context.config.experiments[name];
+  if (config === undefined) throw new RangeError(`no experiment ${name}`);
+  const variants = experiment.variants.map((variant) => ({
+    upstream: variant.upstream === null ? upstream : required(context.upstreams, variant.upstream),
+    breaker: compileBreaker(config, variant.name),
+  }));
+  return { experiment, variants };
+}
+
+/** Every request field that the choice of a variant may depend on, so that a cache keeps the answers apart. */
+function varyOf(experiments: readonly RouteExperiment[], config: Config): string | null {
+  if (experiments.length === 0) return null;
+  const { header, overrideHeader, baggage } = config.propagation;
+  const names = new Set([header, overrideHeader, ...(baggage ? ['baggage'] : []), 'cookie']);
+  for (const { experiment } of experiments) {
+    for (const source of experiment.unit) if (source.kind === 'header') names.add(source.name);
+    for (const rule of config.experiments[experiment.name]?.targeting ?? []) {
+      if (rule.header !== undefined) names.add(rule.header);
+    }
+  }
+  return [...names].join(', ');
+}
+
+function settings(config: Config) {
+  const { timeouts, limits, accessLog, exposures, admin, drain } = config;
+  return {
+    timeouts: {
+      requestHeadMs: timeouts.requestHead, idleMs: timeouts.idle, stallMs: timeouts.stall, connectMs: timeouts.connect,
+      firstByteMs: timeouts.firstByte, requestMs: timeouts.request, upstreamIdleMs: timeouts.upstreamIdle,
+      tunnelIdleMs: timeouts.tunnelIdle, halfClosedMs: timeouts.halfClosed,
+    },
+    limits: {
+      headMaxBytes: limits.head, targetMaxBytes: limits.target, fieldsMax: limits.fields, bodyMaxBytes: limits.body,
+      replayMaxBytes: limits.replay,
+    },
+    forwarding: { ...config.forwarding },
+    propagation: { ...config.propagation },
+    accessLog: { enabled: accessLog.enabled, file: accessLog.file ?? null },
+    exposures: {
+      enabled: exposures.enabled, file: exposures.file ?? null, key: exposures.key ?? defaultExposureKey(config.service),
+      dedupeEntriesMax: exposures.dedupeEntries, dedupeMs: exposures.dedupeWindow,
+    },
+    admin: { address: admin.address, probeAddress: admin.probeAddress, token: admin.token ?? null },
+    drain: { delayMs: drain.delay, timeoutMs: drain.timeout },
+    stateFile: config.stateFile ?? null,
+  };
+}
+
+/** Not a secret: it keeps hashes of one service comparable over restarts, and those of two services apart. */
+function defaultExposureKey(service: string): string {
+  return createHash('sha256').update(`fairlead exposures ${service}`).digest('hex');
+}
+
+function required<T>(map: ReadonlyMap<string, T>, name: string): T {
+  const value = map.get(name);
+  if (value === undefined) throw new RangeError(`no ${JSON.stringify(name)} in the configuration`);
+  return value;
+}

@@ -1,0 +1,37 @@
+/**
+ * The fingerprint of a declared configuration, and the configuration as it may be shown. Pure. Secrets go into
+ * neither.
+ */
+import { createHash } from 'node:crypto';
+import type { Config } from './schema.ts';
+
+const HASH_DIGITS = 12;
+const REDACTED = '[redacted]';
+
+/** First 12 hex digits of SHA-256 over canonical JSON: the same for another order of keys, spelling of units or comments. */
+export function configHash(config: Config): string {
+  return createHash('sha256').update(canonicalJson(withoutSecrets(config, undefined))).digest('hex').slice(0, HASH_DIGITS);
+}
+
+/** A copy for `GET /v1/config` and logs: the secrets that are set read `[redacted]`. */
+export function redact(config: Config): Config {
+  return withoutSecrets(config, REDACTED);
+}
+
+function withoutSecrets(config: Config, replacement: string | undefined): Config {
+  const { $schema: _, ...rest } = config;
+  const hide = (secret: string | undefined): string | undefined => (secret === undefined ? undefined : replacement);
+  return {
+    ...rest,
+    admin: { ...config.admin, token: hide(config.admin.token) },
+    exposures: { ...config.exposures, key: hide(config.exposures.key) },
+  };
+}
+
+/** JSON with sorted keys; undefined is left out. */
+function canonicalJson(value: unknown): string {
+  return JSON.stringify(value, (_key, inner: unknown) => {
+    if (typeof inner !== 'object' || inner === null || Array.isArray(inner)) return inner;
+    return Object.fromEntries(Object.entries(inner).sort(([left], [right]) => (left < right ? -1 : 1)));
+  });
+}

@@ -1,0 +1,51 @@
+/**
+ * What was changed while running, apart from the declared configuration: a status, weights, and the slot table
+ * that makes ramps sticky. `control/` owns and stores it; `compile.ts` lays it over the declared config. Plain data.
+ */
+import type { ExperimentStatus } from '../experiment/model.ts';
+
+/** Who changed it, why and when. */
+export interface ChangeRecord {
+  readonly reason: string;
+  readonly actor: string;
+  /** ISO 8601, wall clock. */
+  readonly at: string;
+}
+
+export interface RuntimeStatus extends ChangeRecord {
+  readonly status: ExperimentStatus;
+}
+
+export interface RuntimeWeights extends ChangeRecord {
+  /** Every variant by name; adds up to 1,000,000. */
+  readonly weightsPpm: Readonly<Record<string, number>>;
+  /** The declared weights at that time: when the file declares others, the file is newer and wins. */
+  readonly declaredPpm: Readonly<Record<string, number>>;
+}
+
+/** Slots [start, end) by the name of the owner, because positions change when the file is edited. */
+export interface NamedSlotRange {
+  readonly start: number;
+  readonly end: number;
+  readonly variant: string;
+}
+
+export interface RuntimeExperiment {
+  /** The salt the slots belong to: another salt deals everyone anew. */
+  readonly salt: string;
+  readonly status: RuntimeStatus | null;
+  readonly weights: RuntimeWeights | null;
+  readonly slots: readonly NamedSlotRange[];
+}
+
+export interface RuntimeState {
+  readonly experiments: ReadonlyMap<string, RuntimeExperiment>;
+}
+
+export const EMPTY_RUNTIME: RuntimeState = Object.freeze({ experiments: new Map<string, RuntimeExperiment>() });
+
+/** Whether two sets of weights are the same, whatever the order. */
+export function isSameWeights(left: Readonly<Record<string, number>>, right: Readonly<Record<string, number>>): boolean {
+  const names = Object.keys(left);
+  return names.length === Object.keys(right).length && names.every((name) => Object.hasOwn(right, name) && left[name] === right[name]);
+}

@@ -1,0 +1,133 @@
+/**
+ * The part of the configuration schema that describes experiments, their variants, targeting and breakers.
+ */
+import { z } from 'zod';
+import {
+  cookieName, EXPERIMENT_HELP, EXPERIMENT_PATTERN, found, headerName, NAME_HELP, NAME_PATTERN, name,
+  percent, positiveDuration, positivePercent, text, VARIANT_HELP, VARIANT_PATTERN,
+} from './schema-values.ts';
+
+export const experimentName = () => name(EXPERIMENT_PATTERN, EXPERIMENT_HELP);
+export const variantName = () => name(VARIANT_PATTERN, VARIANT_HELP);
+export const upstreamName = () => name(NAME_PATTERN, NAME_HELP);
+
+const errorRate = z
+  .union([z.literal('off'), positivePercent()])
+  .prefault('50%')
+  .transform((value) => (value === 'off' ? null : value))
+  .describe('Open when at least this share of the calls in the window failed; `off` to leave it out.');
+
+const slow = z
+  .strictObject({
+    threshold: positiveDuration().describe('A call that takes longer is slow, from the moment it passes this.'),
+    rate: positivePercent().prefault('50%').describe('Open when at least this share of the calls in the window is slow.'),
+  })
+  .describe('Open on slow calls; calls still under way count as soon as they pass the threshold.');
+
+const breakerFields = {
+  window: positiveDuration().prefault('10s').describe('How far back the rates look.'),
+  minimumRequests: z.int().min(1).max(1_000_000).prefault(20).describe('Fewer calls than this in the window never open it by a rate.'),
+  errorRate,
+  slow: slow.optional(),
+  consecutiveFailures: z.int().min(1).max(1_000_000).optional().describe('Open after this many failures in a row. Off unless given.'),
+  openFor: positiveDuration().prefault('5s').describe('How long it stays open at first; doubled, with jitter, while its probes fail.'),
+  openForMax: positiveDuration().prefault('60s').describe('The longest it stays open before it probes again.'),
+  halfOpenRequests: z.int().min(1).max(10_000).prefault(5).describe('Probes that must succeed before it closes.'),
+};
+
+const breakerOverride = z
+  .strictObject({
+    window: positiveDuration().optional(),
+    minimumRequests: z.int().min(1).max(1_000_000).optional(),
+    errorRate: z.union([z.literal('off'), positivePercent()]).optional(),
+    slow: z.union([z.literal('off'), slow]).optional(),
+    consecutiveFailures: z.union([z.literal('off'), z.int().min(1).max(1_000_000)]).optional(),
+    openFor: positiveDuration().optional(),
+    openForMax: positiveDuration().optional(),
+    halfOpenRequests: z.int().min(1).max(10_000).optional(),
+  })
+  .describe("What differs from the experiment's breaker for this variant.");
+
+export const breakerSchema = z.strictObject(breakerFields);
+
+const unitSource = z
+  .strictObject({
+    header: headerName().optional().describe('The value of this request header.'),
+    cookie: cookieName().optional().describe('The value of this cookie.'),
+    query: text(128).optional().describe('The value of this query parameter.'),
+    request: z.literal(true).optional().describe('A new unit for every request: nobody stays on a variant.'),
+  })
+  .superRefine((value, context) => {
+    const given = Object.keys(value);
+    if (given.length === 1) return;
+    const what = given.length === 0 ? 'nothing' : given.join(' and ');
+    context.addIssue({ code: 'custom', message: `found ${what}; a unit source is exactly one of header, cookie, query, request` });
+  });
+
+const unit = z
+  .union([z.literal('request'), unitSource, z.array(unitSource).min(1).max(8)])
+  .transform((value): UnitSourceConfig[] => {
+    if (value === 'request') return [{ request: true }];
+    return Array.isArray(value) ? value : [value];
+  })
+  .describe('What is randomised: the first source that is present in the request. Default: the header x-user-id.');
+
+type UnitSourceConfig = z.output<typeof unitSource>;
+
+const SUBJECTS = ['header', 'cookie', 'query', 'method', 'path'] as const;
+const TESTS = ['in', 'equals', 'prefix', 'matches'] as const;
+
+const targetingRule = z
+  .strictObject({
+    header: headerName().optional(),
+    cookie: cookieName().optional(),
+    query: text(128).optional(),
+    method: z.literal(true).optional(),
+    path: z.literal(true).optional(),
+    in: z.array(text(1024)).min(1).max(10_000).optional().describe('Equal to one of these.'),
+    equals: z.string({ error: (issue) => `${found(issue.input)}; expected text, so put it in quotes` }).max(1024).optional(),
+    prefix: text(1024).optional().describe('Begins with this.'),
+    matches: text(1024).optional().describe('The whole value matches this RE2 pattern (no look-around, no back-references).'),
+    not: z.boolean().optional().describe('Turn the answer round.'),
+  })
+  .superRefine((value, context) => {
+    const subjects = SUBJECTS.filter((key) => value[key] !== undefined);
+    const tests = TESTS.filter((key) => value[key] !== undefined);
+    if (subjects.length !== 1) {
+      const what = subjects.length === 0 ? 'none' : subjects.join(' and ');
+      context.addIssue({ code: 'custom', message: `found ${what}; a rule looks at exactly one of ${SUBJECTS.join(', ')}` });
+    }
+    if (tests.length !== 1) {
+      const what = tests.length === 0 ? 'no test' : tests.join(' and ');
+      context.addIssue({ code: 'custom', message: `found ${what}; a rule has exactly one of ${TESTS.join(', ')}` });
+    }
+  });
+
+const variant = z.strictObject({
+  weight: percent().optional().describe('Share of the enrolled units. The fallback may leave it out and gets the rest.'),
+  upstream: upstreamName().optional().describe("Where this variant's requests go. Default: the route's own upstream."),
+  breaker: z.union([z.literal(false), breakerOverride]).optional().describe('`false`: no breaker for this variant.'),
+});
+
+export const experimentSchema = z.strictObject({
+  owner: text(200).optional().describe('Who to ask.'),
+  hypothesis: text(2000).optional().describe('What the experiment is to show.'),
+  salt: text(200).optional().describe('Key of the hash: a new salt deals everyone anew. Default: the name.'),
+  status: z.enum(['running', 'paused', 'killed']).prefault('running').describe(
+    'paused: no new assignments, those carried in are honoured; killed: the fallback for everyone.',
+  ),
+  unit: unit.optional(),
+  traffic: percent().prefault('100%').describe('Share of the units that take part at all.'),
+  targeting: z.array(targetingRule).max(100).prefault([]).describe('All of these must hold.'),
+  variants: z.record(variantName(), variant).describe('Two or more, by name.'),
+  fallback: variantName().optional().describe('The safe variant. Default: control.'),
+  breaker: z.union([z.literal(false), breakerSchema]).prefault({}).describe(
+    'One breaker for each route and variant with these settings. `false`: none.',
+  ),
+});
+
+export type ExperimentConfig = z.output<typeof experimentSchema>;
+export type BreakerConfig = z.output<typeof breakerSchema>;
+export type BreakerOverrideConfig = z.output<typeof breakerOverride>;
+export type TargetingRuleConfig = z.output<typeof targetingRule>;
+export type { UnitSourceConfig };

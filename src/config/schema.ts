@@ -1,0 +1,104 @@
+/**
+ * The shape of the configuration file, as one zod schema: the single source of the `Config` type, of the JSON
+ * Schema that editors complete from, and of `config/reference.md`. What goes beyond the shape of one value
+ * (references, sums, uniqueness) is in `validate.ts`.
+ */
+import { z } from 'zod';
+import { experimentName, experimentSchema, upstreamName } from './schema-experiment.ts';
+import {
+  accessLogSchema, adminSchema, drainSchema, exposuresSchema, forwardingSchema, limitsSchema, propagationSchema,
+  timeoutsSchema,
+} from './schema-settings.ts';
+import { endpoint, hostMatch, listenAddress, method, NAME_HELP, NAME_PATTERN, name, pathMatch, text } from './schema-values.ts';
+import type { Endpoint } from './snapshot.ts';
+
+const direction = z.enum(['inbound', 'outbound']);
+
+const listener = z.strictObject({
+  name: name(NAME_PATTERN, NAME_HELP),
+  address: listenAddress(),
+  direction: direction.prefault('inbound').describe('inbound: in front of the service; outbound: for the calls it makes.'),
+  connectionsMax: z.int().min(1).max(1_000_000).prefault(10_000).describe('Connections at one time; the next is closed at once.'),
+});
+
+const ENDPOINT_CONNECTIONS_MAX = 1024;
+const endpoints = () => z.array(endpoint()).min(1).max(1000);
+
+/** Long form, or just the endpoint or endpoints. */
+const upstream = z
+  .union([
+    endpoint(),
+    endpoints(),
+    z.strictObject({
+      endpoints: endpoints().describe('host:port or unix:/path.'),
+      connectionsMax: z.int().min(1).max(100_000).prefault(ENDPOINT_CONNECTIONS_MAX).describe(
+        'Open connections per endpoint; a request beyond it is answered 503.',
+      ),
+    }),
+  ])
+  .transform((value): UpstreamConfig => {
+    if ('endpoints' in value) return value;
+    return { endpoints: Array.isArray(value) ? value : [value], connectionsMax: ENDPOINT_CONNECTIONS_MAX };
+  })
+  .describe('A named set of endpoints.');
+
+export interface UpstreamConfig {
+  endpoints: Endpoint[];
+  connectionsMax: number;
+}
+
+/** One value or a list of them. */
+function oneOrMany<T extends z.ZodType>(item: T) {
+  return z
+    .union([item, z.array(item).min(1).max(100)])
+    .transform((value): z.output<T>[] => (Array.isArray(value) ? value : [value as z.output<T>]));
+}
+
+const routeMatch = z.strictObject({
+  host: oneOrMany(hostMatch()).optional().describe('Exact, or *.suffix. Default: any.'),
+  path: pathMatch().prefault('/*').describe('Exact (/health), prefix (/api/*) or pattern (/users/{id}).'),
+  method: oneOrMany(method()).optional().describe('Default: any.'),
+});
+
+const route = z.strictObject({
+  name: name(NAME_PATTERN, NAME_HELP),
+  direction: direction.prefault('inbound'),
+  match: routeMatch.prefault({}),
+  upstream: upstreamName().optional().describe('May be left out when there is only one upstream.'),
+  experiments: z.array(experimentName()).max(100).prefault([]).describe('Experiments that take part on this route.'),
+});
+
+export const configSchema = z.strictObject({
+  $schema: z.string().optional().describe('For editors; ignored.'),
+  version: z.literal(1).describe('Version of this format.'),
+  service: name(NAME_PATTERN, NAME_HELP).prefault('service').describe('The service this sidecar stands in front of.'),
+  listeners: z.array(listener).min(1).max(100).optional().describe('Default: inbound on 0.0.0.0:15106, and outbound on 127.0.0.1:15101 when a route is outbound.'),
+  upstreams: z.record(upstreamName(), upstream).describe('By name.'),
+  routes: z.array(route).max(100_000).optional().describe('The most specific match wins. May be left out when there is only one upstream.'),
+  experiments: z.record(experimentName(), experimentSchema).prefault({}).describe('By name.'),
+  timeouts: timeoutsSchema.prefault({}),
+  limits: limitsSchema.prefault({}),
+  forwarding: forwardingSchema.prefault({}),
+  propagation: propagationSchema.prefault({}),
+  accessLog: accessLogSchema.prefault({}),
+  exposures: exposuresSchema.prefault({}),
+  admin: adminSchema.prefault({}),
+  drain: drainSchema.prefault({}),
+  stateFile: text(4096).optional().describe('Where changes made at run time are kept. Without it they are lost at exit.'),
+});
+
+/** The declared configuration with its defaults filled in: numbers in ms, bytes and ppm, nothing resolved yet. */
+export type Config = z.output<typeof configSchema>;
+export type RouteConfig = z.output<typeof route>;
+export type ListenerConfig = z.output<typeof listener>;
+
+/** The JSON Schema (draft-07, which editors support best) of the file as it is written. */
+export function configJsonSchema(): Record<string, unknown> {
+  const { $schema, ...rest } = z.toJSONSchema(configSchema, { io: 'input', target: 'draft-7', unrepresentable: 'any' });
+  return {
+    $schema,
+    $id: 'urn:fairlead:config:1',
+    title: 'Fairlead configuration',
+    ...rest,
+  };
+}

@@ -1,0 +1,40 @@
+/**
+ * Comparing configurations: are they the same, what of the difference needs a restart, and what an experiment looks
+ * like in one line. Deterministic.
+ */
+import { isDeepStrictEqual } from 'node:util';
+import type { Config } from '../config/schema.ts';
+import type { Snapshot } from '../config/snapshot.ts';
+import { formatPercent } from '../config/units.ts';
+
+/** Sockets and files that are opened at start. */
+const AT_START: readonly (readonly [name: string, read: (config: Config) => unknown])[] = [
+  ['listeners', (config) => config.listeners],
+  ['admin.address', (config) => config.admin.address],
+  ['admin.probeAddress', (config) => config.admin.probeAddress],
+  ['accessLog', (config) => config.accessLog],
+  ['exposures', (config) => config.exposures],
+  ['stateFile', (config) => config.stateFile],
+];
+
+/** Secrets count: a rotated token is a change. So does the order of keys, for variants and routes. */
+export function sameConfig(left: Config, right: Config): boolean {
+  return isDeepStrictEqual(left, right) && isDeepStrictEqual(variantOrder(left), variantOrder(right));
+}
+
+/** Which changed settings are only read at start. */
+export function restartNeeded(before: Config, after: Config): string[] {
+  return AT_START.filter(([, read]) => !isDeepStrictEqual(read(before), read(after))).map(([name]) => name);
+}
+
+/** `running, control 90%, candidate 10%`. */
+export function summary(snapshot: Snapshot, experimentName: string): string {
+  const experiment = snapshot.experiments.get(experimentName);
+  if (experiment === undefined) return 'not there';
+  const weights = experiment.variants.map((variant) => `${variant.name} ${formatPercent(variant.weightPpm)}`);
+  return [experiment.status, ...weights].join(', ');
+}
+
+function variantOrder(config: Config): string[][] {
+  return Object.values(config.experiments).map((experiment) => Object.keys(experiment.variants));
+}

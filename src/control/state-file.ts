@@ -1,0 +1,125 @@
+/**
+ * The file that keeps run-time changes over restarts. Never fatal: a file that cannot be read or understood is set
+ * aside under another name and reported, and the sidecar starts from the declared config alone.
+ *
+ * Written whole to a temporary file beside it, flushed to disk, then renamed, so that a crash leaves the old or the
+ * new state and never half of one.
+ */
+import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { z } from 'zod';
+import { EMPTY_RUNTIME, type RuntimeExperiment, type RuntimeState } from '../config/runtime.ts';
+import { PPM } from '../config/units.ts';
+
+/** A table of slots is a few hundred bytes; this is room for thousands of experiments. */
+const FILE_MAX_BYTES = 64 * 1024 * 1024;
+
+const changeRecord = { reason: z.string(), actor: z.string(), at: z.string() };
+const weights = z.record(z.string(), z.int().min(0).max(PPM));
+const stateSchema = z.object({
+  format: z.literal('fairlead-state'),
+  version: z.literal(1),
+  experiments: z.record(
+    z.string(),
+    z.object({
+      salt: z.string(),
+      status: z.object({ status: z.enum(['running', 'paused', 'killed']), ...changeRecord }).nullable(),
+      weights: z.object({ weightsPpm: weights, declaredPpm: weights, ...changeRecord }).nullable(),
+      slots: z.array(z.object({ start: z.int().min(0).max(PPM), end: z.int().min(0).max(PPM), variant: z.string() })).max(PPM),
+    }),
+  ),
+});
+
+export interface LoadedState {
+  readonly state: RuntimeState;
+  /** What was wrong with the file, in one sentence; null when it was read or is not there. */
+  readonly problem: string | null;
+}
+
+/** @param nowMs Wall time, for the name a broken file is set aside under. */
+export async function loadState(file: string, nowMs: number): Promise<LoadedState> {
+  let text: string;
+  try {
+    text = await readBounded(file);
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return { state: EMPTY_RUNTIME, problem: null };
+    return { state: EMPTY_RUNTIME, problem: `the state file ${file} cannot be read (${messageOf(error)}); starting without it` };
+  }
+  const parsed = parseState(text);
+  if (parsed !== null) return { state: parsed, problem: null };
+  return { state: EMPTY_RUNTIME, problem: await setAside(file, nowMs) };
+}
+
+/** Replaces the file. Throws what the file system says; the old file is then still there. */
+export async function saveState(file: string, state: RuntimeState): Promise<void> {
+  const folder = dirname(file);
+  const temporary = join(folder, `.${basename(file)}.${process.pid}.tmp`);
+  await mkdir(folder, { recursive: true });
+  const handle = await open(temporary, 'w', 0o600);
+  try {
+    await handle.writeFile(formatState(state));
+    await handle.sync();
+  } catch (error) {
+    await handle.close();
+    await rm(temporary, { force: true });
+    throw error;
+  }
+  await handle.close();
+  await rename(temporary, file);
+  await syncFolder(folder);
+}
+
+/** The text of a state; the inverse of `parseState`. */
+export function formatState(state: RuntimeState): string {
+  const experiments = Object.fromEntries(state.experiments);
+  return `${JSON.stringify({ format: 'fairlead-state', version: 1, experiments }, null, 1)}\n`;
+}
+
+/** Null for what is not a state of this version. */
+export function parseState(text: string): RuntimeState | null {
+  try {
+    const { experiments } = stateSchema.parse(JSON.parse(text));
+    return { experiments: new Map<string, RuntimeExperiment>(Object.entries(experiments)) };
+  } catch {
+    return null;
+  }
+}
+
+async function readBounded(file: string): Promise<string> {
+  const handle = await open(file, 'r');
+  try {
+    const { size } = await handle.stat();
+    if (size > FILE_MAX_BYTES) throw new Error(`it has ${size} bytes, more than ${FILE_MAX_BYTES}`);
+    return await readFile(handle, 'utf8');
+  } finally {
+    await handle.close();
+  }
+}
+
+async function setAside(file: string, nowMs: number): Promise<string> {
+  const aside = `${file}.broken-${Math.floor(nowMs)}`;
+  try {
+    await rename(file, aside);
+    return `the state file ${file} is not a Fairlead state of version 1; it is kept as ${aside} and the declared config is used`;
+  } catch (error) {
+    return `the state file ${file} is not a Fairlead state of version 1 and cannot be set aside (${messageOf(error)})`;
+  }
+}
+
+/** A rename is only durable when the folder is flushed; file systems that cannot say so. */
+async function syncFolder(folder: string): Promise<void> {
+  try {
+    const handle = await open(folder, 'r');
+    await handle.sync().finally(() => handle.close());
+  } catch {
+    // The data is written; only its survival of a power cut is less certain.
+  }
+}
+
+function codeOf(error: unknown): unknown {
+  return typeof error === 'object' && error !== null && 'code' in error ? error.code : null;
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,241 @@
+/**
+ * The single writer of the rules. Everything that changes them (file reload, signal, admin API) comes through here:
+ * it is validated, compiled, versioned and swapped in one step, and whoever subscribed is told. What is not valid
+ * changes nothing.
+ *
+ * Invariants: `snapshot` is always a valid, frozen Snapshot; versions only grow; reloads run one after the other;
+ * a change takes effect before it is written to the state file, and a file that cannot be written undoes nothing.
+ */
+import type { Clock } from '../base/clock.ts';
+import { compile } from '../config/compile.ts';
+import { redact } from '../config/hash.ts';
+import { type ConfigIssue, formatIssue } from '../config/issue.ts';
+import { EMPTY_RUNTIME, type RuntimeState } from '../config/runtime.ts';
+import type { Config } from '../config/schema.ts';
+import type { Snapshot } from '../config/snapshot.ts';
+import type { ControlEvent, ReloadCause } from './events.ts';
+import { restartNeeded, sameConfig, summary } from './comparison.ts';
+import { applyChange, type Change, overtakenWeights, type Refusal, rememberSlots, withoutWeights } from './runtime-changes.ts';
+import { type ConfigSource, type LoadedConfig, loadConfig } from './source.ts';
+import { loadState } from './state-file.ts';
+import { StateWriter } from './state-writer.ts';
+
+export type { Change } from './runtime-changes.ts';
+
+export interface ControlOptions extends ConfigSource {
+  readonly clock: Clock;
+  /** Told of everything worth a log line or an audit record. Must not throw. */
+  readonly onEvent: (event: ControlEvent) => void;
+}
+
+export interface ReloadResult {
+  readonly ok: boolean;
+  /** Whether another Snapshot is in effect now. */
+  readonly changed: boolean;
+  readonly cause: ReloadCause;
+  /** Wall time. */
+  readonly atMs: number;
+  /** Errors when not ok; warnings otherwise. */
+  readonly issues: readonly ConfigIssue[];
+  /** Parts of the config that differ and take effect only after a restart. */
+  readonly restartNeeded: readonly string[];
+}
+
+export type ChangeResult =
+  | { readonly ok: true; readonly version: number; readonly before: string; readonly after: string }
+  | Refusal;
+
+/** Declared, run-time and effective side by side, for `GET /v1/config`. No secrets. */
+export interface ConfigView {
+  readonly version: number;
+  readonly hash: string;
+  readonly file: string;
+  readonly declared: Config;
+  readonly runtime: RuntimeView;
+  readonly lastReload: ReloadResult;
+}
+
+export type RuntimeView = Readonly<
+  Record<string, { readonly status: unknown; readonly weights: unknown; readonly isDeclared: boolean }>
+>;
+
+export type Listener = (next: Snapshot, previous: Snapshot | null) => void;
+
+/** The configuration at start is not valid: there is nothing to run on. */
+export class ConfigInvalidError extends Error {
+  override readonly name = 'ConfigInvalidError';
+  readonly issues: readonly ConfigIssue[];
+
+  constructor(issues: readonly ConfigIssue[]) {
+    super(issues.filter((issue) => issue.severity === 'error').map(formatIssue).join('\n'));
+    this.issues = issues;
+  }
+}
+
+interface Active {
+  readonly config: Config;
+  readonly runtime: RuntimeState;
+  readonly snapshot: Snapshot;
+}
+
+export class ControlState {
+  readonly #options: ControlOptions;
+  readonly #listeners = new Set<Listener>();
+  readonly #writer: StateWriter;
+  #active: Active;
+  #files: readonly string[];
+  #lastReload: ReloadResult;
+  #reloading: Promise<unknown> = Promise.resolve();
+
+  private constructor(options: ControlOptions, loaded: LoadedConfig & { config: Config }, runtime: RuntimeState) {
+    this.#options = options;
+    this.#files = loaded.files;
+    this.#writer = new StateWriter(loaded.config.stateFile ?? null, (message) => this.#warn(message));
+    this.#active = activate(loaded.config, this.#withoutOvertaken(loaded.config, runtime), 1);
+    this.#lastReload = this.#result('start', true, true, loaded.issues, []);
+    this.#writer.write(this.#active.runtime);
+  }
+
+  /** @throws ConfigInvalidError */
+  static async open(options: ControlOptions): Promise<ControlState> {
+    const loaded = await loadConfig(options);
+    if (loaded.config === null) throw new ConfigInvalidError(loaded.issues);
+    const { stateFile } = loaded.config;
+    const { state, problem } = stateFile === undefined
+      ? { state: EMPTY_RUNTIME, problem: null }
+      : await loadState(stateFile, options.clock.wallMs());
+    const control = new ControlState(options, { ...loaded, config: loaded.config }, state);
+    if (problem !== null) control.#warn(problem);
+    return control;
+  }
+
+  /** The rules in effect. */
+  get snapshot(): Snapshot {
+    return this.#active.snapshot;
+  }
+
+  get lastReload(): ReloadResult {
+    return this.#lastReload;
+  }
+
+  /** Every file that the configuration was read from. */
+  get files(): readonly string[] {
+    return this.#files;
+  }
+
+  /** Told of every Snapshot that goes into effect from now on, at once and in order. Returns how to stop. */
+  subscribe(listener: Listener): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Reads the configuration again. Reloads asked for while one is under way run after it. */
+  reload(cause: ReloadCause): Promise<ReloadResult> {
+    const next = this.#reloading.then(() => this.#reload(cause));
+    this.#reloading = next.catch(() => undefined);
+    return next;
+  }
+
+  /** Takes effect before it returns; see `flush` for when it is on disk. */
+  change(change: Change, actor: string): ChangeResult {
+    const at = this.#at();
+    const result = applyChange(change, { actor, at }, this.#active);
+    if (!result.ok) return result;
+    const before = summary(this.#active.snapshot, change.experiment);
+    this.#swap(activate(this.#active.config, result.runtime, this.snapshot.version + 1));
+    const after = summary(this.snapshot, change.experiment);
+    this.#emit({ kind: 'audit', at, actor, action: change.kind, target: change.experiment, reason: change.reason.trim(), before, after });
+    return { ok: true, version: this.snapshot.version, before, after };
+  }
+
+  view(): ConfigView {
+    const { config, runtime, snapshot } = this.#active;
+    const changed = [...runtime.experiments].filter(([, experiment]) => experiment.status !== null || experiment.weights !== null);
+    return {
+      version: snapshot.version,
+      hash: snapshot.hash,
+      file: this.#options.file,
+      declared: redact(config),
+      runtime: Object.fromEntries(
+        changed.map(([name, { status, weights }]) => [name, { status, weights, isDeclared: Object.hasOwn(config.experiments, name) }]),
+      ),
+      lastReload: this.#lastReload,
+    };
+  }
+
+  /** Resolves when every change up to now is in the state file, or has been reported as not writable. */
+  async flush(): Promise<void> {
+    await this.#writer.flush();
+  }
+
+  async #reload(cause: ReloadCause): Promise<ReloadResult> {
+    const loaded = await loadConfig(this.#options);
+    this.#files = loaded.files.length > 1 || loaded.config !== null ? loaded.files : this.#files;
+    if (loaded.config === null) {
+      this.#emit({ kind: 'reload-refused', at: this.#at(), cause, issues: loaded.issues });
+      this.#lastReload = this.#result(cause, false, false, loaded.issues, []);
+      return this.#lastReload;
+    }
+    const { config } = loaded;
+    const isChanged = !sameConfig(config, this.#active.config);
+    const restart = restartNeeded(this.#active.config, config);
+    if (isChanged) this.#adopt(config, cause, restart);
+    this.#lastReload = this.#result(cause, true, isChanged, loaded.issues, restart);
+    return this.#lastReload;
+  }
+
+  #adopt(config: Config, cause: ReloadCause, restart: readonly string[]): void {
+    const before = this.snapshot;
+    const runtime = this.#withoutOvertaken(config, this.#active.runtime);
+    this.#swap(activate(config, runtime, before.version + 1));
+    this.#emit({
+      kind: 'audit', at: this.#at(), actor: 'config file', action: 'reload', target: this.#options.file, reason: cause,
+      before: `version ${before.version} (${before.hash})`, after: `version ${this.snapshot.version} (${this.snapshot.hash})`,
+    });
+    if (restart.length > 0) this.#warn(`changed in ${this.#options.file} but in effect only after a restart: ${restart.join(', ')}`);
+  }
+
+  #withoutOvertaken(config: Config, runtime: RuntimeState): RuntimeState {
+    const names = overtakenWeights(config, runtime);
+    const at = this.#at();
+    for (const name of names) {
+      const weights = runtime.experiments.get(name)?.weights;
+      this.#emit({
+        kind: 'audit', at, actor: 'config file', action: 'drop-weights', target: name,
+        reason: 'the declared weights were changed after the run-time ones, so the file wins',
+        before: JSON.stringify(weights?.weightsPpm), after: 'as declared',
+      });
+    }
+    return withoutWeights(runtime, names);
+  }
+
+  #swap(next: Active): void {
+    const previous = this.#active.snapshot;
+    this.#active = next;
+    this.#writer.write(next.runtime);
+    for (const listener of this.#listeners) listener(next.snapshot, previous);
+  }
+
+  #result(
+    cause: ReloadCause, ok: boolean, changed: boolean, issues: readonly ConfigIssue[], restart: readonly string[],
+  ): ReloadResult {
+    return { ok, changed, cause, atMs: this.#options.clock.wallMs(), issues, restartNeeded: restart };
+  }
+
+  #at(): string {
+    return new Date(this.#options.clock.wallMs()).toISOString();
+  }
+
+  #warn(message: string): void {
+    this.#emit({ kind: 'warning', at: this.#at(), message });
+  }
+
+  #emit(event: ControlEvent): void {
+    this.#options.onEvent(event);
+  }
+}
+
+function activate(config: Config, runtime: RuntimeState, version: number): Active {
+  const snapshot = compile(config, runtime, version);
+  return { config, runtime: rememberSlots(runtime, snapshot), snapshot };
+}
