@@ -1,0 +1,197 @@
+/**
+ * The changes: start, pause, kill and re-weight an experiment, trip and reset a breaker, reload the config.
+ * Every one goes through the single writer or the data plane, and every one is on the audit, refused ones too.
+ * The token has been checked before anything here runs.
+ */
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { formatIssue } from '../config/issue.ts';
+import { parseConfig } from '../config/parse.ts';
+import { formatDuration } from '../config/units.ts';
+import type { Change } from '../control/state.ts';
+import type { Experiment, ExperimentStatus } from '../experiment/model.ts';
+import type { Audit } from './audit.ts';
+import { actorOf } from './auth.ts';
+import { readBody, reasonBody, tripBody, weightsBody } from './body.ts';
+import type { ControlPort, DataPlaneView } from './ports.ts';
+import { AdminError } from './problem.ts';
+import { resource } from './resource.ts';
+import { experimentView } from './views.ts';
+
+/** What the changes act on. */
+export interface ChangeTargets {
+  readonly control: ControlPort;
+  readonly dataPlane: DataPlaneView;
+  readonly audit: Audit;
+}
+
+const STATUS_OF_VERB: Readonly<Record<string, ExperimentStatus>> = {
+  start: 'running',
+  pause: 'paused',
+  kill: 'killed',
+};
+
+/** POST or PUT on `/v1/experiments/NAME:VERB` and `/v1/experiments/NAME/weights`. */
+export function changeExperiment(targets: ChangeTargets, request: FastifyRequest): unknown {
+  const rest = (request.params as { '*': string })['*'];
+  checkIfMatch(request, targets.control);
+  if (rest.endsWith('/weights')) return setWeights(targets, request, rest.slice(0, -'/weights'.length));
+  const { name, verb } = splitVerb(rest);
+  const { reason } = readBody(request, reasonBody);
+  const status = STATUS_OF_VERB[verb];
+  if (status !== undefined) {
+    return apply(targets, request, { kind: 'set-status', experiment: name, status, reason });
+  }
+  if (verb === 'clear') return apply(targets, request, { kind: 'clear', experiment: name, reason });
+  throw new AdminError('not_found', `An experiment cannot be told to ${JSON.stringify(verb)}.`, {
+    hint: 'use :start, :pause, :kill, :clear or /weights',
+  });
+}
+
+/** POST on `/v1/breakers/NAME:trip` and `:reset`. */
+export function changeBreaker(targets: ChangeTargets, request: FastifyRequest): unknown {
+  const { name, verb } = splitVerb((request.params as { '*': string })['*']);
+  const find = () => targets.dataPlane.breakers().find((breaker) => breaker.name === name);
+  if (verb !== 'trip' && verb !== 'reset') {
+    throw new AdminError('not_found', `A breaker cannot be told to ${JSON.stringify(verb)}.`, {
+      hint: 'use :trip or :reset',
+    });
+  }
+  const before = find();
+  if (before === undefined) throw new AdminError('not_found', `There is no breaker ${JSON.stringify(name)}.`);
+  const actor = actorOf(request);
+  const body = verb === 'trip' ? readBody(request, tripBody) : { ...readBody(request, reasonBody), for: 0 };
+  const { reason } = body;
+  const sentence = `by ${actor}: ${reason}`;
+  const isDone =
+    verb === 'trip'
+      ? targets.dataPlane.trip(name, body.for, sentence)
+      : targets.dataPlane.reset(name, sentence);
+  const after = find();
+  const forTime = verb === 'trip' ? ` for ${formatDuration(body.for)}` : '';
+  targets.audit.record({
+    action: verb,
+    target: name,
+    actor,
+    reason,
+    result: isDone ? 'done' : 'refused',
+    before: before.state,
+    after: `${after?.state ?? 'gone'}${forTime}`,
+  });
+  if (!isDone || after === undefined)
+    throw new AdminError('not_found', `The breaker ${JSON.stringify(name)} is gone.`);
+  return after;
+}
+
+/** Adds `POST /v1/reload` and `POST /v1/config:validate`. */
+export function addConfigChanges(app: FastifyInstance, targets: ChangeTargets): void {
+  const handler = (request: FastifyRequest) => reload(targets, request);
+  resource(app, '/v1/reload', { POST: handler });
+  void app.register(async (scope) => {
+    // The text is what is checked, whatever it is called, so that line numbers are those of the file.
+    scope.removeAllContentTypeParsers();
+    scope.addContentTypeParser('*', { parseAs: 'string' }, (_request, body, done) => done(null, body));
+    resource(scope, '/v1/config::validate', { POST: validateConfig });
+  });
+}
+
+function validateConfig(request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const text = typeof request.body === 'string' ? request.body : '';
+  const { config, issues } = parseConfig(text, 'body');
+  if (config === null) throw configInvalid(issues);
+  return reply.send({ ok: true, issues });
+}
+
+async function reload(targets: ChangeTargets, request: FastifyRequest): Promise<unknown> {
+  const { reason } = readBody(request, reasonBody);
+  const { control, audit } = targets;
+  checkIfMatch(request, control);
+  const before = versionOf(control);
+  const { ok, issues } = await control.reload('admin');
+  const after = versionOf(control);
+  audit.record({
+    action: 'ask-reload',
+    target: 'config',
+    actor: actorOf(request),
+    reason,
+    result: ok ? 'done' : 'refused',
+    before: `version ${before.version}`,
+    after: `version ${after.version}`,
+  });
+  if (!ok) throw configInvalid(issues);
+  return { ok, ...after, issues };
+}
+
+function configInvalid(issues: readonly Parameters<typeof formatIssue>[0][]): AdminError {
+  const first = issues.find((issue) => issue.severity === 'error') ?? issues[0];
+  const detail = first === undefined ? 'The config could not be read.' : formatIssue(first);
+  return new AdminError('config_invalid', detail, {
+    ...(first?.path ? { path: first.path } : {}),
+    more: { issues },
+  });
+}
+
+function setWeights(targets: ChangeTargets, request: FastifyRequest, experiment: string): unknown {
+  const { weights: weightsPpm, reason } = readBody(request, weightsBody);
+  return apply(targets, request, { kind: 'set-weights', experiment, weightsPpm, reason });
+}
+
+function apply(targets: ChangeTargets, request: FastifyRequest, change: Change): unknown {
+  const { control, dataPlane, audit } = targets;
+  const { experiment: name, kind: action, reason } = change;
+  const experiment = findExperiment(control, name);
+  const actor = actorOf(request);
+  const result = control.change(change, actor);
+  if (!result.ok) {
+    audit.record({ action, target: name, actor, reason, result: 'refused', before: '', after: '' });
+    const { message, path, hint } = result;
+    throw new AdminError('change_invalid', `${message[0]?.toUpperCase()}${message.slice(1)}.`, {
+      path,
+      hint,
+    });
+  }
+  const { snapshot } = control;
+  const { runtime } = control.view();
+  return experimentView(
+    snapshot.experiments.get(name) ?? experiment,
+    { snapshot, runtime },
+    dataPlane.breakers(),
+  );
+}
+
+/** @throws AdminError when there is none of that name */
+export function findExperiment(control: ControlPort, name: string): Experiment {
+  const experiment = control.snapshot.experiments.get(name);
+  if (experiment !== undefined) return experiment;
+  const names = [...control.snapshot.experiments.keys()];
+  const shown = names.slice(0, 10).join(', ');
+  throw new AdminError('not_found', `There is no experiment ${JSON.stringify(name)}.`, {
+    hint:
+      names.length === 0
+        ? 'the config has no experiments'
+        : `there are ${shown}${names.length > 10 ? ', ...' : ''}`,
+  });
+}
+
+/** The entity tag of the rules in force. */
+export function etagOf(control: ControlPort): string {
+  return `"${control.snapshot.hash}.${control.snapshot.version}"`;
+}
+
+function versionOf({ snapshot }: ControlPort): { version: number; hash: string } {
+  return { version: snapshot.version, hash: snapshot.hash };
+}
+
+function checkIfMatch(request: FastifyRequest, control: ControlPort): void {
+  const wanted = request.headers['if-match'];
+  if (wanted === undefined || wanted.trim() === '*') return;
+  const tags = wanted.split(',').map((tag) => tag.trim());
+  if (tags.includes(etagOf(control))) return;
+  throw new AdminError('version_conflict', `The config is at ${etagOf(control)} now.`, {
+    hint: 'read it again',
+  });
+}
+
+function splitVerb(rest: string): { name: string; verb: string } {
+  const colon = rest.lastIndexOf(':');
+  return colon < 0 ? { name: rest, verb: '' } : { name: rest.slice(0, colon), verb: rest.slice(colon + 1) };
+}

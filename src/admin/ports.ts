@@ -1,0 +1,43 @@
+/**
+ * What the admin API is given to look at and to act on. The shapes are structural: admin knows neither the
+ * breakers nor the proxy, and `cli/serve.ts` hands it objects that fit. Never implemented in this folder.
+ */
+import type { ControlState } from '../control/state.ts';
+
+/** The single writer of the rules, as admin needs it. */
+export type ControlPort = Pick<ControlState, 'snapshot' | 'lastReload' | 'reload' | 'change' | 'view'>;
+
+/** A breaker, as `resilience/breaker.ts` describes it; admin prints all fields and reads these. */
+export interface AdminBreaker {
+  readonly name: string;
+  readonly state: 'closed' | 'half-open' | 'open';
+  readonly reason: string;
+}
+
+/** An upstream with its endpoints; admin prints all fields. */
+export interface AdminUpstream {
+  readonly name: string;
+  readonly endpoints: readonly AdminEndpoint[];
+}
+
+/** Connections to one endpoint. */
+export interface AdminEndpoint {
+  readonly id: string;
+  readonly active: number;
+  readonly idle: number;
+}
+
+/** The data plane, as admin needs it. */
+export interface DataPlaneView {
+  breakers(): readonly AdminBreaker[];
+  upstreams(): readonly AdminUpstream[];
+  /** Opens a breaker for a time; false: there is none of that name. */
+  trip(name: string, forMs: number, reason: string): boolean;
+  /** Closes a breaker and forgets what it counted; false: there is none of that name. */
+  reset(name: string, reason: string): boolean;
+  /** False while starting and from SIGTERM on; never because an upstream is away. */
+  isReady(): boolean;
+  readonly isStarted: boolean;
+  /** Requests begun and not settled. */
+  inFlight(): number;
+}

@@ -1,0 +1,55 @@
+/**
+ * Probes and metrics: the only part of the admin API that is also on the listener the kubelet and Prometheus
+ * reach. Read-only. Ready means "send traffic here": not while starting, not from SIGTERM on, and never
+ * "my upstream is well", which would take every replica out at once.
+ */
+import type { FastifyInstance, FastifyReply } from 'fastify';
+import type { Metrics } from '../telemetry/metrics.ts';
+import { resource } from './resource.ts';
+
+/** What the probes look at. */
+export interface ProbeSources {
+  readonly dataPlane: { isReady(): boolean; readonly isStarted: boolean; inFlight(): number };
+  readonly metrics: Pick<Metrics, 'render' | 'contentType'>;
+}
+
+/** Adds `/livez`, `/readyz`, `/startupz`, `/metrics` and their aliases. */
+export function addProbes(app: FastifyInstance, { dataPlane, metrics }: ProbeSources): void {
+  const checks = () => [
+    { name: 'started', isOk: dataPlane.isStarted },
+    { name: 'accepting', isOk: dataPlane.isReady() },
+  ];
+  for (const url of ['/livez', '/ping']) {
+    resource(app, url, { GET: (_request, reply) => plain(reply, 200, 'ok\n') });
+  }
+  for (const url of ['/readyz', '/ready']) {
+    resource(app, url, {
+      GET: (request, reply) => {
+        const isVerbose = Object.hasOwn(request.query as object, 'verbose');
+        const lines = isVerbose ? `${describe(checks())}requests in flight: ${dataPlane.inFlight()}\n` : '';
+        const isReady = checks().every(({ isOk }) => isOk);
+        return plain(reply, isReady ? 200 : 503, `${lines}${isReady ? 'ok' : 'not ready'}\n`);
+      },
+    });
+  }
+  resource(app, '/startupz', {
+    GET: (_request, reply) =>
+      dataPlane.isStarted ? plain(reply, 200, 'ok\n') : plain(reply, 503, 'starting\n'),
+  });
+  for (const url of ['/metrics', '/stats/prometheus']) {
+    resource(app, url, {
+      GET: async (_request, reply) => {
+        const page = await metrics.render();
+        return reply.header('content-type', metrics.contentType).send(page);
+      },
+    });
+  }
+}
+
+function describe(checks: readonly { name: string; isOk: boolean }[]): string {
+  return checks.map(({ name, isOk }) => `[${isOk ? '+' : '-'}] ${name} ${isOk ? 'ok' : 'no'}\n`).join('');
+}
+
+function plain(reply: FastifyReply, status: number, text: string): FastifyReply {
+  return reply.code(status).header('content-type', 'text/plain; charset=utf-8').send(text);
+}

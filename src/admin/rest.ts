@@ -1,0 +1,97 @@
+/**
+ * The resources under `/v1`: which URL reads what, and which hands a change to `changes.ts`.
+ * Reading never changes anything; a GET on a change is 405.
+ */
+import type { FastifyInstance, FastifyRequest, RouteHandlerMethod } from 'fastify';
+import {
+  addConfigChanges,
+  type ChangeTargets,
+  changeBreaker,
+  changeExperiment,
+  etagOf,
+  findExperiment,
+} from './changes.ts';
+import { AdminError } from './problem.ts';
+import { refuseMethod, resource } from './resource.ts';
+import { configView, experimentView, experimentViews } from './views.ts';
+
+/** Audit entries in an answer unless `?limit=` says otherwise. */
+const AUDIT_LIMIT = 100;
+
+/** Adds everything under `/v1` and its aliases. */
+export function addRest(app: FastifyInstance, targets: ChangeTargets): void {
+  addReads(app, targets);
+  addNamed(app, targets);
+  addConfigChanges(app, targets);
+}
+
+function addReads(app: FastifyInstance, { control, dataPlane, audit }: ChangeTargets): void {
+  for (const url of ['/v1/config', '/config_dump']) {
+    resource(app, url, {
+      GET: (request, reply) => {
+        const etag = etagOf(control);
+        reply.header('etag', etag).header('cache-control', 'no-cache');
+        const known = request.headers['if-none-match'];
+        if (known?.split(',').some((tag) => tag.trim() === etag)) return reply.code(304).send();
+        return reply.send(configView(control));
+      },
+    });
+  }
+  for (const url of ['/v1/upstreams', '/clusters']) {
+    resource(app, url, { GET: (_request, reply) => reply.send({ upstreams: dataPlane.upstreams() }) });
+  }
+  resource(app, '/v1/experiments', {
+    GET: (_request, reply) => reply.send({ experiments: experimentViews(control, dataPlane.breakers()) }),
+  });
+  resource(app, '/v1/breakers', { GET: (_request, reply) => reply.send({ breakers: dataPlane.breakers() }) });
+  resource(app, '/v1/audit', {
+    GET: (request, reply) => reply.send({ audit: audit.latest(limitOf(request)) }),
+  });
+}
+
+/** Names hold slashes (`api/ranking/candidate`), so these are wildcards; the last colon begins the verb. */
+function addNamed(app: FastifyInstance, targets: ChangeTargets): void {
+  const { dataPlane } = targets;
+  const change: RouteHandlerMethod = (request, reply) => reply.send(changeExperiment(targets, request));
+  resource(app, '/v1/experiments/*', {
+    GET: (request, reply) => {
+      const name = nameOf(request);
+      if (name.endsWith('/weights')) return refuseMethod(request, reply, ['PUT', 'POST']);
+      if (name.includes(':')) return refuseMethod(request, reply, ['POST']);
+      return reply.send(oneExperiment(targets, name));
+    },
+    POST: change,
+    PUT: (request, reply) => {
+      if (!nameOf(request).endsWith('/weights')) return refuseMethod(request, reply, ['POST']);
+      return reply.send(changeExperiment(targets, request));
+    },
+  });
+  resource(app, '/v1/breakers/*', {
+    GET: (request, reply) => {
+      const name = nameOf(request);
+      if (name.includes(':')) return refuseMethod(request, reply, ['POST']);
+      const found = dataPlane.breakers().find((breaker) => breaker.name === name);
+      if (found === undefined)
+        throw new AdminError('not_found', `There is no breaker ${JSON.stringify(name)}.`);
+      return reply.send(found);
+    },
+    POST: (request, reply) => reply.send(changeBreaker(targets, request)),
+  });
+}
+
+function oneExperiment({ control, dataPlane }: ChangeTargets, name: string): unknown {
+  const experiment = findExperiment(control, name);
+  const { runtime } = control.view();
+  return experimentView(experiment, { snapshot: control.snapshot, runtime }, dataPlane.breakers());
+}
+
+function nameOf(request: FastifyRequest): string {
+  return (request.params as { '*': string })['*'];
+}
+
+function limitOf(request: FastifyRequest): number {
+  const { limit } = request.query as { limit?: unknown };
+  if (limit === undefined) return AUDIT_LIMIT;
+  if (typeof limit === 'string' && /^[0-9]{1,6}$/.test(limit)) return Number(limit);
+  throw new AdminError('request_invalid', 'limit is not a whole number.', { path: 'limit' });
+}

@@ -1,0 +1,126 @@
+/**
+ * The HTTP servers for people and tools: the admin API (loopback or a unix socket) and the probe listener that
+ * the kubelet and Prometheus reach. Neither is ever on the data path, and neither shares a port with it.
+ */
+import { chmod, lstat, unlink } from 'node:fs/promises';
+import { connect } from 'node:net';
+import bearerAuth from '@fastify/bearer-auth';
+import fastify, { type FastifyInstance } from 'fastify';
+import type { SocketAddress } from '../config/snapshot.ts';
+import type { Log } from '../telemetry/log.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
+import type { Audit } from './audit.ts';
+import { checkHostAndOrigin, isSameToken } from './auth.ts';
+import type { ControlPort, DataPlaneView } from './ports.ts';
+import { addProbes, type ProbeSources } from './probes.ts';
+import { AdminError, sendProblem, toAdminError } from './problem.ts';
+import { addRest } from './rest.ts';
+
+/** A config to be validated is the largest thing that is sent here. */
+const BODY_MAX_BYTES = 1024 * 1024;
+/** A request that has not arrived after this is cut off. */
+const REQUEST_MS = 10_000;
+const KEEP_ALIVE_MS = 5000;
+/** Breakers have three names of up to 63 characters in the path. */
+const PARAMETER_MAX_CHARS = 512;
+
+/** Everything the admin API reads and acts on. */
+export interface AdminOptions {
+  readonly control: ControlPort;
+  readonly dataPlane: DataPlaneView;
+  readonly metrics: Pick<Metrics, 'render' | 'contentType'>;
+  readonly audit: Audit;
+  readonly log: Log;
+}
+
+/** The admin API, not listening yet; `inject` it in tests. The token is that of the Snapshot in force. */
+export async function buildAdmin(options: AdminOptions): Promise<FastifyInstance> {
+  const app = newServer(options.log);
+  await app.register(bearerAuth, {
+    keys: new Set<string>(),
+    addHook: false,
+    auth: (given) => {
+      const { token } = options.control.snapshot.admin;
+      return token !== null && isSameToken(given, token);
+    },
+  });
+  app.addHook('onRequest', (request, reply, done) => {
+    checkHostAndOrigin(request);
+    if (request.method === 'GET' || request.method === 'HEAD') return done();
+    if (options.control.snapshot.admin.token === null) {
+      throw new AdminError('writes_disabled', 'Changes are refused since no token is configured.', {
+        hint: 'set admin.token or admin.tokenFile in the config, or FAIRLEAD_ADMIN__TOKEN',
+      });
+    }
+    app.verifyBearerAuth?.(request, reply, done);
+  });
+  addProbes(app, options);
+  addRest(app, options);
+  await app.ready();
+  return app;
+}
+
+/** The probe listener: `/metrics`, `/livez`, `/readyz`, `/startupz` and nothing else. */
+export async function buildProbes(sources: ProbeSources & { readonly log: Log }): Promise<FastifyInstance> {
+  const app = newServer(sources.log);
+  addProbes(app, sources);
+  await app.ready();
+  return app;
+}
+
+/**
+ * Listens. A unix socket left by a dead process is replaced, one that answers is not; it is for its owner only.
+ * @throws the system's error (EADDRINUSE, EACCES, ...) when it cannot
+ * @returns the port, or 0 for a unix socket
+ */
+export async function listen(app: FastifyInstance, address: SocketAddress): Promise<number> {
+  if (address.kind === 'unix') {
+    await removeStaleSocket(address.path);
+    await app.listen({ path: address.path });
+    await chmod(address.path, 0o600);
+    return 0;
+  }
+  await app.listen({ host: address.host, port: address.port });
+  const bound = app.server.address();
+  return typeof bound === 'object' && bound !== null ? bound.port : 0;
+}
+
+function newServer(log: Log): FastifyInstance {
+  const app = fastify({
+    logger: false,
+    bodyLimit: BODY_MAX_BYTES,
+    requestTimeout: REQUEST_MS,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    forceCloseConnections: true,
+    routerOptions: { maxParamLength: PARAMETER_MAX_CHARS },
+  });
+  app.removeContentTypeParser('text/plain');
+  app.setErrorHandler((error, request, reply) => {
+    const known = toAdminError(error);
+    if (known !== null) return sendProblem(reply, known);
+    log.error({ err: error, url: request.routeOptions.url }, 'the admin API failed; this is a bug');
+    return sendProblem(reply, new AdminError('internal', 'The log has the details.'));
+  });
+  app.setNotFoundHandler((_request, reply) =>
+    sendProblem(
+      reply,
+      new AdminError('not_found', 'There is no such resource.', { hint: 'docs/admin-api.md lists them' }),
+    ),
+  );
+  return app;
+}
+
+/** Only ECONNREFUSED says that nobody listens, and a plain file says that too. */
+async function removeStaleSocket(path: string): Promise<void> {
+  const found = await lstat(path).catch(() => null);
+  if (found === null || !found.isSocket()) return;
+  const isStale = await new Promise<boolean>((resolve) => {
+    const socket = connect(path);
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve(false);
+    });
+    socket.once('error', (error: NodeJS.ErrnoException) => resolve(error.code === 'ECONNREFUSED'));
+  });
+  if (isStale) await unlink(path);
+}

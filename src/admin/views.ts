@@ -1,0 +1,106 @@
+/**
+ * What the admin API shows, made out of the Snapshot and the control plane's view of itself, which has no
+ * secrets. Pure functions; percentages are shown as people write them.
+ */
+import type { Direction, Snapshot } from '../config/snapshot.ts';
+import { formatPercent } from '../config/units.ts';
+import type { RuntimeView } from '../control/state.ts';
+import type { Experiment, UnitSource } from '../experiment/model.ts';
+import type { AdminBreaker, ControlPort } from './ports.ts';
+
+/** One variant of an experiment, as shown. */
+export interface VariantView {
+  readonly name: string;
+  readonly weight: string;
+  readonly upstream: string | null;
+  readonly isFallback: boolean;
+  /** Its breakers, one per route. */
+  readonly breakers: readonly { readonly name: string; readonly state: string }[];
+}
+
+/** An experiment, as shown. */
+export interface ExperimentView {
+  readonly name: string;
+  readonly status: string;
+  readonly owner: string | null;
+  readonly hypothesis: string | null;
+  readonly salt: string;
+  readonly unit: readonly string[];
+  readonly traffic: string;
+  readonly targeting: readonly string[];
+  readonly routes: readonly string[];
+  readonly variants: readonly VariantView[];
+  /** What was changed at run time; the rest is as declared. */
+  readonly runtime: RuntimeView[string] | null;
+}
+
+/** All experiments of the Snapshot, in the order of the config. */
+export function experimentViews(control: ControlPort, breakers: readonly AdminBreaker[]): ExperimentView[] {
+  const { snapshot } = control;
+  const { runtime } = control.view();
+  return [...snapshot.experiments.values()].map((experiment) =>
+    experimentView(experiment, { snapshot, runtime }, breakers),
+  );
+}
+
+/** One experiment with the breakers that guard its variants. */
+export function experimentView(
+  experiment: Experiment,
+  rules: { readonly snapshot: Snapshot; readonly runtime: RuntimeView },
+  breakers: readonly AdminBreaker[],
+): ExperimentView {
+  const { name, status, owner, hypothesis, salt, fallback } = experiment;
+  return {
+    name,
+    status,
+    owner,
+    hypothesis,
+    salt,
+    unit: experiment.unit.map(unitText),
+    traffic: formatPercent(experiment.trafficPpm),
+    targeting: experiment.targeting.map((clause) => clause.text),
+    routes: routesOf(rules.snapshot, name),
+    variants: experiment.variants.map((variant) => ({
+      name: variant.name,
+      weight: formatPercent(variant.weightPpm),
+      upstream: variant.upstream,
+      isFallback: variant.name === fallback.name,
+      breakers: breakers
+        .filter((breaker) => breaker.name.endsWith(`/${name}/${variant.name}`))
+        .map((breaker) => ({ name: breaker.name, state: breaker.state })),
+    })),
+    runtime: rules.runtime[name] ?? null,
+  };
+}
+
+/** Status and weights as they hold. */
+function rulesOf(experiment: Experiment): unknown {
+  const weights = experiment.variants.map(({ name, weightPpm }) => [name, formatPercent(weightPpm)]);
+  return { status: experiment.status, weights: Object.fromEntries(weights) };
+}
+
+function unitText(source: UnitSource): string {
+  return source.kind === 'request' ? 'request' : `${source.kind} ${source.name}`;
+}
+
+function routesOf(snapshot: Snapshot, experiment: string): string[] {
+  const directions: readonly Direction[] = ['inbound', 'outbound'];
+  return directions.flatMap((direction) =>
+    snapshot.routes[direction].all
+      .filter((route) => route.experiments.some((one) => one.experiment.name === experiment))
+      .map((route) => route.name),
+  );
+}
+
+/** What is declared, what was changed at run time, and what holds. */
+export function configView(control: ControlPort): Record<string, unknown> {
+  const { snapshot } = control;
+  const { lastReload, ...view } = control.view();
+  const effective = [...snapshot.experiments].map(([name, experiment]) => [name, rulesOf(experiment)]);
+  return {
+    service: snapshot.service,
+    ...view,
+    effective: { experiments: Object.fromEntries(effective) },
+    lastReload: { ...lastReload, at: new Date(lastReload.atMs).toISOString() },
+  };
+}
