@@ -18,6 +18,7 @@ import type { DataPlane } from './data-plane.ts';
 import { deadline } from './deadlines.ts';
 import { Decision } from './decision.ts';
 import type { Downstream } from './downstream.ts';
+import { expired } from './expiry.ts';
 import type { Plan } from './plan.ts';
 import type { Pool } from './pool.ts';
 import { BodyRelay, type Piece, writeTogether } from './relay.ts';
@@ -360,20 +361,9 @@ export class Exchange implements UpstreamUser, ResponseHandler {
 
   /** Time is up for whatever this exchange is waiting for. */
   onDeadline(nowMs: number): void {
-    const isWholeOver = nowMs >= this.#requestDeadlineMs;
-    if (this.phase === 'tunnel') return this.downstream.destroy();
-    if (this.downstream.isEnded && this.phase !== 'relaying' && !isWholeOver)
-      return this.downstream.destroy();
-    if (this.phase === 'relaying') {
-      if (this.#isPausedByClient && this.downstream.isClogged && !isWholeOver)
-        return this.downstream.destroy();
-      return this.#breakOff(isWholeOver ? 'request_timeout' : 'upstream_body_timeout');
-    }
-    if (isWholeOver) return this.fail('request_timeout');
-    if (this.phase === 'connecting') return this.fail('upstream_connect_timeout');
-    // A body that stopped: the client's silence, unless it was the upstream that would not take it.
-    if (!this.requestBody.isDone && !this.downstream.isPaused) return this.fail('request_body_timeout');
-    this.fail('upstream_first_byte_timeout');
+    const code = expired(this, nowMs >= this.#requestDeadlineMs);
+    if (code === null) this.downstream.destroy();
+    else this.fail(code);
   }
 
   #arm(timeoutMs: number): void {
