@@ -1,0 +1,147 @@
+/**
+ * The CLI's way to a running sidecar: HTTP to the admin address or its unix socket, with a deadline, and every
+ * failure turned into one sentence and an exit code. Never prints; never retries a change.
+ */
+import { readFileSync } from 'node:fs';
+import { hostname, userInfo } from 'node:os';
+import { Agent, request } from 'undici';
+import { CliError, Exit, type Io } from './io.ts';
+
+/** Long enough for a reload of a large config; a person waits for it. */
+const DEADLINE_MS = 5000;
+/** Answers are small; this only keeps a wrong address from filling the memory. */
+const ANSWER_MAX_BYTES = 32 * 1024 * 1024;
+
+/** Where the sidecar is and what it may be told. */
+export interface AdminTarget {
+  /** `http://127.0.0.1:15100` or `unix:/run/fairlead/admin.sock`. */
+  readonly admin: string;
+  /** Else FAIRLEAD_ADMIN__TOKEN, else the file that FAIRLEAD_ADMIN__TOKEN_FILE names. */
+  readonly token?: string | undefined;
+}
+
+/** The members of a problem that the CLI shows. */
+interface Problem {
+  readonly code?: string;
+  readonly detail?: string;
+  readonly hint?: string;
+}
+
+/** Reads a resource. @throws CliError with the exit code that goes with the failure */
+export function adminGet(target: AdminTarget, path: string): Promise<unknown> {
+  return ask(target, { method: 'GET', path, headers: {} });
+}
+
+/** Asks for a change. @throws CliError; `refused` (7) when there is no token or it is wrong */
+export function adminPost(target: AdminTarget, path: string, body: object, env: Io['env']): Promise<unknown> {
+  const token = tokenOf(target, env);
+  const authorization = token === null ? {} : { authorization: `Bearer ${token}` };
+  const headers = { 'content-type': 'application/json', 'x-fairlead-actor': actor(), ...authorization };
+  return ask(target, { method: 'POST', path, headers, body: JSON.stringify(body) });
+}
+
+interface Question {
+  readonly method: 'GET' | 'POST';
+  readonly path: string;
+  readonly headers: Record<string, string>;
+  readonly body?: string;
+}
+
+async function ask(target: AdminTarget, question: Question): Promise<unknown> {
+  const { origin, socketPath } = parseAdmin(target.admin);
+  const connect = socketPath === null ? { timeout: DEADLINE_MS } : { socketPath, timeout: DEADLINE_MS };
+  // No keep-alive: an idle connection would hold the process for seconds after the answer.
+  const agent = new Agent({ connect, pipelining: 0, maxResponseSize: ANSWER_MAX_BYTES });
+  try {
+    const { path, ...rest } = question;
+    const signal = AbortSignal.timeout(DEADLINE_MS);
+    const answer = await request(`${origin}${path}`, { ...rest, dispatcher: agent, signal });
+    return await readAnswer(target, answer.statusCode, await answer.body.text());
+  } catch (error) {
+    if (error instanceof CliError) throw error;
+    throw unreachable(target, error);
+  } finally {
+    await agent.destroy();
+  }
+}
+
+/** @throws CliError (usage) when it is neither a URL nor `unix:/path` */
+function parseAdmin(admin: string): { origin: string; socketPath: string | null } {
+  if (admin.startsWith('unix:/'))
+    return { origin: 'http://localhost', socketPath: admin.slice('unix:'.length) };
+  const url = URL.canParse(admin) ? new URL(admin) : null;
+  if (url === null || (url.protocol !== 'http:' && url.protocol !== 'https:')) {
+    const hint = 'write http://127.0.0.1:15100 or unix:/path/to/admin.sock';
+    throw new CliError(Exit.usage, `--admin ${JSON.stringify(admin)} is no address; ${hint}`);
+  }
+  return { origin: url.origin, socketPath: null };
+}
+
+function readAnswer(target: AdminTarget, status: number, text: string): unknown {
+  const parsed = parseJson(text);
+  if (status < 300 && parsed !== null) return parsed;
+  const problem = parsed as Problem | null;
+  if (typeof problem?.code !== 'string') {
+    throw new CliError(
+      Exit.adminUnreachable,
+      `what answers at ${target.admin} is not Fairlead's admin API (status ${status})`,
+    );
+  }
+  const hint = problem.hint === undefined || problem.hint === '' ? '' : `; ${problem.hint}`;
+  throw new CliError(exitCodeOf(status), `${problem.detail ?? problem.code}${hint}`);
+}
+
+function exitCodeOf(status: number): number {
+  if (status === 401 || status === 403) return Exit.refused;
+  if (status === 404) return Exit.negative;
+  if (status === 409 || status === 412) return Exit.conflict;
+  return status >= 500 ? Exit.internal : Exit.usage;
+}
+
+function unreachable(target: AdminTarget, cause: unknown): CliError {
+  const { code, name } = cause as { code?: unknown; name?: unknown };
+  const isTimeout = name === 'TimeoutError' || name === 'ConnectTimeoutError';
+  const why = isTimeout
+    ? `no answer in ${DEADLINE_MS / 1000} s`
+    : typeof code === 'string'
+      ? code
+      : String(cause);
+  const hint = 'is the sidecar running, and is admin.address what --admin says?';
+  return new CliError(
+    Exit.adminUnreachable,
+    `the admin API at ${target.admin} cannot be reached: ${why}; ${hint}`,
+    { cause },
+  );
+}
+
+function parseJson(text: string): object | null {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' ? value : null;
+  } catch {
+    return null;
+  }
+}
+
+function tokenOf(target: AdminTarget, env: Io['env']): string | null {
+  const given = target.token ?? env.FAIRLEAD_ADMIN__TOKEN;
+  if (given !== undefined && given !== '') return given;
+  const file = env.FAIRLEAD_ADMIN__TOKEN_FILE;
+  if (file === undefined || file === '') return null;
+  try {
+    return readFileSync(file, 'utf8').trim();
+  } catch (cause) {
+    throw new CliError(Exit.unfit, `the token file ${file} (FAIRLEAD_ADMIN__TOKEN_FILE) cannot be read`, {
+      cause,
+    });
+  }
+}
+
+/** Who is on record for the change; a container's user may have no name. */
+function actor(): string {
+  try {
+    return `${userInfo().username}@${hostname()}`;
+  } catch {
+    return hostname();
+  }
+}

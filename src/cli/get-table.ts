@@ -1,0 +1,136 @@
+/**
+ * The tables of `fairlead get`: columns as kubectl has them, no lines, nothing that a pipe to awk would stumble
+ * over. Pure; members that a sidecar does not send are shown as "-".
+ */
+import Table from 'cli-table3';
+
+/** What can be read. */
+export type GetWhat = 'experiments' | 'breakers' | 'upstreams';
+
+type Item = Readonly<Record<string, unknown>>;
+
+interface Column {
+  readonly title: string;
+  readonly isWide?: true;
+  text(item: Item): string;
+}
+
+interface VariantItem {
+  readonly name?: string;
+  readonly weight?: string;
+  readonly breakers?: readonly { readonly name: string; readonly state: string }[];
+}
+
+const EXPERIMENTS: readonly Column[] = [
+  { title: 'NAME', text: (item) => show(item.name) },
+  { title: 'STATUS', text: (item) => `${show(item.status)}${item.runtime ? ' *' : ''}` },
+  { title: 'TRAFFIC', text: (item) => show(item.traffic) },
+  {
+    title: 'VARIANTS',
+    text: (item) =>
+      variantsOf(item)
+        .map(({ name, weight }) => `${name}=${weight}`)
+        .join(','),
+  },
+  { title: 'BREAKERS', text: breakersText },
+  { title: 'ROUTES', text: (item) => show(item.routes) },
+  { title: 'UNIT', isWide: true, text: (item) => show(item.unit) },
+  { title: 'TARGETING', isWide: true, text: (item) => show(item.targeting) },
+  { title: 'SALT', isWide: true, text: (item) => show(item.salt) },
+  { title: 'OWNER', isWide: true, text: (item) => show(item.owner) },
+];
+
+const BREAKERS: readonly Column[] = [
+  { title: 'NAME', text: (item) => show(item.name) },
+  { title: 'STATE', text: (item) => show(item.state) },
+  { title: 'REQUESTS', text: (item) => show(item.requests) },
+  { title: 'ERRORS', text: (item) => percent(item.errorRatio) },
+  { title: 'SLOW', text: (item) => percent(item.slowRatio) },
+  { title: 'IN-FLIGHT', text: (item) => show(item.inFlight) },
+  { title: 'TRIPS', isWide: true, text: (item) => show(item.trips) },
+  { title: 'TURNED-AWAY', isWide: true, text: (item) => show(item.turnedAway) },
+  { title: 'IN-A-ROW', isWide: true, text: (item) => show(item.consecutiveFailures) },
+  { title: 'REASON', text: (item) => show(item.reason) },
+];
+
+const UPSTREAMS: readonly Column[] = [
+  { title: 'UPSTREAM', text: (item) => show(item.upstream) },
+  { title: 'ENDPOINT', text: (item) => show(item.id) },
+  { title: 'ACTIVE', text: (item) => show(item.active) },
+  { title: 'IDLE', text: (item) => show(item.idle) },
+];
+
+/** A table with its "\n"; experiments changed at run time bear a star. */
+export function tableOf(what: GetWhat, items: readonly Item[], isWide: boolean): string {
+  if (items.length === 0) return `no ${what}\n`;
+  const columns = columnsOf(what).filter((column) => isWide || column.isWide !== true);
+  const rows = (what === 'upstreams' ? items.flatMap(endpointsOf) : items).map((item) =>
+    columns.map((column) => column.text(item)),
+  );
+  const table = new Table({
+    chars: NO_LINES,
+    style: { 'padding-left': 0, 'padding-right': 3, head: [], border: [] },
+  });
+  table.push(
+    columns.map((column) => column.title),
+    ...rows,
+  );
+  const text = table.toString().replace(/ +$/gm, '');
+  const isChanged = what === 'experiments' && items.some((item) => item.runtime);
+  return `${text}\n${isChanged ? '* changed at run time; `fairlead get experiments -o yaml` says by whom\n' : ''}`;
+}
+
+function columnsOf(what: GetWhat): readonly Column[] {
+  switch (what) {
+    case 'experiments':
+      return EXPERIMENTS;
+    case 'breakers':
+      return BREAKERS;
+    case 'upstreams':
+      return UPSTREAMS;
+  }
+}
+
+const NO_LINES = {
+  top: '',
+  'top-mid': '',
+  'top-left': '',
+  'top-right': '',
+  bottom: '',
+  'bottom-mid': '',
+  'bottom-left': '',
+  'bottom-right': '',
+  left: '',
+  'left-mid': '',
+  mid: '',
+  'mid-mid': '',
+  right: '',
+  'right-mid': '',
+  middle: '',
+};
+
+function endpointsOf(upstream: Item): Item[] {
+  const endpoints = Array.isArray(upstream.endpoints) ? (upstream.endpoints as Item[]) : [];
+  return endpoints.map((endpoint) => ({ ...endpoint, upstream: upstream.name }));
+}
+
+function variantsOf(item: Item): readonly VariantItem[] {
+  return Array.isArray(item.variants) ? item.variants : [];
+}
+
+/** `closed`, or who is not. */
+function breakersText(item: Item): string {
+  const all = variantsOf(item).flatMap((variant) => variant.breakers ?? []);
+  if (all.length === 0) return '-';
+  const others = all.filter((breaker) => breaker.state !== 'closed');
+  return others.length === 0 ? 'closed' : others.map(({ name, state }) => `${name} ${state}`).join(', ');
+}
+
+function percent(value: unknown): string {
+  return typeof value === 'number' ? `${Math.round(value * 1000) / 10}%` : '-';
+}
+
+function show(value: unknown): string {
+  if (Array.isArray(value)) return value.length === 0 ? '-' : value.map(String).join(', ');
+  return value === null || value === undefined || value === '' ? '-' : String(value);
+}
