@@ -9,7 +9,8 @@ export const ADDRESS_PATTERN = '^(unix:/.+|\\[[0-9A-Fa-f:.]+\\]:[0-9]+|[^:/\\s]+
 
 /** The kernel's limit of `sun_path`, with the NUL that ends it. */
 const UNIX_PATH_MAX_BYTES = 107;
-const HOST_NAME = /^(?=.{1,253}$)[A-Za-z0-9_]([A-Za-z0-9_-]{0,62})?(\.[A-Za-z0-9_]([A-Za-z0-9_-]{0,62})?)*\.?$/;
+const HOST_NAME =
+  /^(?=.{1,253}$)[A-Za-z0-9_]([A-Za-z0-9_-]{0,62})?(\.[A-Za-z0-9_]([A-Za-z0-9_-]{0,62})?)*\.?$/;
 
 /**
  * @param use An endpoint needs a port that can be connected; a listener may ask for port 0, any free one.
@@ -17,20 +18,26 @@ const HOST_NAME = /^(?=.{1,253}$)[A-Za-z0-9_]([A-Za-z0-9_-]{0,62})?(\.[A-Za-z0-9
 export function parseAddress(text: string, use: 'listen' | 'connect'): Parsed<SocketAddress> {
   if (text.startsWith('unix:')) return parseUnix(text);
   const scheme = /^([a-z]+):\/\//.exec(text);
-  if (scheme) return problem(`${quote(text)} is a URL; write host:port without ${quote(scheme[0])} and without a path`);
+  if (scheme)
+    return problem(`${quote(text)} is a URL; write host:port without ${quote(scheme[0])} and without a path`);
   const match = /^(?:\[([^\]]*)\]|([^:]*)):([^:]*)$/.exec(text);
   if (!match) return problem(withoutPort(text));
   const [, bracketed, plain, portText = ''] = match;
   const host = bracketed ?? plain ?? '';
-  if (bracketed !== undefined && isIP(bracketed) !== 6) return problem(`${quote(text)} holds no IPv6 address in [ ]`);
-  if (host === '') return problem(`${quote(text)} has no host; write 0.0.0.0${text} for every interface or 127.0.0.1${text}`);
+  if (bracketed !== undefined && isIP(bracketed) !== 6)
+    return problem(`${quote(text)} holds no IPv6 address in [ ]`);
+  if (host === '')
+    return problem(
+      `${quote(text)} has no host; write 0.0.0.0${text} for every interface or 127.0.0.1${text}`,
+    );
   const looksLikeIpv4 = /^[0-9.]+$/.test(host);
   if (looksLikeIpv4 ? isIP(host) !== 4 : bracketed === undefined && !HOST_NAME.test(host)) {
     return problem(`${quote(text)} holds no valid host name or address before the port`);
   }
   const port = /^[0-9]{1,5}$/.test(portText) ? Number(portText) : Number.NaN;
   const portMin = use === 'listen' ? 0 : 1;
-  if (!(port >= portMin && port <= 65_535)) return problem(`${quote(text)} has no port from ${portMin} to 65535`);
+  if (!(port >= portMin && port <= 65_535))
+    return problem(`${quote(text)} has no port from ${portMin} to 65535`);
   return { ok: true, value: { kind: 'tcp', host: host.toLowerCase(), port } };
 }
 

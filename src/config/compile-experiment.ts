@@ -14,7 +14,11 @@ import { declaredWeights, fallbackName } from './weights.ts';
 const DEFAULT_UNIT: readonly UnitSource[] = [{ kind: 'header', name: 'x-user-id' }];
 
 /** @param runtime What is known of this experiment from before; null when it is new. */
-export function compileExperiment(name: string, config: ExperimentConfig, runtime: RuntimeExperiment | null): Experiment {
+export function compileExperiment(
+  name: string,
+  config: ExperimentConfig,
+  runtime: RuntimeExperiment | null,
+): Experiment {
   const weights = effectiveWeights(config, runtime);
   const variants = Object.entries(config.variants).map(
     ([variantName, variant], index): Variant => ({
@@ -43,7 +47,10 @@ export function compileExperiment(name: string, config: ExperimentConfig, runtim
 }
 
 /** The weights set at run time if they name exactly the declared variants, else the declared ones. */
-export function effectiveWeights(config: ExperimentConfig, runtime: RuntimeExperiment | null): Map<string, number> {
+export function effectiveWeights(
+  config: ExperimentConfig,
+  runtime: RuntimeExperiment | null,
+): Map<string, number> {
   const declared = declaredWeights(config);
   const override = runtime?.weights?.weightsPpm;
   if (override === undefined || !isFitting(override, [...declared.keys()])) return declared;
@@ -53,11 +60,19 @@ export function effectiveWeights(config: ExperimentConfig, runtime: RuntimeExper
 function isFitting(weightsPpm: Readonly<Record<string, number>>, variants: readonly string[]): boolean {
   const names = Object.keys(weightsPpm);
   const sum = Object.values(weightsPpm).reduce((total, weight) => total + weight, 0);
-  return names.length === variants.length && variants.every((name) => Object.hasOwn(weightsPpm, name)) && sum === PPM;
+  return (
+    names.length === variants.length &&
+    variants.every((name) => Object.hasOwn(weightsPpm, name)) &&
+    sum === PPM
+  );
 }
 
 /** From the table of before, so that only who must move does; from nothing when there is none that fits. */
-function slotTable(variants: readonly Variant[], fallback: Variant, before: readonly NamedSlotRange[]): SlotRange[] {
+function slotTable(
+  variants: readonly Variant[],
+  fallback: Variant,
+  before: readonly NamedSlotRange[],
+): SlotRange[] {
   const weights = variants.map((variant) => variant.weightPpm);
   const previous = before.map((range): SlotRange => {
     const index = variants.findIndex((variant) => variant.name === range.variant);
@@ -83,7 +98,10 @@ export function compileBreaker(config: ExperimentConfig, variantName: string): B
   const base = config.breaker;
   const slow = own?.slow === 'off' ? undefined : (own?.slow ?? base.slow);
   const errorRatePpm = own?.errorRate === 'off' ? null : (own?.errorRate ?? base.errorRate);
-  const consecutive = own?.consecutiveFailures === 'off' ? null : (own?.consecutiveFailures ?? base.consecutiveFailures ?? null);
+  const consecutive =
+    own?.consecutiveFailures === 'off'
+      ? null
+      : (own?.consecutiveFailures ?? base.consecutiveFailures ?? null);
   return {
     windowMs: own?.window ?? base.window,
     minimumRequests: own?.minimumRequests ?? base.minimumRequests,

@@ -50,10 +50,16 @@ interface Context {
 function listeners(config: Config): ListenerSettings[] {
   if (config.listeners !== undefined) return config.listeners;
   const inbound: ListenerSettings = {
-    name: 'inbound', direction: 'inbound', address: { kind: 'tcp', host: '0.0.0.0', port: 15106 }, connectionsMax: CONNECTIONS_MAX,
+    name: 'inbound',
+    direction: 'inbound',
+    address: { kind: 'tcp', host: '0.0.0.0', port: 15106 },
+    connectionsMax: CONNECTIONS_MAX,
   };
   const outbound: ListenerSettings = {
-    name: 'outbound', direction: 'outbound', address: { kind: 'tcp', host: '127.0.0.1', port: 15101 }, connectionsMax: CONNECTIONS_MAX,
+    name: 'outbound',
+    direction: 'outbound',
+    address: { kind: 'tcp', host: '127.0.0.1', port: 15101 },
+    connectionsMax: CONNECTIONS_MAX,
   };
   const hasOutbound = config.routes?.some((route) => route.direction === 'outbound') === true;
   return hasOutbound ? [inbound, outbound] : [inbound];
@@ -70,14 +76,21 @@ function routeTable(direction: Direction, context: Context): RouteTable<Route> {
   const routes = declaredRoutes(context.config).filter((route) => route.direction === direction);
   return new RouteTable(
     routes.map((route) => {
-      const match: RouteMatch = { hosts: route.match.host ?? [], path: route.match.path, methods: route.match.method ?? [] };
+      const match: RouteMatch = {
+        hosts: route.match.host ?? [],
+        path: route.match.path,
+        methods: route.match.method ?? [],
+      };
       return { match, value: compileRoute(route, context) };
     }),
   );
 }
 
 function compileRoute(route: RouteConfig, context: Context): Route {
-  const upstream = required(context.upstreams, route.upstream ?? Object.keys(context.config.upstreams)[0] ?? '');
+  const upstream = required(
+    context.upstreams,
+    route.upstream ?? Object.keys(context.config.upstreams)[0] ?? '',
+  );
   const experiments = route.experiments.map((name) => compileRouteExperiment(name, upstream, context));
   return {
     name: route.name,
@@ -117,20 +130,32 @@ function settings(config: Config) {
   const { timeouts, limits, accessLog, exposures, admin, drain } = config;
   return {
     timeouts: {
-      requestHeadMs: timeouts.requestHead, idleMs: timeouts.idle, stallMs: timeouts.stall, connectMs: timeouts.connect,
-      firstByteMs: timeouts.firstByte, requestMs: timeouts.request, upstreamIdleMs: timeouts.upstreamIdle,
-      tunnelIdleMs: timeouts.tunnelIdle, halfClosedMs: timeouts.halfClosed,
+      requestHeadMs: timeouts.requestHead,
+      idleMs: timeouts.idle,
+      stallMs: timeouts.stall,
+      connectMs: timeouts.connect,
+      firstByteMs: timeouts.firstByte,
+      requestMs: timeouts.request,
+      upstreamIdleMs: timeouts.upstreamIdle,
+      tunnelIdleMs: timeouts.tunnelIdle,
+      halfClosedMs: timeouts.halfClosed,
     },
     limits: {
-      headMaxBytes: limits.head, targetMaxBytes: limits.target, fieldsMax: limits.fields, bodyMaxBytes: limits.body,
+      headMaxBytes: limits.head,
+      targetMaxBytes: limits.target,
+      fieldsMax: limits.fields,
+      bodyMaxBytes: limits.body,
       replayMaxBytes: limits.replay,
     },
     forwarding: { ...config.forwarding },
     propagation: { ...config.propagation },
     accessLog: { enabled: accessLog.enabled, file: accessLog.file ?? null },
     exposures: {
-      enabled: exposures.enabled, file: exposures.file ?? null, key: exposures.key ?? defaultExposureKey(config.service),
-      dedupeEntriesMax: exposures.dedupeEntries, dedupeMs: exposures.dedupeWindow,
+      enabled: exposures.enabled,
+      file: exposures.file ?? null,
+      key: exposures.key ?? defaultExposureKey(config.service),
+      dedupeEntriesMax: exposures.dedupeEntries,
+      dedupeMs: exposures.dedupeWindow,
     },
     admin: { address: admin.address, probeAddress: admin.probeAddress, token: admin.token ?? null },
     drain: { delayMs: drain.delay, timeoutMs: drain.timeout },

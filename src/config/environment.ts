@@ -56,12 +56,18 @@ export function applyEnvironment(tree: unknown, environment: Environment): Overl
   return { value, problems, variableAt: (path) => findVariable(applied, path) };
 }
 
-function findVariable(applied: readonly { variable: string; path: ConfigPath }[], path: ConfigPath): string | null {
+function findVariable(
+  applied: readonly { variable: string; path: ConfigPath }[],
+  path: ConfigPath,
+): string | null {
   const covers = (prefix: ConfigPath): boolean => prefix.every((step, index) => step === path[index]);
   return applied.findLast((entry) => covers(entry.path))?.variable ?? null;
 }
 
-function resolvePath(names: readonly string[], tree: unknown): { path: ConfigPath | null; problem: string | null } {
+function resolvePath(
+  names: readonly string[],
+  tree: unknown,
+): { path: ConfigPath | null; problem: string | null } {
   const path: (string | number)[] = [];
   let node = tree;
   for (const name of names) {
@@ -69,10 +75,16 @@ function resolvePath(names: readonly string[], tree: unknown): { path: ConfigPat
     if (step === null) {
       if (names.length === 1) return { path: null, problem: null };
       const known = knownKeysAt(path);
-      return { path: null, problem: `nothing is called ${JSON.stringify(name.toLowerCase())} there${didYouMean(name, known)}` };
+      return {
+        path: null,
+        problem: `nothing is called ${JSON.stringify(name.toLowerCase())} there${didYouMean(name, known)}`,
+      };
     }
     path.push(step);
-    node = typeof node === 'object' && node !== null ? (node as Record<string | number, unknown>)[step] : undefined;
+    node =
+      typeof node === 'object' && node !== null
+        ? (node as Record<string | number, unknown>)[step]
+        : undefined;
   }
   if (names.length === 1 && !isTopLevelScalar(path)) return { path: null, problem: null };
   return { path, problem: null };
@@ -108,8 +120,10 @@ function readValue(text: string, path: ConfigPath): { value: unknown; problem: s
       ? { value: parsed.value, problem: null }
       : { value: null, problem: `${problem.message} (column ${problem.column})` };
   }
-  if (takes('boolean') && /^(true|false)$/i.test(text)) return { value: text.toLowerCase() === 'true', problem: null };
-  if ((takes('integer') || takes('number')) && /^[0-9]{1,15}$/.test(text)) return { value: Number(text), problem: null };
+  if (takes('boolean') && /^(true|false)$/i.test(text))
+    return { value: text.toLowerCase() === 'true', problem: null };
+  if ((takes('integer') || takes('number')) && /^[0-9]{1,15}$/.test(text))
+    return { value: Number(text), problem: null };
   return { value: text, problem: null };
 }
 
@@ -122,7 +136,10 @@ function withValue(tree: unknown, path: ConfigPath, value: unknown): unknown {
     list[step] = withValue(list[step], rest, value);
     return list;
   }
-  const map = Object.assign(Object.create(null), typeof tree === 'object' && !Array.isArray(tree) ? tree : {});
+  const map = Object.assign(
+    Object.create(null),
+    typeof tree === 'object' && !Array.isArray(tree) ? tree : {},
+  );
   map[step] = withValue(map[step], rest, value);
   return map;
 }

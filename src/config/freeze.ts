@@ -38,6 +38,10 @@ function refuse(): never {
 
 /** `Object.freeze` does not reach a Map's entries. */
 function freezeMap(map: Map<unknown, unknown>): void {
-  Object.defineProperties(map, { set: { value: refuse }, delete: { value: refuse }, clear: { value: refuse } });
+  Object.defineProperties(map, {
+    set: { value: refuse },
+    delete: { value: refuse },
+    clear: { value: refuse },
+  });
   Object.freeze(map);
 }

@@ -10,7 +10,10 @@ const REDACTED = '[redacted]';
 
 /** First 12 hex digits of SHA-256 over canonical JSON: the same for another order of keys, spelling of units or comments. */
 export function configHash(config: Config): string {
-  return createHash('sha256').update(canonicalJson(withoutSecrets(config, undefined))).digest('hex').slice(0, HASH_DIGITS);
+  return createHash('sha256')
+    .update(canonicalJson(withoutSecrets(config, undefined)))
+    .digest('hex')
+    .slice(0, HASH_DIGITS);
 }
 
 /** A copy for `GET /v1/config` and logs: the secrets that are set read `[redacted]`. */
@@ -20,7 +23,8 @@ export function redact(config: Config): Config {
 
 function withoutSecrets(config: Config, replacement: string | undefined): Config {
   const { $schema: _, ...rest } = config;
-  const hide = (secret: string | undefined): string | undefined => (secret === undefined ? undefined : replacement);
+  const hide = (secret: string | undefined): string | undefined =>
+    secret === undefined ? undefined : replacement;
   return {
     ...rest,
     admin: { ...config.admin, token: hide(config.admin.token) },

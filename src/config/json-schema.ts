@@ -15,6 +15,7 @@ export interface SchemaNode {
   readonly const?: unknown;
   readonly default?: unknown;
   readonly description?: string;
+  readonly pattern?: string;
   readonly required?: readonly string[];
   readonly minimum?: number;
   readonly maximum?: number;
@@ -37,7 +38,9 @@ export function schemasAt(path: ConfigPath): SchemaNode[] {
 
 /** The names a map at `path` may have, when they are fixed. */
 export function knownKeysAt(path: ConfigPath): string[] {
-  return schemasAt(path).flatMap((node) => Object.keys(node.properties ?? {})).filter((key) => key !== '$schema');
+  return schemasAt(path)
+    .flatMap((node) => Object.keys(node.properties ?? {}))
+    .filter((key) => key !== '$schema');
 }
 
 /** A node and, when it is a choice, each of its choices. */

@@ -4,7 +4,7 @@
 import type { z } from 'zod';
 import { type ConfigPath, isSecretPath } from './issue.ts';
 import { found } from './schema-values.ts';
-import { didYouMean } from './suggest.ts';
+import { didYouMean, nearest } from './suggest.ts';
 
 type ZodIssue = z.core.$ZodIssue;
 
@@ -36,7 +36,7 @@ function explain(
     return issue.keys.map((key) => ({
       path: [...path, key],
       isKey: true,
-      message: `unknown key${didYouMean(key, unused(known, valueAt(input, path)))}`,
+      message: `unknown key${suggestion(key, known, valueAt(input, path))}`,
     }));
   }
   if (issue.code === 'invalid_union' && 'errors' in issue) {
@@ -53,8 +53,13 @@ function explain(
 }
 
 /** The alternative the author had in mind: the one whose complaint is not about the kind of the value itself. */
-function likeliestBranch(branches: readonly (readonly ZodIssue[])[], value: unknown): readonly ZodIssue[] | null {
-  const fitting = branches.filter((branch) => !branch.some((issue) => issue.path.length === 0 && isAboutKind(issue)));
+function likeliestBranch(
+  branches: readonly (readonly ZodIssue[])[],
+  value: unknown,
+): readonly ZodIssue[] | null {
+  const fitting = branches.filter(
+    (branch) => !branch.some((issue) => issue.path.length === 0 && isAboutKind(issue)),
+  );
   if (fitting.length > 0) return fitting[0] ?? null;
   if (typeof value !== 'string') return null;
   return branches.find((branch) => branch.some((issue) => issue.code === 'custom')) ?? null;
@@ -67,14 +72,17 @@ function isAboutKind(issue: ZodIssue): boolean {
 function sentence(issue: ZodIssue, path: ConfigPath, input: unknown): string {
   if (issue.code === 'custom' || issue.code === 'invalid_format') return issue.message;
   const value = valueAt(input, path);
-  if (issue.code === 'invalid_type' && value === undefined) return `this key is missing; expected ${expectation(issue)}`;
-  if (issue.code === 'invalid_type' && !isOurs(issue)) return `${shown(path, input)}; expected ${expectation(issue)}`;
+  if (issue.code === 'invalid_type' && value === undefined)
+    return `this key is missing; expected ${expectation(issue)}`;
+  if (issue.code === 'invalid_type' && !isOurs(issue))
+    return `${shown(path, input)}; expected ${expectation(issue)}`;
   if (issue.code === 'invalid_value') {
     const near = typeof value === 'string' ? didYouMean(value, issue.values.map(String)) : '';
     return `${shown(path, input)}; expected ${expectation(issue)}${near.includes('did you mean') ? near : ''}`;
   }
   if (issue.code === 'too_small' || issue.code === 'too_big') return boundSentence(issue, shown(path, input));
-  return isSecretPath(path) ? 'found a value that is not allowed here' : issue.message;
+  if (isSecretPath(path)) return `${shown(path, input)}; expected text, so put it in quotes`;
+  return issue.message;
 }
 
 /** Messages of our own schemas begin this way; zod's own with "Invalid input". */
@@ -85,12 +93,19 @@ function isOurs(issue: ZodIssue): boolean {
 function boundSentence(issue: Extract<ZodIssue, { code: 'too_small' | 'too_big' }>, what: string): string {
   if (issue.origin === 'string') return issue.message;
   const limit = issue.code === 'too_small' ? `at least ${issue.minimum}` : `at most ${issue.maximum}`;
-  if (issue.origin === 'array') return `found a list that is too ${issue.code === 'too_small' ? 'short' : 'long'}; expected ${limit} in it`;
+  if (issue.origin === 'array')
+    return `found a list that is too ${issue.code === 'too_small' ? 'short' : 'long'}; expected ${limit} in it`;
   return `${what}; expected ${limit}`;
 }
 
 const KINDS: Readonly<Record<string, string>> = {
-  array: 'a list', boolean: 'true or false', int: 'a whole number', number: 'a number', object: 'a map', record: 'a map', string: 'text',
+  array: 'a list',
+  boolean: 'true or false',
+  int: 'a whole number',
+  number: 'a number',
+  object: 'a map',
+  record: 'a map',
+  string: 'text',
 };
 
 function expectation(issue: ZodIssue): string {
@@ -103,13 +118,15 @@ function expectation(issue: ZodIssue): string {
 }
 
 function shown(path: ConfigPath, input: unknown): string {
-  return isSecretPath(path) ? 'found a value of the wrong kind' : found(valueAt(input, path));
+  return isSecretPath(path) ? 'found something that is not text' : found(valueAt(input, path));
 }
 
-function unused(known: readonly string[], parent: unknown): readonly string[] {
-  if (typeof parent !== 'object' || parent === null) return known;
-  const free = known.filter((key) => !Object.hasOwn(parent, key));
-  return free.length > 0 ? free : known;
+/** The nearest key may be there already: then the unknown one is too much. */
+function suggestion(key: string, known: readonly string[], parent: unknown): string {
+  const meant = nearest(key, known);
+  const isGiven =
+    meant !== null && typeof parent === 'object' && parent !== null && Object.hasOwn(parent, meant);
+  return isGiven ? `; ${JSON.stringify(meant)} is given already` : didYouMean(key, known);
 }
 
 /** The value at a path of a plain tree, or undefined. */

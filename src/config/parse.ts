@@ -6,7 +6,7 @@ import { applyEnvironment, type Environment } from './environment.ts';
 import { type ConfigIssue, type ConfigPath, formatPath } from './issue.ts';
 import { knownKeysAt } from './json-schema.ts';
 import { explainFindings } from './message.ts';
-import { type Config, configSchema } from './schema.ts';
+import { type Config, configSchema, EXTENSION_PATTERN } from './schema.ts';
 import { validate } from './validate.ts';
 import { parseYaml } from './yaml.ts';
 
@@ -39,17 +39,26 @@ export function parseConfig(text: string, file: string, environment: Environment
     return { ...shared, file, ...yaml.locate(path, isKey ? 'key' : 'value') };
   };
   if (yaml.problems.length > 0) {
-    const issues = yaml.problems.map((problem): ConfigIssue => ({ severity: 'error', file, path: '', ...problem }));
+    const issues = yaml.problems.map(
+      (problem): ConfigIssue => ({ severity: 'error', file, path: '', ...problem }),
+    );
     return { config: null, issues, issueAt };
   }
-  const issues = overlay.problems.map(({ variable, path, message }): ConfigIssue => ({
-    severity: 'error', file: variable, line: 0, column: 0, path: formatPath(path), message,
-  }));
+  const issues = overlay.problems.map(
+    ({ variable, path, message }): ConfigIssue => ({
+      severity: 'error',
+      file: variable,
+      line: 0,
+      column: 0,
+      path: formatPath(path),
+      message,
+    }),
+  );
   if (overlay.value === null) {
     issues.push(issueAt([], 'the file is empty; the smallest has version: 1 and upstreams'));
     return { config: null, issues, issueAt };
   }
-  const parsed = configSchema.safeParse(overlay.value);
+  const parsed = configSchema.safeParse(withoutExtensions(overlay.value));
   if (!parsed.success) {
     for (const finding of explainFindings(parsed.error.issues, overlay.value, knownKeysAt)) {
       issues.push(issueAt(finding.path, finding.message, { isKey: finding.isKey }));
@@ -59,6 +68,12 @@ export function parseConfig(text: string, file: string, environment: Environment
   issues.push(...validate(parsed.data, issueAt));
   const isValid = !issues.some((issue) => issue.severity === 'error');
   return { config: isValid ? parsed.data : null, issues: inOrder(issues), issueAt };
+}
+
+function withoutExtensions(tree: unknown): unknown {
+  if (typeof tree !== 'object' || tree === null || Array.isArray(tree)) return tree;
+  const pattern = new RegExp(EXTENSION_PATTERN);
+  return Object.fromEntries(Object.entries(tree).filter(([key]) => !pattern.test(key)));
 }
 
 function inOrder(issues: readonly ConfigIssue[]): ConfigIssue[] {

@@ -42,10 +42,18 @@ export interface RuntimeState {
   readonly experiments: ReadonlyMap<string, RuntimeExperiment>;
 }
 
-export const EMPTY_RUNTIME: RuntimeState = Object.freeze({ experiments: new Map<string, RuntimeExperiment>() });
+export const EMPTY_RUNTIME: RuntimeState = Object.freeze({
+  experiments: new Map<string, RuntimeExperiment>(),
+});
 
 /** Whether two sets of weights are the same, whatever the order. */
-export function isSameWeights(left: Readonly<Record<string, number>>, right: Readonly<Record<string, number>>): boolean {
+export function isSameWeights(
+  left: Readonly<Record<string, number>>,
+  right: Readonly<Record<string, number>>,
+): boolean {
   const names = Object.keys(left);
-  return names.length === Object.keys(right).length && names.every((name) => Object.hasOwn(right, name) && left[name] === right[name]);
+  return (
+    names.length === Object.keys(right).length &&
+    names.every((name) => Object.hasOwn(right, name) && left[name] === right[name])
+  );
 }

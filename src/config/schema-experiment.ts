@@ -3,8 +3,20 @@
  */
 import { z } from 'zod';
 import {
-  cookieName, EXPERIMENT_HELP, EXPERIMENT_PATTERN, found, headerName, NAME_HELP, NAME_PATTERN, name,
-  percent, positiveDuration, positivePercent, text, VARIANT_HELP, VARIANT_PATTERN,
+  cookieName,
+  EXPERIMENT_HELP,
+  EXPERIMENT_PATTERN,
+  found,
+  headerName,
+  NAME_HELP,
+  NAME_PATTERN,
+  name,
+  percent,
+  positiveDuration,
+  positivePercent,
+  text,
+  VARIANT_HELP,
+  VARIANT_PATTERN,
 } from './schema-values.ts';
 
 export const experimentName = () => name(EXPERIMENT_PATTERN, EXPERIMENT_HELP);
@@ -19,32 +31,66 @@ const errorRate = z
 
 const slow = z
   .strictObject({
-    threshold: positiveDuration().describe('A call that takes longer is slow, from the moment it passes this.'),
-    rate: positivePercent().prefault('50%').describe('Open when at least this share of the calls in the window is slow.'),
+    threshold: positiveDuration().describe(
+      'A call that takes longer is slow, from the moment it passes this.',
+    ),
+    rate: positivePercent()
+      .prefault('50%')
+      .describe('Open when at least this share of the calls in the window is slow.'),
   })
   .describe('Open on slow calls; calls still under way count as soon as they pass the threshold.');
 
 const breakerFields = {
   window: positiveDuration().prefault('10s').describe('How far back the rates look.'),
-  minimumRequests: z.int().min(1).max(1_000_000).prefault(20).describe('Fewer calls than this in the window never open it by a rate.'),
+  minimumRequests: z
+    .int()
+    .min(1)
+    .max(1_000_000)
+    .prefault(20)
+    .describe('Fewer calls than this in the window never open it by a rate.'),
   errorRate,
   slow: slow.optional(),
-  consecutiveFailures: z.int().min(1).max(1_000_000).optional().describe('Open after this many failures in a row. Off unless given.'),
-  openFor: positiveDuration().prefault('5s').describe('How long it stays open at first; doubled, with jitter, while its probes fail.'),
-  openForMax: positiveDuration().prefault('60s').describe('The longest it stays open before it probes again.'),
-  halfOpenRequests: z.int().min(1).max(10_000).prefault(5).describe('Probes that must succeed before it closes.'),
+  consecutiveFailures: z
+    .int()
+    .min(1)
+    .max(1_000_000)
+    .optional()
+    .describe('Open after this many failures in a row. Off unless given.'),
+  openFor: positiveDuration()
+    .prefault('5s')
+    .describe('How long it stays open at first; doubled, with jitter, while its probes fail.'),
+  openForMax: positiveDuration()
+    .prefault('60s')
+    .describe('The longest it stays open before it probes again.'),
+  halfOpenRequests: z
+    .int()
+    .min(1)
+    .max(10_000)
+    .prefault(5)
+    .describe('Probes that must succeed before it closes.'),
 };
+
+const INHERITED = "Default: as in the experiment's breaker.";
 
 const breakerOverride = z
   .strictObject({
-    window: positiveDuration().optional(),
-    minimumRequests: z.int().min(1).max(1_000_000).optional(),
-    errorRate: z.union([z.literal('off'), positivePercent()]).optional(),
-    slow: z.union([z.literal('off'), slow]).optional(),
-    consecutiveFailures: z.union([z.literal('off'), z.int().min(1).max(1_000_000)]).optional(),
-    openFor: positiveDuration().optional(),
-    openForMax: positiveDuration().optional(),
-    halfOpenRequests: z.int().min(1).max(10_000).optional(),
+    window: positiveDuration().optional().describe(INHERITED),
+    minimumRequests: z.int().min(1).max(1_000_000).optional().describe(INHERITED),
+    errorRate: z
+      .union([z.literal('off'), positivePercent()])
+      .optional()
+      .describe(INHERITED),
+    slow: z
+      .union([z.literal('off'), slow])
+      .optional()
+      .describe(INHERITED),
+    consecutiveFailures: z
+      .union([z.literal('off'), z.int().min(1).max(1_000_000)])
+      .optional()
+      .describe(INHERITED),
+    openFor: positiveDuration().optional().describe(INHERITED),
+    openForMax: positiveDuration().optional().describe(INHERITED),
+    halfOpenRequests: z.int().min(1).max(10_000).optional().describe(INHERITED),
   })
   .describe("What differs from the experiment's breaker for this variant.");
 
@@ -61,7 +107,10 @@ const unitSource = z
     const given = Object.keys(value);
     if (given.length === 1) return;
     const what = given.length === 0 ? 'nothing' : given.join(' and ');
-    context.addIssue({ code: 'custom', message: `found ${what}; a unit source is exactly one of header, cookie, query, request` });
+    context.addIssue({
+      code: 'custom',
+      message: `found ${what}; a unit source is exactly one of header, cookie, query, request`,
+    });
   });
 
 const unit = z
@@ -70,7 +119,9 @@ const unit = z
     if (value === 'request') return [{ request: true }];
     return Array.isArray(value) ? value : [value];
   })
-  .describe('What is randomised: the first source that is present in the request. Default: the header x-user-id.');
+  .describe(
+    'What is randomised: the first source that is present in the request. Default: the header x-user-id.',
+  );
 
 type UnitSourceConfig = z.output<typeof unitSource>;
 
@@ -79,15 +130,21 @@ const TESTS = ['in', 'equals', 'prefix', 'matches'] as const;
 
 const targetingRule = z
   .strictObject({
-    header: headerName().optional(),
-    cookie: cookieName().optional(),
-    query: text(128).optional(),
-    method: z.literal(true).optional(),
-    path: z.literal(true).optional(),
+    header: headerName().optional().describe('Look at this request header.'),
+    cookie: cookieName().optional().describe('Look at this cookie.'),
+    query: text(128).optional().describe('Look at this query parameter.'),
+    method: z.literal(true).optional().describe('Look at the method.'),
+    path: z.literal(true).optional().describe('Look at the path, without the query.'),
     in: z.array(text(1024)).min(1).max(10_000).optional().describe('Equal to one of these.'),
-    equals: z.string({ error: (issue) => `${found(issue.input)}; expected text, so put it in quotes` }).max(1024).optional(),
+    equals: z
+      .string({ error: (issue) => `${found(issue.input)}; expected text, so put it in quotes` })
+      .max(1024)
+      .optional()
+      .describe('Equal to this.'),
     prefix: text(1024).optional().describe('Begins with this.'),
-    matches: text(1024).optional().describe('The whole value matches this RE2 pattern (no look-around, no back-references).'),
+    matches: text(1024)
+      .optional()
+      .describe('The whole value matches this RE2 pattern (no look-around, no back-references).'),
     not: z.boolean().optional().describe('Turn the answer round.'),
   })
   .superRefine((value, context) => {
@@ -95,35 +152,52 @@ const targetingRule = z
     const tests = TESTS.filter((key) => value[key] !== undefined);
     if (subjects.length !== 1) {
       const what = subjects.length === 0 ? 'none' : subjects.join(' and ');
-      context.addIssue({ code: 'custom', message: `found ${what}; a rule looks at exactly one of ${SUBJECTS.join(', ')}` });
+      context.addIssue({
+        code: 'custom',
+        message: `found ${what}; a rule looks at exactly one of ${SUBJECTS.join(', ')}`,
+      });
     }
     if (tests.length !== 1) {
       const what = tests.length === 0 ? 'no test' : tests.join(' and ');
-      context.addIssue({ code: 'custom', message: `found ${what}; a rule has exactly one of ${TESTS.join(', ')}` });
+      context.addIssue({
+        code: 'custom',
+        message: `found ${what}; a rule has exactly one of ${TESTS.join(', ')}`,
+      });
     }
   });
 
 const variant = z.strictObject({
-  weight: percent().optional().describe('Share of the enrolled units. The fallback may leave it out and gets the rest.'),
-  upstream: upstreamName().optional().describe("Where this variant's requests go. Default: the route's own upstream."),
-  breaker: z.union([z.literal(false), breakerOverride]).optional().describe('`false`: no breaker for this variant.'),
+  weight: percent()
+    .optional()
+    .describe('Share of the enrolled units. The fallback may leave it out and gets the rest.'),
+  upstream: upstreamName()
+    .optional()
+    .describe("Where this variant's requests go. Default: the route's own upstream."),
+  breaker: z
+    .union([z.literal(false), breakerOverride])
+    .optional()
+    .describe('`false`: no breaker for this variant.'),
 });
 
 export const experimentSchema = z.strictObject({
   owner: text(200).optional().describe('Who to ask.'),
   hypothesis: text(2000).optional().describe('What the experiment is to show.'),
   salt: text(200).optional().describe('Key of the hash: a new salt deals everyone anew. Default: the name.'),
-  status: z.enum(['running', 'paused', 'killed']).prefault('running').describe(
-    'paused: no new assignments, those carried in are honoured; killed: the fallback for everyone.',
-  ),
+  status: z
+    .enum(['running', 'paused', 'killed'])
+    .prefault('running')
+    .describe(
+      'paused: no new assignments, those carried in are honoured; killed: the fallback for everyone.',
+    ),
   unit: unit.optional(),
   traffic: percent().prefault('100%').describe('Share of the units that take part at all.'),
   targeting: z.array(targetingRule).max(100).prefault([]).describe('All of these must hold.'),
   variants: z.record(variantName(), variant).describe('Two or more, by name.'),
   fallback: variantName().optional().describe('The safe variant. Default: control.'),
-  breaker: z.union([z.literal(false), breakerSchema]).prefault({}).describe(
-    'One breaker for each route and variant with these settings. `false`: none.',
-  ),
+  breaker: z
+    .union([z.literal(false), breakerSchema])
+    .prefault({})
+    .describe('One breaker for each route and variant with these settings. `false`: none.'),
 });
 
 export type ExperimentConfig = z.output<typeof experimentSchema>;

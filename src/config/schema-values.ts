@@ -7,7 +7,13 @@ import { type PathMatch, parsePathMatch } from '../routing/match.ts';
 import { ADDRESS_PATTERN, formatAddress, parseAddress } from './address.ts';
 import type { Endpoint, SocketAddress } from './snapshot.ts';
 import {
-  DURATION_PATTERN, PERCENT_PATTERN, type Parsed, parseDuration, parsePercent, parseSize, SIZE_PATTERN,
+  DURATION_PATTERN,
+  type Parsed,
+  PERCENT_PATTERN,
+  parseDuration,
+  parsePercent,
+  parseSize,
+  SIZE_PATTERN,
 } from './units.ts';
 
 /** A string that `read` turns into something else; `expected` is what a value of another type is told. */
@@ -30,7 +36,9 @@ export const positiveDuration = () =>
   readString(
     (text) => {
       const result = parseDuration(text);
-      return result.ok && result.value === 0 ? { ok: false, problem: `found ${text}; it must be longer than 0` } : result;
+      return result.ok && result.value === 0
+        ? { ok: false, problem: `found ${text}; it must be longer than 0` }
+        : result;
     },
     'a duration such as 250ms or 10s',
     DURATION_PATTERN,
@@ -56,7 +64,9 @@ export const positivePercent = () =>
   readString(
     (text) => {
       const result = parsePercent(text);
-      return result.ok && result.value === 0 ? { ok: false, problem: `found ${text}; it must be more than 0%` } : result;
+      return result.ok && result.value === 0
+        ? { ok: false, problem: `found ${text}; it must be more than 0%` }
+        : result;
     },
     'a percentage such as 5%',
     PERCENT_PATTERN,
@@ -106,21 +116,28 @@ export const hostMatch = () => readString(readHost, 'a host such as api.example.
 
 function readHost(text: string): Parsed<string> {
   const lower = text.toLowerCase();
-  if (/^https?:\/\//.test(lower)) return { ok: false, problem: `${JSON.stringify(text)} is a URL; write the host alone` };
+  if (/^https?:\/\//.test(lower))
+    return { ok: false, problem: `${JSON.stringify(text)} is a URL; write the host alone` };
   if (/^(\[[0-9a-f:.]+\]|[^:]+):[0-9]+$/.test(lower)) {
     return { ok: false, problem: `${JSON.stringify(text)} holds a port; hosts are matched without it` };
   }
-  const isHost = /^(\*\.)?[a-z0-9_]([a-z0-9_-]*)(\.[a-z0-9_-]+)*$/.test(lower) || /^\[[0-9a-f:.]+\]$/.test(lower);
+  const isHost =
+    /^(\*\.)?[a-z0-9_]([a-z0-9_-]*)(\.[a-z0-9_-]+)*$/.test(lower) || /^\[[0-9a-f:.]+\]$/.test(lower);
   if (isHost) return { ok: true, value: lower };
-  return { ok: false, problem: `${JSON.stringify(text)} is no host; write api.example.com, or *.example.com for all below it` };
+  return {
+    ok: false,
+    problem: `${JSON.stringify(text)} is no host; write api.example.com, or *.example.com for all below it`,
+  };
 }
 
 /** A method token, upper-cased when it is one of the usual ones in lower case. */
 export const method = () =>
   readString(
     (text): Parsed<string> => {
-      if (!/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(text)) return { ok: false, problem: `${JSON.stringify(text)} is no method` };
-      if (text.toUpperCase() === 'CONNECT') return { ok: false, problem: 'CONNECT is not supported by this proxy' };
+      if (!/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(text))
+        return { ok: false, problem: `${JSON.stringify(text)} is no method` };
+      if (text.toUpperCase() === 'CONNECT')
+        return { ok: false, problem: 'CONNECT is not supported by this proxy' };
       return { ok: true, value: text.toUpperCase() };
     },
     'a method such as GET',
@@ -152,7 +169,10 @@ export const cookieName = () =>
 /** Text of 1 to `max` characters; numbers and booleans are told to be quoted. */
 export const text = (max: number) =>
   z
-    .string({ error: (issue) => `${found(issue.input)}; expected text${isBare(issue.input) ? ', so put it in quotes' : ''}` })
+    .string({
+      error: (issue) =>
+        `${found(issue.input)}; expected text${isBare(issue.input) ? ', so put it in quotes' : ''}`,
+    })
     .min(1, 'found an empty text; expected at least one character')
     .max(max, `found a text that is longer than ${max} characters`);
 
@@ -169,8 +189,13 @@ export const VARIANT_HELP = 'letters, digits, _ . - and at most 63 of them, the 
 
 export const name = (pattern: RegExp, help: string) =>
   z
-    .string({ error: (issue) => `${found(issue.input)}; expected a name${isBare(issue.input) ? ', so put it in quotes' : ''}` })
-    .regex(pattern, { error: (issue) => `${JSON.stringify(issue.input)} is no name here; a name is ${help}` });
+    .string({
+      error: (issue) =>
+        `${found(issue.input)}; expected a name${isBare(issue.input) ? ', so put it in quotes' : ''}`,
+    })
+    .regex(pattern, {
+      error: (issue) => `${JSON.stringify(issue.input)} is no name here; a name is ${help}`,
+    });
 
 /** What a value is, for messages: `found the number 5`. */
 export function found(value: unknown): string {
@@ -178,7 +203,8 @@ export function found(value: unknown): string {
   if (value === null) return 'found nothing';
   if (Array.isArray(value)) return 'found a list';
   if (typeof value === 'object') return 'found a map';
-  if (typeof value === 'string') return `found ${JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}...` : value)}`;
+  if (typeof value === 'string')
+    return `found ${JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}...` : value)}`;
   return `found ${typeof value === 'number' ? 'the number ' : ''}${String(value)}`;
 }
 

@@ -6,19 +6,42 @@
 import { z } from 'zod';
 import { experimentName, experimentSchema, upstreamName } from './schema-experiment.ts';
 import {
-  accessLogSchema, adminSchema, drainSchema, exposuresSchema, forwardingSchema, limitsSchema, propagationSchema,
+  accessLogSchema,
+  adminSchema,
+  drainSchema,
+  exposuresSchema,
+  forwardingSchema,
+  limitsSchema,
+  propagationSchema,
   timeoutsSchema,
 } from './schema-settings.ts';
-import { endpoint, hostMatch, listenAddress, method, NAME_HELP, NAME_PATTERN, name, pathMatch, text } from './schema-values.ts';
+import {
+  endpoint,
+  hostMatch,
+  listenAddress,
+  method,
+  NAME_HELP,
+  NAME_PATTERN,
+  name,
+  pathMatch,
+  text,
+} from './schema-values.ts';
 import type { Endpoint } from './snapshot.ts';
 
 const direction = z.enum(['inbound', 'outbound']);
 
 const listener = z.strictObject({
-  name: name(NAME_PATTERN, NAME_HELP),
-  address: listenAddress(),
-  direction: direction.prefault('inbound').describe('inbound: in front of the service; outbound: for the calls it makes.'),
-  connectionsMax: z.int().min(1).max(1_000_000).prefault(10_000).describe('Connections at one time; the next is closed at once.'),
+  name: name(NAME_PATTERN, NAME_HELP).describe('For logs and metrics; unique.'),
+  address: listenAddress().describe('host:port, or unix:/path.'),
+  direction: direction
+    .prefault('inbound')
+    .describe('inbound: in front of the service; outbound: for the calls it makes.'),
+  connectionsMax: z
+    .int()
+    .min(1)
+    .max(1_000_000)
+    .prefault(10_000)
+    .describe('Connections at one time; the next is closed at once.'),
 });
 
 const ENDPOINT_CONNECTIONS_MAX = 1024;
@@ -31,9 +54,12 @@ const upstream = z
     endpoints(),
     z.strictObject({
       endpoints: endpoints().describe('host:port or unix:/path.'),
-      connectionsMax: z.int().min(1).max(100_000).prefault(ENDPOINT_CONNECTIONS_MAX).describe(
-        'Open connections per endpoint; a request beyond it is answered 503.',
-      ),
+      connectionsMax: z
+        .int()
+        .min(1)
+        .max(100_000)
+        .prefault(ENDPOINT_CONNECTIONS_MAX)
+        .describe('Open connections per endpoint; a request beyond it is answered 503.'),
     }),
   ])
   .transform((value): UpstreamConfig => {
@@ -61,31 +87,51 @@ const routeMatch = z.strictObject({
 });
 
 const route = z.strictObject({
-  name: name(NAME_PATTERN, NAME_HELP),
-  direction: direction.prefault('inbound'),
-  match: routeMatch.prefault({}),
+  name: name(NAME_PATTERN, NAME_HELP).describe('For logs, metrics and breakers; unique.'),
+  direction: direction.prefault('inbound').describe('Which listeners it belongs to.'),
+  match: routeMatch.prefault({}).describe('Which requests take it. Default: all.'),
   upstream: upstreamName().optional().describe('May be left out when there is only one upstream.'),
-  experiments: z.array(experimentName()).max(100).prefault([]).describe('Experiments that take part on this route.'),
+  experiments: z
+    .array(experimentName())
+    .max(100)
+    .prefault([])
+    .describe('Experiments that take part on this route.'),
 });
 
 export const configSchema = z.strictObject({
   $schema: z.string().optional().describe('For editors; ignored.'),
   version: z.literal(1).describe('Version of this format.'),
-  service: name(NAME_PATTERN, NAME_HELP).prefault('service').describe('The service this sidecar stands in front of.'),
-  listeners: z.array(listener).min(1).max(100).optional().describe('Default: inbound on 0.0.0.0:15106, and outbound on 127.0.0.1:15101 when a route is outbound.'),
+  service: name(NAME_PATTERN, NAME_HELP)
+    .prefault('service')
+    .describe('The service this sidecar stands in front of.'),
+  listeners: z
+    .array(listener)
+    .min(1)
+    .max(100)
+    .optional()
+    .describe('Default: inbound on 0.0.0.0:15106, and outbound on 127.0.0.1:15101 when a route is outbound.'),
   upstreams: z.record(upstreamName(), upstream).describe('By name.'),
-  routes: z.array(route).max(100_000).optional().describe('The most specific match wins. May be left out when there is only one upstream.'),
+  routes: z
+    .array(route)
+    .max(100_000)
+    .optional()
+    .describe('The most specific match wins. May be left out when there is only one upstream.'),
   experiments: z.record(experimentName(), experimentSchema).prefault({}).describe('By name.'),
-  timeouts: timeoutsSchema.prefault({}),
-  limits: limitsSchema.prefault({}),
-  forwarding: forwardingSchema.prefault({}),
-  propagation: propagationSchema.prefault({}),
-  accessLog: accessLogSchema.prefault({}),
-  exposures: exposuresSchema.prefault({}),
-  admin: adminSchema.prefault({}),
-  drain: drainSchema.prefault({}),
-  stateFile: text(4096).optional().describe('Where changes made at run time are kept. Without it they are lost at exit.'),
+  timeouts: timeoutsSchema.prefault({}).describe('How long to wait for what.'),
+  limits: limitsSchema.prefault({}).describe('How large a message may be.'),
+  forwarding: forwardingSchema.prefault({}).describe('What is added to forwarded requests.'),
+  propagation: propagationSchema.prefault({}).describe('How variants are carried, forced and shown.'),
+  accessLog: accessLogSchema.prefault({}).describe('A line for every exchange.'),
+  exposures: exposuresSchema.prefault({}).describe('Records for the analysis.'),
+  admin: adminSchema.prefault({}).describe('The admin API and the probes.'),
+  drain: drainSchema.prefault({}).describe('What happens at SIGTERM.'),
+  stateFile: text(4096)
+    .optional()
+    .describe('Where changes made at run time are kept. Without it they are lost at exit.'),
 });
+
+/** Top-level keys that are ignored: a place for YAML anchors, as in compose files. */
+export const EXTENSION_PATTERN = '^x-';
 
 /** The declared configuration with its defaults filled in: numbers in ms, bytes and ppm, nothing resolved yet. */
 export type Config = z.output<typeof configSchema>;
@@ -94,11 +140,16 @@ export type ListenerConfig = z.output<typeof listener>;
 
 /** The JSON Schema (draft-07, which editors support best) of the file as it is written. */
 export function configJsonSchema(): Record<string, unknown> {
-  const { $schema, ...rest } = z.toJSONSchema(configSchema, { io: 'input', target: 'draft-7', unrepresentable: 'any' });
+  const { $schema, ...rest } = z.toJSONSchema(configSchema, {
+    io: 'input',
+    target: 'draft-7',
+    unrepresentable: 'any',
+  });
   return {
     $schema,
     $id: 'urn:fairlead:config:1',
     title: 'Fairlead configuration',
     ...rest,
+    patternProperties: { [EXTENSION_PATTERN]: {} },
   };
 }

@@ -13,14 +13,17 @@ export interface SecretFile {
 /** The files that must be read before the config can be compiled. */
 export function secretFiles(config: Config): SecretFile[] {
   const files: SecretFile[] = [];
-  if (config.admin.tokenFile !== undefined) files.push({ path: ['admin', 'tokenFile'], file: config.admin.tokenFile });
-  if (config.exposures.keyFile !== undefined) files.push({ path: ['exposures', 'keyFile'], file: config.exposures.keyFile });
+  if (config.admin.tokenFile !== undefined)
+    files.push({ path: ['admin', 'tokenFile'], file: config.admin.tokenFile });
+  if (config.exposures.keyFile !== undefined)
+    files.push({ path: ['exposures', 'keyFile'], file: config.exposures.keyFile });
   return files;
 }
 
 /** @param contents By file name; surrounding white space is not part of a secret. */
 export function withSecrets(config: Config, contents: ReadonlyMap<string, string>): Config {
-  const read = (file: string | undefined): string | undefined => (file === undefined ? undefined : contents.get(file)?.trim());
+  const read = (file: string | undefined): string | undefined =>
+    file === undefined ? undefined : contents.get(file)?.trim();
   return {
     ...config,
     admin: { ...config.admin, token: read(config.admin.tokenFile) ?? config.admin.token },

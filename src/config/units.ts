@@ -10,11 +10,25 @@ export type Parsed<T> =
 /** All of a share: percentages are kept as integers in parts per million. */
 export const PPM = 1_000_000;
 
-const DURATION_UNITS_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+const DURATION_UNITS_MS: Readonly<Record<string, number>> = {
+  ms: 1,
+  s: 1000,
+  m: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+};
 /** Timers of Node hold 31 bits; nothing in the configuration needs more than 24 days. */
 const DURATION_MAX_MS = 2 ** 31 - 1;
 const SIZE_UNITS_BYTES: Readonly<Record<string, number>> = {
-  B: 1, kB: 1e3, KB: 1e3, MB: 1e6, GB: 1e9, KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30, TiB: 2 ** 40,
+  B: 1,
+  kB: 1e3,
+  KB: 1e3,
+  MB: 1e6,
+  GB: 1e9,
+  KiB: 2 ** 10,
+  MiB: 2 ** 20,
+  GiB: 2 ** 30,
+  TiB: 2 ** 40,
 };
 
 /** What the JSON Schema says of them, so that editors notice most mistakes; the readers below are stricter. */
@@ -25,18 +39,21 @@ export const PERCENT_PATTERN = '^[0-9]+(\\.[0-9]{1,4})?%$';
 /** `250ms`, `10s`, `1m30s`, `1.5h`, `0`: whole milliseconds, at most 24 days. */
 export function parseDuration(text: string): Parsed<number> {
   if (text === '0') return { ok: true, value: 0 };
-  if (/^[0-9]+(\.[0-9]+)?$/.test(text)) return problem(`${quote(text)} has no unit; write ${text}s or ${text}ms`);
+  if (/^[0-9]+(\.[0-9]+)?$/.test(text))
+    return problem(`${quote(text)} has no unit; write ${text}s or ${text}ms`);
   const parts = [...text.matchAll(/([0-9]+(?:\.[0-9]+)?)([A-Za-zµ]*)/gy)];
   const isWhole = parts.length > 0 && parts.map((part) => part[0]).join('') === text;
   if (!isWhole) return problem(`${quote(text)} is not a duration; write for example 250ms, 10s, 5m or 1m30s`);
   let totalMs = 0;
   for (const [, amount, unit] of parts) {
     const unitMs = ownNumber(DURATION_UNITS_MS, unit ?? '');
-    if (unitMs === null) return problem(`${quote(text)} has the unknown unit ${quote(unit ?? '')}; use ms, s, m, h or d`);
+    if (unitMs === null)
+      return problem(`${quote(text)} has the unknown unit ${quote(unit ?? '')}; use ms, s, m, h or d`);
     totalMs += Number(amount) * unitMs;
   }
   const rounded = Math.round(totalMs);
-  if (Math.abs(rounded - totalMs) > 1e-6) return problem(`${quote(text)} is not a whole number of milliseconds`);
+  if (Math.abs(rounded - totalMs) > 1e-6)
+    return problem(`${quote(text)} is not a whole number of milliseconds`);
   if (rounded > DURATION_MAX_MS) return problem(`${quote(text)} is longer than 24 days`);
   return { ok: true, value: rounded };
 }
@@ -63,7 +80,8 @@ export function parsePercent(text: string): Parsed<number> {
   if (!match) return problem(`${quote(text)} is not a percentage; write for example 5%`);
   const [, whole = '', fraction = '', sign = ''] = match;
   if (sign === '') return problem(`${quote(text)} has no %; write ${text}%`);
-  if (fraction.length > 4) return problem(`${quote(text)} has more than four decimals; the smallest share is 0.0001%`);
+  if (fraction.length > 4)
+    return problem(`${quote(text)} has more than four decimals; the smallest share is 0.0001%`);
   const ppm = Number(whole) * 10_000 + Number(fraction.padEnd(4, '0'));
   if (ppm > PPM) return problem(`${quote(text)} is more than 100%`);
   return { ok: true, value: ppm };

@@ -24,7 +24,9 @@ export function validate(config: Config, issueAt: IssueAt): ConfigIssue[] {
     ...listenerIssues(config, issueAt),
     ...upstreamIssues(config, issueAt),
     ...routeIssues(config, issueAt),
-    ...Object.entries(config.experiments).flatMap(([name, experiment]) => experimentIssues(config, name, experiment, issueAt)),
+    ...Object.entries(config.experiments).flatMap(([name, experiment]) =>
+      experimentIssues(config, name, experiment, issueAt),
+    ),
     ...saltIssues(config, issueAt),
     ...settingIssues(config, issueAt),
   ];
@@ -39,13 +41,17 @@ function listenerIssues(config: Config, issueAt: IssueAt): ConfigIssue[] {
     if (address === null) continue;
     const text = formatAddress(address);
     const other = addresses.get(text);
-    if (other !== undefined && !text.endsWith(':0')) issues.push(issueAt(['admin', key], `${text} is taken by ${other} as well`));
+    if (other !== undefined && !text.endsWith(':0'))
+      issues.push(issueAt(['admin', key], `${text} is taken by ${other} as well`));
     addresses.set(text, `admin.${key}`);
   }
   for (const [index, listener] of (config.listeners ?? []).entries()) {
     const text = formatAddress(listener.address);
     const other = addresses.get(text);
-    if (names.has(listener.name)) issues.push(issueAt(['listeners', index, 'name'], `two listeners are called ${JSON.stringify(listener.name)}`));
+    if (names.has(listener.name))
+      issues.push(
+        issueAt(['listeners', index, 'name'], `two listeners are called ${JSON.stringify(listener.name)}`),
+      );
     if (other !== undefined && !text.endsWith(':0')) {
       issues.push(issueAt(['listeners', index, 'address'], `${text} is taken by ${other} as well`));
     }
@@ -57,7 +63,8 @@ function listenerIssues(config: Config, issueAt: IssueAt): ConfigIssue[] {
 
 function upstreamIssues(config: Config, issueAt: IssueAt): ConfigIssue[] {
   const names = Object.keys(config.upstreams);
-  if (names.length === 0) return [issueAt(['upstreams'], 'there is no upstream; name at least one, such as app: "127.0.0.1:8080"')];
+  if (names.length === 0)
+    return [issueAt(['upstreams'], 'there is no upstream; name at least one, such as app: "127.0.0.1:8080"')];
   const issues: ConfigIssue[] = [];
   const used = new Set<string | undefined>(names.length === 1 ? names : []);
   for (const route of config.routes ?? []) used.add(route.upstream);
@@ -67,9 +74,16 @@ function upstreamIssues(config: Config, issueAt: IssueAt): ConfigIssue[] {
   for (const [name, upstream] of Object.entries(config.upstreams)) {
     const ids = upstream.endpoints.map((endpoint) => endpoint.id);
     for (const [index, id] of ids.entries()) {
-      if (ids.indexOf(id) !== index) issues.push(issueAt(['upstreams', name, 'endpoints', index], `the endpoint ${id} is listed twice`));
+      if (ids.indexOf(id) !== index)
+        issues.push(issueAt(['upstreams', name, 'endpoints', index], `the endpoint ${id} is listed twice`));
     }
-    if (!used.has(name)) issues.push(issueAt(['upstreams', name], 'no route and no variant uses this upstream', { isKey: true, severity: 'warning' }));
+    if (!used.has(name))
+      issues.push(
+        issueAt(['upstreams', name], 'no route and no variant uses this upstream', {
+          isKey: true,
+          severity: 'warning',
+        }),
+      );
   }
   return issues;
 }
@@ -78,7 +92,12 @@ function routeIssues(config: Config, issueAt: IssueAt): ConfigIssue[] {
   const upstreams = Object.keys(config.upstreams);
   if (config.routes === undefined) {
     return upstreams.length > 1
-      ? [issueAt([], `routes are missing; with ${upstreams.length} upstreams they say which requests go where`)]
+      ? [
+          issueAt(
+            [],
+            `routes are missing; with ${upstreams.length} upstreams they say which requests go where`,
+          ),
+        ]
       : [];
   }
   const issues: ConfigIssue[] = [];
@@ -92,7 +111,10 @@ function routeIssues(config: Config, issueAt: IssueAt): ConfigIssue[] {
     if (route.upstream === undefined && upstreams.length > 1) {
       at([], `the route ${JSON.stringify(route.name)} has no upstream; name one of ${upstreams.join(', ')}`);
     } else if (route.upstream !== undefined && !Object.hasOwn(config.upstreams, route.upstream)) {
-      at(['upstream'], `there is no upstream ${JSON.stringify(route.upstream)}${didYouMean(route.upstream, upstreams)}`);
+      at(
+        ['upstream'],
+        `there is no upstream ${JSON.stringify(route.upstream)}${didYouMean(route.upstream, upstreams)}`,
+      );
     }
     routeExperimentIssues(config, route, at);
   }
@@ -108,11 +130,17 @@ function routeExperimentIssues(
   for (const [index, name] of route.experiments.entries()) {
     const experiment = Object.hasOwn(config.experiments, name) ? config.experiments[name] : undefined;
     if (experiment === undefined) {
-      at(['experiments', index], `there is no experiment ${JSON.stringify(name)}${didYouMean(name, Object.keys(config.experiments))}`);
+      at(
+        ['experiments', index],
+        `there is no experiment ${JSON.stringify(name)}${didYouMean(name, Object.keys(config.experiments))}`,
+      );
       continue;
     }
-    if (route.experiments.indexOf(name) !== index) at(['experiments', index], `the experiment ${JSON.stringify(name)} is listed twice`);
-    const choosesUpstream = Object.values(experiment.variants).some((variant) => variant.upstream !== undefined);
+    if (route.experiments.indexOf(name) !== index)
+      at(['experiments', index], `the experiment ${JSON.stringify(name)} is listed twice`);
+    const choosesUpstream = Object.values(experiment.variants).some(
+      (variant) => variant.upstream !== undefined,
+    );
     if (choosesUpstream) choosing.push(name);
     if (choosesUpstream && choosing.length > 1) {
       const message = `${choosing.join(' and ')} both choose an upstream; a request that is in both goes to that of ${choosing[0]}`;
@@ -149,18 +177,36 @@ function listenerlessIssues(config: Config, issueAt: IssueAt): ConfigIssue[] {
   return (config.routes ?? []).flatMap((route, index) =>
     listeners.some((listener) => listener.direction === route.direction)
       ? []
-      : [issueAt(['routes', index], `no listener is ${route.direction}, so this route is never used`, { severity: 'warning' })],
+      : [
+          issueAt(['routes', index], `no listener is ${route.direction}, so this route is never used`, {
+            severity: 'warning',
+          }),
+        ],
   );
 }
 
-function experimentIssues(config: Config, name: string, experiment: ExperimentConfig, issueAt: IssueAt): ConfigIssue[] {
+function experimentIssues(
+  config: Config,
+  name: string,
+  experiment: ExperimentConfig,
+  issueAt: IssueAt,
+): ConfigIssue[] {
   const issues: ConfigIssue[] = [];
-  const at = (keys: ConfigPath, message: string, options?: { isKey?: boolean; severity?: ConfigIssue['severity'] }): void => {
+  const at = (
+    keys: ConfigPath,
+    message: string,
+    options?: { isKey?: boolean; severity?: ConfigIssue['severity'] },
+  ): void => {
     issues.push(issueAt(['experiments', name, ...keys], message, options));
   };
-  if (name === 'always' || name === 'never') at([], `${name} is what an override says for every experiment; choose another name`, { isKey: true });
+  if (name === 'always' || name === 'never')
+    at([], `${name} is what an override says for every experiment; choose another name`, { isKey: true });
   const variants = Object.keys(experiment.variants);
-  if (variants.length < 2) at(['variants'], `found ${variants.length === 0 ? 'no variant' : `only the variant ${variants[0]}`}; an experiment has at least two`);
+  if (variants.length < 2)
+    at(
+      ['variants'],
+      `found ${variants.length === 0 ? 'no variant' : `only the variant ${variants[0]}`}; an experiment has at least two`,
+    );
   fallbackIssues(experiment, at);
   const weights = variants.length === 0 ? null : weightsProblem(experiment);
   if (weights !== null) at(['variants'], weights, { isKey: true });
@@ -171,7 +217,8 @@ function experimentIssues(config: Config, name: string, experiment: ExperimentCo
   }
   for (const [index, rule] of experiment.targeting.entries()) {
     const problem = targetingProblem(rule as TargetingRule);
-    if (problem !== null) at(['targeting', index, ...(rule.matches === undefined ? [] : ['matches'])], problem);
+    if (problem !== null)
+      at(['targeting', index, ...(rule.matches === undefined ? [] : ['matches'])], problem);
   }
   breakerIssues(experiment, at);
   if (config.routes !== undefined && !config.routes.some((route) => route.experiments.includes(name))) {
@@ -180,11 +227,16 @@ function experimentIssues(config: Config, name: string, experiment: ExperimentCo
   return issues;
 }
 
-function fallbackIssues(experiment: ExperimentConfig, at: (keys: ConfigPath, message: string, options?: { isKey?: boolean }) => void): void {
+function fallbackIssues(
+  experiment: ExperimentConfig,
+  at: (keys: ConfigPath, message: string, options?: { isKey?: boolean }) => void,
+): void {
   const variants = Object.keys(experiment.variants);
   const fallback = fallbackName(experiment);
   if (fallback === null) {
-    at([], `no variant is called control, so name the safe one: fallback: ${variants[0] ?? 'NAME'}`, { isKey: true });
+    at([], `no variant is called control, so name the safe one: fallback: ${variants[0] ?? 'NAME'}`, {
+      isKey: true,
+    });
   } else if (!variants.includes(fallback)) {
     at(['fallback'], `there is no variant ${JSON.stringify(fallback)}${didYouMean(fallback, variants)}`);
   }
@@ -200,8 +252,17 @@ function breakerIssues(experiment: ExperimentConfig, at: (keys: ConfigPath, mess
   for (const [name, variant] of Object.entries(experiment.variants)) {
     const own = variant.breaker;
     if (own === undefined || own === false) continue;
-    if (breaker === false) at(['variants', name, 'breaker'], 'the experiment has breaker: false, so there is nothing to differ from');
-    else check(['variants', name, 'breaker'], own.openFor ?? breaker.openFor, own.openForMax ?? breaker.openForMax);
+    if (breaker === false)
+      at(
+        ['variants', name, 'breaker'],
+        'the experiment has breaker: false, so there is nothing to differ from',
+      );
+    else
+      check(
+        ['variants', name, 'breaker'],
+        own.openFor ?? breaker.openFor,
+        own.openForMax ?? breaker.openForMax,
+      );
   }
 }
 
@@ -222,17 +283,32 @@ function saltIssues(config: Config, issueAt: IssueAt): ConfigIssue[] {
     owners.set(salt, other ?? name);
     if (other === undefined) return [];
     const message = `the experiments ${JSON.stringify(other)} and ${JSON.stringify(name)} have the same salt ${JSON.stringify(salt)}, so they would deal out the same users; give each its own`;
-    return [experiment.salt === undefined ? issueAt(['experiments', name], message, { isKey: true }) : issueAt(['experiments', name, 'salt'], message)];
+    return [
+      experiment.salt === undefined
+        ? issueAt(['experiments', name], message, { isKey: true })
+        : issueAt(['experiments', name, 'salt'], message),
+    ];
   });
 }
 
 function settingIssues(config: Config, issueAt: IssueAt): ConfigIssue[] {
   const issues: ConfigIssue[] = [];
   const { admin, exposures, limits } = config;
-  if (admin.token !== undefined && admin.tokenFile !== undefined) issues.push(issueAt(['admin', 'tokenFile'], 'token and tokenFile are both given; keep one'));
-  if (exposures.key !== undefined && exposures.keyFile !== undefined) issues.push(issueAt(['exposures', 'keyFile'], 'key and keyFile are both given; keep one'));
-  if (limits.target > limits.head) issues.push(issueAt(['limits', 'target'], `a target of ${limits.target} bytes never fits into a head of ${limits.head}`));
-  const names = Object.entries(config.propagation).filter(([key]) => key.endsWith('eader')) as [string, string][];
+  if (admin.token !== undefined && admin.tokenFile !== undefined)
+    issues.push(issueAt(['admin', 'tokenFile'], 'token and tokenFile are both given; keep one'));
+  if (exposures.key !== undefined && exposures.keyFile !== undefined)
+    issues.push(issueAt(['exposures', 'keyFile'], 'key and keyFile are both given; keep one'));
+  if (limits.target > limits.head)
+    issues.push(
+      issueAt(
+        ['limits', 'target'],
+        `a target of ${limits.target} bytes never fits into a head of ${limits.head}`,
+      ),
+    );
+  const names = Object.entries(config.propagation).filter(([key]) => key.endsWith('eader')) as [
+    string,
+    string,
+  ][];
   for (const [index, [key, name]] of names.entries()) {
     if (names.findIndex(([, other]) => other === name) !== index) {
       issues.push(issueAt(['propagation', key], `the header ${name} is used for two purposes`));

@@ -28,9 +28,12 @@ export function weightsProblem(experiment: ExperimentConfig): string | null {
     return `${other.map((name) => JSON.stringify(name)).join(' and ')} has no weight${rest}`;
   }
   const sum = entries.reduce((total, [, variant]) => total + (variant.weight ?? 0), 0);
-  const list = entries.map(([name, variant]) => `${name} ${variant.weight === undefined ? '(rest)' : formatPercent(variant.weight)}`);
+  const list = entries.map(
+    ([name, variant]) => `${name} ${variant.weight === undefined ? '(rest)' : formatPercent(variant.weight)}`,
+  );
   const isRestPossible = without.length > 0 && sum <= PPM;
   if (sum === PPM || isRestPossible) return null;
-  const hint = without.length > 0 ? '' : `; leave out the weight of ${JSON.stringify(fallback)} and it takes the rest`;
+  const hint =
+    without.length > 0 ? '' : `; leave out the weight of ${JSON.stringify(fallback)} and it takes the rest`;
   return `the weights add up to ${formatPercent(sum)}, not 100% (${list.join(', ')})${hint}`;
 }

@@ -4,7 +4,17 @@
  * Stricter than YAML: one document, no duplicate keys, no tags, no keys that are not text, no cycles. Anchors and
  * aliases work, but what they expand to is counted, so that a few lines cannot become gigabytes.
  */
-import { type Document, isAlias, isMap, isScalar, isSeq, LineCounter, type Node, type Pair, parseDocument } from 'yaml';
+import {
+  type Document,
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type Node,
+  type Pair,
+  parseDocument,
+} from 'yaml';
 import type { ConfigPath } from './issue.ts';
 
 export interface YamlProblem {
@@ -38,7 +48,13 @@ export function parseYaml(text: string): YamlText {
   }
   const lineCounter = new LineCounter();
   const document = parseDocument(text, {
-    lineCounter, prettyErrors: false, uniqueKeys: true, version: '1.2', schema: 'core', merge: true, stringKeys: false,
+    lineCounter,
+    prettyErrors: false,
+    uniqueKeys: true,
+    version: '1.2',
+    schema: 'core',
+    merge: true,
+    stringKeys: false,
   });
   const problemAt = (offset: number, message: string): YamlProblem => {
     const { line, col } = lineCounter.linePos(offset);
@@ -46,7 +62,9 @@ export function parseYaml(text: string): YamlText {
   };
   const syntax = [...document.errors, ...document.warnings];
   if (syntax.length > 0) {
-    const problems = syntax.slice(0, SYNTAX_PROBLEMS_MAX).map((error) => problemAt(error.pos[0], syntaxMessage(error)));
+    const problems = syntax
+      .slice(0, SYNTAX_PROBLEMS_MAX)
+      .map((error) => problemAt(error.pos[0], syntaxMessage(error)));
     return { value: null, problems, locate: () => ({ line: 1, column: 1 }) };
   }
   const reader = new Reader(document, problemAt);
@@ -67,7 +85,8 @@ function failed(message: string): YamlText {
 
 function syntaxMessage(error: { code: string; message: string }): string {
   if (error.code === 'DUPLICATE_KEY') return 'this key is given twice in one map; keep one of them';
-  if (error.code === 'MULTIPLE_DOCS') return 'the file holds more than one YAML document; keep one, without ---';
+  if (error.code === 'MULTIPLE_DOCS')
+    return 'the file holds more than one YAML document; keep one, without ---';
   if (error.code === 'TAG_RESOLVE_FAILED') return `tags are not supported here (${error.message})`;
   if (error.code === 'TAB_AS_INDENT') return 'tabs cannot indent YAML; use spaces';
   return `not valid YAML: ${error.message}`;
@@ -94,7 +113,10 @@ class Reader {
     if (isAliased) this.#aliasedValues++;
     if (this.#values > VALUES_MAX) return this.#refuse(node, `the file holds more than ${VALUES_MAX} values`);
     if (this.#aliasedValues > ALIASED_VALUES_MAX) {
-      return this.#refuse(node, `aliases expand to more than ${ALIASED_VALUES_MAX} values; write them out or share less`);
+      return this.#refuse(
+        node,
+        `aliases expand to more than ${ALIASED_VALUES_MAX} values; write them out or share less`,
+      );
     }
     if (depth > DEPTH_MAX) return this.#refuse(node, `nested more than ${DEPTH_MAX} deep`);
     if (isAlias(node)) return this.#readAlias(node, depth);
@@ -103,7 +125,9 @@ class Reader {
     }
     if (isScalar(node)) return typeof node.value === 'bigint' ? Number(node.value) : node.value;
     this.#open.add(node);
-    const value = isMap(node) ? this.#readMap(node.items, depth, isAliased) : this.#readList(node, depth, isAliased);
+    const value = isMap(node)
+      ? this.#readMap(node.items, depth, isAliased)
+      : this.#readList(node, depth, isAliased);
     this.#open.delete(node);
     return value;
   }
@@ -134,7 +158,9 @@ class Reader {
     }
     for (const source of merged) {
       if (typeof source !== 'object' || source === null || Array.isArray(source)) {
-        return this.problems.length > 0 ? null : this.#refuse(items[0]?.key as Node, '<< takes an alias of a map');
+        return this.problems.length > 0
+          ? null
+          : this.#refuse(items[0]?.key as Node, '<< takes an alias of a map');
       }
       for (const [key, part] of Object.entries(source)) if (!Object.hasOwn(value, key)) value[key] = part;
     }
@@ -170,7 +196,11 @@ function locateOffset(document: Document, path: ConfigPath, what: 'key' | 'value
   return offset;
 }
 
-function child(document: Document, parent: Node | null, step: string | number): { key: Node | null; value: Node | null } | null {
+function child(
+  document: Document,
+  parent: Node | null,
+  step: string | number,
+): { key: Node | null; value: Node | null } | null {
   const node = isAlias(parent) ? (parent.resolve(document) ?? null) : parent;
   if (isSeq(node) && typeof step === 'number') {
     const item = node.items[step];

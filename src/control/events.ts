@@ -23,6 +23,11 @@ export type ControlEvent =
       readonly after: string;
     }
   /** A reload that changed nothing, because the configuration is not valid or not readable. */
-  | { readonly kind: 'reload-refused'; readonly at: string; readonly cause: ReloadCause; readonly issues: readonly ConfigIssue[] }
+  | {
+      readonly kind: 'reload-refused';
+      readonly at: string;
+      readonly cause: ReloadCause;
+      readonly issues: readonly ConfigIssue[];
+    }
   /** Something to look at that stops nothing: a state file that was set aside, a setting that needs a restart. */
   | { readonly kind: 'warning'; readonly at: string; readonly message: string };

@@ -13,7 +13,12 @@ import type { ExperimentStatus } from '../experiment/model.ts';
 
 /** What a person or a loop may change while running. Every change says why. */
 export type Change =
-  | { readonly kind: 'set-status'; readonly experiment: string; readonly status: ExperimentStatus; readonly reason: string }
+  | {
+      readonly kind: 'set-status';
+      readonly experiment: string;
+      readonly status: ExperimentStatus;
+      readonly reason: string;
+    }
   | {
       readonly kind: 'set-weights';
       readonly experiment: string;
@@ -50,14 +55,23 @@ export function applyChange(
   const experiment = now.snapshot.experiments.get(change.experiment);
   const declared = experiment === undefined ? undefined : now.config.experiments[change.experiment];
   const before = now.runtime.experiments.get(change.experiment);
-  if (experiment === undefined || declared === undefined || before === undefined) return unknownExperiment(change, now.snapshot);
+  if (experiment === undefined || declared === undefined || before === undefined)
+    return unknownExperiment(change, now.snapshot);
   if (change.reason.trim() === '') {
-    return refusal('reason_missing', 'reason', 'no reason is given', 'say in a few words why; it goes into the audit record');
+    return refusal(
+      'reason_missing',
+      'reason',
+      'no reason is given',
+      'say in a few words why; it goes into the audit record',
+    );
   }
   const reason = change.reason.trim().slice(0, REASON_MAX);
   switch (change.kind) {
     case 'set-status':
-      return accept(now.runtime, change.experiment, { ...before, status: { status: change.status, reason, ...record } });
+      return accept(now.runtime, change.experiment, {
+        ...before,
+        status: { status: change.status, reason, ...record },
+      });
     case 'clear':
       return accept(now.runtime, change.experiment, { ...before, status: null, weights: null });
     case 'set-weights': {
@@ -65,7 +79,10 @@ export function applyChange(
       const weightsPpm = completeWeights(change.weightsPpm, current, experiment.fallback.name);
       if ('ok' in weightsPpm) return weightsPpm as Refusal;
       const declaredPpm = Object.fromEntries(declaredWeights(declared));
-      return accept(now.runtime, change.experiment, { ...before, weights: { weightsPpm, declaredPpm, reason, ...record } });
+      return accept(now.runtime, change.experiment, {
+        ...before,
+        weights: { weightsPpm, declaredPpm, reason, ...record },
+      });
     }
   }
 }
@@ -78,12 +95,25 @@ function completeWeights(
   const names = [...current.keys()];
   for (const [name, weight] of Object.entries(asked)) {
     const path = `weightsPpm.${name}`;
-    if (!current.has(name)) return refusal('variant_not_found', path, `there is no variant ${JSON.stringify(name)}`, `known: ${names.join(', ')}`);
+    if (!current.has(name))
+      return refusal(
+        'variant_not_found',
+        path,
+        `there is no variant ${JSON.stringify(name)}`,
+        `known: ${names.join(', ')}`,
+      );
     if (!Number.isInteger(weight) || weight < 0 || weight > PPM) {
-      return refusal('weights_invalid', path, `${weight} is not a weight`, `give whole parts per million, 0 to ${PPM}`);
+      return refusal(
+        'weights_invalid',
+        path,
+        `${weight} is not a weight`,
+        `give whole parts per million, 0 to ${PPM}`,
+      );
     }
   }
-  const next = new Map([...current].map(([name, weight]) => [name, Object.hasOwn(asked, name) ? (asked[name] ?? 0) : weight]));
+  const next = new Map(
+    [...current].map(([name, weight]) => [name, Object.hasOwn(asked, name) ? (asked[name] ?? 0) : weight]),
+  );
   if (!Object.hasOwn(asked, fallback)) {
     const others = [...next].reduce((sum, [name, weight]) => (name === fallback ? sum : sum + weight), 0);
     next.set(fallback, PPM - others);
@@ -91,7 +121,12 @@ function completeWeights(
   const sum = [...next.values()].reduce((total, weight) => total + weight, 0);
   if (sum === PPM && [...next.values()].every((weight) => weight >= 0)) return Object.fromEntries(next);
   const list = [...next].map(([name, weight]) => `${name} ${formatPercent(weight)}`).join(', ');
-  return refusal('weights_invalid', 'weightsPpm', `the weights do not add up to 100%: ${list}`, `leave ${fallback} out and it gets the rest`);
+  return refusal(
+    'weights_invalid',
+    'weightsPpm',
+    `the weights do not add up to 100%: ${list}`,
+    `leave ${fallback} out and it gets the rest`,
+  );
 }
 
 /** Run-time weights whose declared weights were since edited: the file is the newest intent. */
@@ -99,7 +134,9 @@ export function overtakenWeights(config: Config, runtime: RuntimeState): string[
   return [...runtime.experiments].flatMap(([name, experiment]) => {
     const declared = Object.hasOwn(config.experiments, name) ? config.experiments[name] : undefined;
     if (declared === undefined || experiment.weights === null) return [];
-    return isSameWeights(Object.fromEntries(declaredWeights(declared)), experiment.weights.declaredPpm) ? [] : [name];
+    return isSameWeights(Object.fromEntries(declaredWeights(declared)), experiment.weights.declaredPpm)
+      ? []
+      : [name];
   });
 }
 
@@ -121,8 +158,17 @@ export function rememberSlots(runtime: RuntimeState, snapshot: Snapshot): Runtim
   const experiments = new Map(runtime.experiments);
   for (const [name, experiment] of snapshot.experiments) {
     const before = experiments.get(name);
-    const slots = experiment.slots.map(({ start, end, variant }) => ({ start, end, variant: experiment.variants[variant]?.name ?? '' }));
-    experiments.set(name, { salt: experiment.salt, status: before?.status ?? null, weights: before?.weights ?? null, slots });
+    const slots = experiment.slots.map(({ start, end, variant }) => ({
+      start,
+      end,
+      variant: experiment.variants[variant]?.name ?? '',
+    }));
+    experiments.set(name, {
+      salt: experiment.salt,
+      status: before?.status ?? null,
+      weights: before?.weights ?? null,
+      slots,
+    });
   }
   return { experiments };
 }
@@ -134,7 +180,12 @@ function accept(runtime: RuntimeState, name: string, experiment: RuntimeExperime
 function unknownExperiment(change: Change, snapshot: Snapshot): Refusal {
   const names = [...snapshot.experiments.keys()];
   const near = didYouMean(change.experiment, names).replace(/^; /, '');
-  return refusal('experiment_not_found', 'experiment', `there is no experiment ${JSON.stringify(change.experiment)}`, near);
+  return refusal(
+    'experiment_not_found',
+    'experiment',
+    `there is no experiment ${JSON.stringify(change.experiment)}`,
+    near,
+  );
 }
 
 function refusal(code: Refusal['code'], path: string, message: string, hint: string): Refusal {

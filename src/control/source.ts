@@ -32,7 +32,14 @@ export async function loadConfig(source: ConfigSource): Promise<LoadedConfig> {
   const { file } = source;
   const text = await readText(file, FILE_MAX_BYTES);
   if (!text.ok) {
-    const issue: ConfigIssue = { severity: 'error', file, line: 0, column: 0, path: '', message: text.problem };
+    const issue: ConfigIssue = {
+      severity: 'error',
+      file,
+      line: 0,
+      column: 0,
+      path: '',
+      message: text.problem,
+    };
     return { config: null, issues: [issue], files: [file] };
   }
   const { config, issues, issueAt } = parseConfig(text.value, file, source.environment);
@@ -44,17 +51,22 @@ export async function loadConfig(source: ConfigSource): Promise<LoadedConfig> {
     files.push(secret.file);
     const content = await readText(secret.file, SECRET_MAX_BYTES);
     if (!content.ok) problems.push(issueAt(secret.path, content.problem));
-    else if (content.value.trim() === '') problems.push(issueAt(secret.path, `the file ${secret.file} is empty; expected a secret in it`));
+    else if (content.value.trim() === '')
+      problems.push(issueAt(secret.path, `the file ${secret.file} is empty; expected a secret in it`));
     else secrets.set(secret.file, content.value);
   }
   if (problems.length > 0) return { config: null, issues: [...issues, ...problems], files };
   return { config: withSecrets(config, secrets), issues, files };
 }
 
-async function readText(file: string, bytesMax: number): Promise<{ ok: true; value: string } | { ok: false; problem: string }> {
+async function readText(
+  file: string,
+  bytesMax: number,
+): Promise<{ ok: true; value: string } | { ok: false; problem: string }> {
   try {
     const bytes = await readFile(file);
-    if (bytes.length > bytesMax) return { ok: false, problem: `the file ${file} has ${bytes.length} bytes, more than ${bytesMax}` };
+    if (bytes.length > bytesMax)
+      return { ok: false, problem: `the file ${file} has ${bytes.length} bytes, more than ${bytesMax}` };
     return { ok: true, value: new TextDecoder('utf-8', { fatal: true, ignoreBOM: false }).decode(bytes) };
   } catch (error) {
     return { ok: false, problem: readProblem(file, error) };

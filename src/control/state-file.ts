@@ -13,6 +13,7 @@ import { PPM } from '../config/units.ts';
 
 /** A table of slots is a few hundred bytes; this is room for thousands of experiments. */
 const FILE_MAX_BYTES = 64 * 1024 * 1024;
+const NOT_A_STATE = 'is not a Fairlead state of version 1';
 
 const changeRecord = { reason: z.string(), actor: z.string(), at: z.string() };
 const weights = z.record(z.string(), z.int().min(0).max(PPM));
@@ -25,7 +26,11 @@ const stateSchema = z.object({
       salt: z.string(),
       status: z.object({ status: z.enum(['running', 'paused', 'killed']), ...changeRecord }).nullable(),
       weights: z.object({ weightsPpm: weights, declaredPpm: weights, ...changeRecord }).nullable(),
-      slots: z.array(z.object({ start: z.int().min(0).max(PPM), end: z.int().min(0).max(PPM), variant: z.string() })).max(PPM),
+      slots: z
+        .array(
+          z.object({ start: z.int().min(0).max(PPM), end: z.int().min(0).max(PPM), variant: z.string() }),
+        )
+        .max(PPM),
     }),
   ),
 });
@@ -38,16 +43,26 @@ export interface LoadedState {
 
 /** @param nowMs Wall time, for the name a broken file is set aside under. */
 export async function loadState(file: string, nowMs: number): Promise<LoadedState> {
+  const { state, problem, isBroken } = await readState(file);
+  return isBroken ? { state, problem: await setAside(file, nowMs) } : { state, problem };
+}
+
+/** Reads without touching anything: for those who only look. */
+export async function readState(file: string): Promise<LoadedState & { readonly isBroken: boolean }> {
   let text: string;
   try {
     text = await readBounded(file);
   } catch (error) {
-    if (codeOf(error) === 'ENOENT') return { state: EMPTY_RUNTIME, problem: null };
-    return { state: EMPTY_RUNTIME, problem: `the state file ${file} cannot be read (${messageOf(error)}); starting without it` };
+    const problem = `the state file ${file} cannot be read (${messageOf(error)}); going on without it`;
+    return { state: EMPTY_RUNTIME, problem: codeOf(error) === 'ENOENT' ? null : problem, isBroken: false };
   }
-  const parsed = parseState(text);
-  if (parsed !== null) return { state: parsed, problem: null };
-  return { state: EMPTY_RUNTIME, problem: await setAside(file, nowMs) };
+  const state = parseState(text);
+  if (state !== null) return { state, problem: null, isBroken: false };
+  return {
+    state: EMPTY_RUNTIME,
+    problem: `the state file ${file} ${NOT_A_STATE}; going on without it`,
+    isBroken: true,
+  };
 }
 
 /** Replaces the file. Throws what the file system says; the old file is then still there. */
@@ -100,9 +115,9 @@ async function setAside(file: string, nowMs: number): Promise<string> {
   const aside = `${file}.broken-${Math.floor(nowMs)}`;
   try {
     await rename(file, aside);
-    return `the state file ${file} is not a Fairlead state of version 1; it is kept as ${aside} and the declared config is used`;
+    return `the state file ${file} ${NOT_A_STATE}; it is kept as ${aside} and the declared config is used`;
   } catch (error) {
-    return `the state file ${file} is not a Fairlead state of version 1 and cannot be set aside (${messageOf(error)})`;
+    return `the state file ${file} ${NOT_A_STATE} and cannot be set aside (${messageOf(error)})`;
   }
 }
 

@@ -54,6 +54,8 @@ export class StateWriter {
     if (this.#isFailing) return;
     this.#isFailing = true;
     const why = error instanceof Error ? error.message : String(error);
-    this.#onProblem(`the state file ${file} cannot be written (${why}); run-time changes are lost at exit until it can`);
+    this.#onProblem(
+      `the state file ${file} cannot be written (${why}); run-time changes are lost at exit until it can`,
+    );
   }
 }

@@ -13,9 +13,16 @@ import { type ConfigIssue, formatIssue } from '../config/issue.ts';
 import { EMPTY_RUNTIME, type RuntimeState } from '../config/runtime.ts';
 import type { Config } from '../config/schema.ts';
 import type { Snapshot } from '../config/snapshot.ts';
-import type { ControlEvent, ReloadCause } from './events.ts';
 import { restartNeeded, sameConfig, summary } from './comparison.ts';
-import { applyChange, type Change, overtakenWeights, type Refusal, rememberSlots, withoutWeights } from './runtime-changes.ts';
+import type { ControlEvent, ReloadCause } from './events.ts';
+import {
+  applyChange,
+  type Change,
+  overtakenWeights,
+  type Refusal,
+  rememberSlots,
+  withoutWeights,
+} from './runtime-changes.ts';
 import { type ConfigSource, type LoadedConfig, loadConfig } from './source.ts';
 import { loadState } from './state-file.ts';
 import { StateWriter } from './state-writer.ts';
@@ -67,7 +74,12 @@ export class ConfigInvalidError extends Error {
   readonly issues: readonly ConfigIssue[];
 
   constructor(issues: readonly ConfigIssue[]) {
-    super(issues.filter((issue) => issue.severity === 'error').map(formatIssue).join('\n'));
+    super(
+      issues
+        .filter((issue) => issue.severity === 'error')
+        .map(formatIssue)
+        .join('\n'),
+    );
     this.issues = issues;
   }
 }
@@ -87,7 +99,11 @@ export class ControlState {
   #lastReload: ReloadResult;
   #reloading: Promise<unknown> = Promise.resolve();
 
-  private constructor(options: ControlOptions, loaded: LoadedConfig & { config: Config }, runtime: RuntimeState) {
+  private constructor(
+    options: ControlOptions,
+    loaded: LoadedConfig & { config: Config },
+    runtime: RuntimeState,
+  ) {
     this.#options = options;
     this.#files = loaded.files;
     this.#writer = new StateWriter(loaded.config.stateFile ?? null, (message) => this.#warn(message));
@@ -101,9 +117,10 @@ export class ControlState {
     const loaded = await loadConfig(options);
     if (loaded.config === null) throw new ConfigInvalidError(loaded.issues);
     const { stateFile } = loaded.config;
-    const { state, problem } = stateFile === undefined
-      ? { state: EMPTY_RUNTIME, problem: null }
-      : await loadState(stateFile, options.clock.wallMs());
+    const { state, problem } =
+      stateFile === undefined
+        ? { state: EMPTY_RUNTIME, problem: null }
+        : await loadState(stateFile, options.clock.wallMs());
     const control = new ControlState(options, { ...loaded, config: loaded.config }, state);
     if (problem !== null) control.#warn(problem);
     return control;
@@ -144,20 +161,34 @@ export class ControlState {
     const before = summary(this.#active.snapshot, change.experiment);
     this.#swap(activate(this.#active.config, result.runtime, this.snapshot.version + 1));
     const after = summary(this.snapshot, change.experiment);
-    this.#emit({ kind: 'audit', at, actor, action: change.kind, target: change.experiment, reason: change.reason.trim(), before, after });
+    this.#emit({
+      kind: 'audit',
+      at,
+      actor,
+      action: change.kind,
+      target: change.experiment,
+      reason: change.reason.trim(),
+      before,
+      after,
+    });
     return { ok: true, version: this.snapshot.version, before, after };
   }
 
   view(): ConfigView {
     const { config, runtime, snapshot } = this.#active;
-    const changed = [...runtime.experiments].filter(([, experiment]) => experiment.status !== null || experiment.weights !== null);
+    const changed = [...runtime.experiments].filter(
+      ([, experiment]) => experiment.status !== null || experiment.weights !== null,
+    );
     return {
       version: snapshot.version,
       hash: snapshot.hash,
       file: this.#options.file,
       declared: redact(config),
       runtime: Object.fromEntries(
-        changed.map(([name, { status, weights }]) => [name, { status, weights, isDeclared: Object.hasOwn(config.experiments, name) }]),
+        changed.map(([name, { status, weights }]) => [
+          name,
+          { status, weights, isDeclared: Object.hasOwn(config.experiments, name) },
+        ]),
       ),
       lastReload: this.#lastReload,
     };
@@ -189,10 +220,19 @@ export class ControlState {
     const runtime = this.#withoutOvertaken(config, this.#active.runtime);
     this.#swap(activate(config, runtime, before.version + 1));
     this.#emit({
-      kind: 'audit', at: this.#at(), actor: 'config file', action: 'reload', target: this.#options.file, reason: cause,
-      before: `version ${before.version} (${before.hash})`, after: `version ${this.snapshot.version} (${this.snapshot.hash})`,
+      kind: 'audit',
+      at: this.#at(),
+      actor: 'config file',
+      action: 'reload',
+      target: this.#options.file,
+      reason: cause,
+      before: `version ${before.version} (${before.hash})`,
+      after: `version ${this.snapshot.version} (${this.snapshot.hash})`,
     });
-    if (restart.length > 0) this.#warn(`changed in ${this.#options.file} but in effect only after a restart: ${restart.join(', ')}`);
+    if (restart.length > 0)
+      this.#warn(
+        `changed in ${this.#options.file} but in effect only after a restart: ${restart.join(', ')}`,
+      );
   }
 
   #withoutOvertaken(config: Config, runtime: RuntimeState): RuntimeState {
@@ -201,9 +241,14 @@ export class ControlState {
     for (const name of names) {
       const weights = runtime.experiments.get(name)?.weights;
       this.#emit({
-        kind: 'audit', at, actor: 'config file', action: 'drop-weights', target: name,
+        kind: 'audit',
+        at,
+        actor: 'config file',
+        action: 'drop-weights',
+        target: name,
         reason: 'the declared weights were changed after the run-time ones, so the file wins',
-        before: JSON.stringify(weights?.weightsPpm), after: 'as declared',
+        before: JSON.stringify(weights?.weightsPpm),
+        after: 'as declared',
       });
     }
     return withoutWeights(runtime, names);
@@ -217,7 +262,11 @@ export class ControlState {
   }
 
   #result(
-    cause: ReloadCause, ok: boolean, changed: boolean, issues: readonly ConfigIssue[], restart: readonly string[],
+    cause: ReloadCause,
+    ok: boolean,
+    changed: boolean,
+    issues: readonly ConfigIssue[],
+    restart: readonly string[],
   ): ReloadResult {
     return { ok, changed, cause, atMs: this.#options.clock.wallMs(), issues, restartNeeded: restart };
   }

@@ -64,7 +64,9 @@ export function parsePathMatch(text: string): PathMatch {
   const isPrefix = text.endsWith('/*');
   const body = isPrefix ? text.slice(0, -1) : text;
   if (body.includes('*')) {
-    throw new RangeError(`in ${quote(text)} the * is not a last segment; only a path that ends in /* is a prefix`);
+    throw new RangeError(
+      `in ${quote(text)} the * is not a last segment; only a path that ends in /* is a prefix`,
+    );
   }
   if (!/[{}]/.test(body)) return { kind: isPrefix ? 'prefix' : 'exact', value: body };
   const pieces = (isPrefix ? body.slice(0, -1) : body).slice(1).split('/');
@@ -77,7 +79,9 @@ function parseSegments(text: string, pieces: readonly string[]): PathSegment[] {
     if (!/[{}]/.test(piece)) return { kind: 'literal', text: piece };
     const name = piece.slice(1, -1);
     if (!piece.startsWith('{') || !piece.endsWith('}') || !PARAMETER_NAME.test(name)) {
-      throw new RangeError(`in ${quote(text)} the segment ${quote(piece)} is not {name}; a parameter is a whole segment`);
+      throw new RangeError(
+        `in ${quote(text)} the segment ${quote(piece)} is not {name}; a parameter is a whole segment`,
+      );
     }
     if (names.has(name)) throw new RangeError(`in ${quote(text)} the parameter {${name}} is used twice`);
     names.add(name);
@@ -95,7 +99,9 @@ function pathCharacterProblem(text: string, character: string): string {
 export function formatPathMatch(match: PathMatch): string {
   if (match.kind === 'exact') return match.value;
   if (match.kind === 'prefix') return `${match.value}*`;
-  const pieces = match.segments.map((segment) => (segment.kind === 'literal' ? segment.text : `{${segment.name}}`));
+  const pieces = match.segments.map((segment) =>
+    segment.kind === 'literal' ? segment.text : `{${segment.name}}`,
+  );
   return `/${pieces.join('/')}${match.isPrefix ? '/*' : ''}`;
 }
 
@@ -180,7 +186,9 @@ function insert<T>(root: Node<T>, match: RouteMatch, value: T): void {
       node = next;
     }
   }
-  const leaves = isPrefix ? (node.prefix ??= []) : (node.exact ??= []);
+  const leaves = (isPrefix ? node.prefix : node.exact) ?? [];
+  if (isPrefix) node.prefix = leaves;
+  else node.exact = leaves;
   const methods = match.methods.length === 0 ? [null] : match.methods;
   for (const method of methods) leaves.push({ method, value });
 }

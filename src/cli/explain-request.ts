@@ -1,0 +1,205 @@
+/**
+ * Which variant a described request would get, and every step of why: the same functions as the request path, in the
+ * same order, with their trace kept. Pure but for the entropy it is handed; asks no breaker, since a file has none.
+ */
+import { createHmac } from 'node:crypto';
+import { parseCookie } from 'cookie';
+import type { Random } from '../base/clock.ts';
+import type { Direction, Route, RouteExperiment, Snapshot } from '../config/snapshot.ts';
+import { assign, reasonText } from '../experiment/assign.ts';
+import type { Assignment, RequestAttributes, UnitSource } from '../experiment/model.ts';
+import { type Overrides, parseOverride } from '../experiment/override.ts';
+import { writeBaggage } from '../propagation/baggage.ts';
+import { type Carried, readCarried, writeExperimentHeader } from '../propagation/header.ts';
+
+export interface DescribedRequest {
+  readonly direction: Direction;
+  readonly method: string;
+  /** With port or without; '' when there is none. */
+  readonly host: string;
+  readonly path: string;
+  /** Without the `?`. */
+  readonly query: string;
+  /** Names in lower case; several of one name are already joined. */
+  readonly headers: ReadonlyMap<string, string>;
+}
+
+export interface ExperimentExplanation {
+  readonly experiment: string;
+  /** A sentence for each question that was asked, in order. */
+  readonly steps: readonly string[];
+  readonly assigned: string;
+  readonly reason: string;
+  /** Where the unit was read and what it is, hashed unless it was asked for; null when none was read. */
+  readonly unit: { readonly source: string; readonly hash: string; readonly value?: string } | null;
+  /** In [0, 1,000,000); null when the split was not asked. */
+  readonly slot: number | null;
+  readonly upstream: string;
+  readonly breaker: string;
+}
+
+export interface Explanation {
+  readonly request: {
+    readonly direction: Direction;
+    readonly method: string;
+    readonly host: string;
+    readonly path: string;
+  };
+  readonly route: { readonly name: string; readonly upstream: string } | null;
+  /** Experiment and variant as the caller sent them, known here or not. */
+  readonly carried: readonly {
+    readonly experiment: string;
+    readonly variant: string | null;
+    readonly isKnown: boolean;
+  }[];
+  /** Said about the carried context when something is wrong with it. */
+  readonly notes: readonly string[];
+  readonly experiments: readonly ExperimentExplanation[];
+  /** Where the request would go if no breaker is open; null without a route. */
+  readonly upstream: { readonly name: string; readonly endpoints: readonly string[] } | null;
+  /** What the upstream request would carry. */
+  readonly forwarded: Readonly<Record<string, string>>;
+}
+
+const HASH_DIGITS = 16;
+
+/** @param random Only asked for experiments whose unit is the request. */
+export function explainRequest(
+  snapshot: Snapshot,
+  request: DescribedRequest,
+  options: { readonly random: Random; readonly showUnit: boolean },
+): Explanation {
+  const route = snapshot.routes[request.direction].match(request.host, request.path, request.method);
+  const { header, baggage } = snapshot.propagation;
+  const carried = readCarried(
+    request.headers.get(header) ?? null,
+    baggage ? (request.headers.get('baggage') ?? null) : null,
+  );
+  const { method, host, path, direction } = request;
+  const attributes = attributesOf(request);
+  const joined = (route?.experiments ?? []).map((planned) =>
+    join(planned, snapshot, { attributes, carried, ...options }),
+  );
+  return {
+    request: { direction, method, host, path },
+    route: route === null ? null : { name: route.name, upstream: route.upstream.name },
+    carried: (carried?.members ?? []).map(({ name, variant }) => ({
+      experiment: name,
+      variant,
+      isKnown: snapshot.experiments.has(name),
+    })),
+    notes: notesOf(carried, route),
+    experiments: joined.map(({ explanation }) => explanation),
+    upstream: route === null ? null : destination(route, joined),
+    forwarded: forwarded(
+      snapshot,
+      request,
+      carried,
+      joined.map(({ assignment }) => assignment),
+    ),
+  };
+}
+
+interface Joined {
+  readonly planned: RouteExperiment;
+  readonly assignment: Assignment;
+  readonly explanation: ExperimentExplanation;
+}
+
+function join(
+  planned: RouteExperiment,
+  snapshot: Snapshot,
+  given: { attributes: RequestAttributes; carried: Carried | null; random: Random; showUnit: boolean },
+): Joined {
+  const { experiment } = planned;
+  const steps: string[] = [];
+  const overrides = overridesOf(snapshot, given.attributes);
+  const assignment = assign(experiment, given.attributes, given.carried, overrides, given.random, steps);
+  const target = planned.variants[assignment.variant.index];
+  const source = experiment.unit.find((unit) => isPresent(unit, given.attributes));
+  const unit = assignment.unit;
+  const explanation: ExperimentExplanation = {
+    experiment: experiment.name,
+    steps,
+    assigned: assignment.variant.name,
+    reason: reasonText(assignment),
+    unit:
+      unit === null
+        ? null
+        : {
+            source:
+              source === undefined || source.kind === 'request' ? 'request' : `${source.kind} ${source.name}`,
+            hash: createHmac('sha256', snapshot.exposures.key)
+              .update(unit)
+              .digest('hex')
+              .slice(0, HASH_DIGITS),
+            ...(given.showUnit ? { value: unit } : {}),
+          },
+    slot: assignment.slot === -1 ? null : assignment.slot,
+    upstream: target?.upstream.name ?? '',
+    breaker: target?.breaker ? `when it is open, ${experiment.fallback.name} serves` : 'none',
+  };
+  return { planned, assignment, explanation };
+}
+
+function overridesOf(snapshot: Snapshot, attributes: RequestAttributes): Overrides | null {
+  const { overrideHeader, overrideCookie } = snapshot.propagation;
+  return parseOverride(attributes.header(overrideHeader), attributes.cookie(overrideCookie));
+}
+
+function isPresent(source: UnitSource, attributes: RequestAttributes): boolean {
+  if (source.kind === 'request') return true;
+  const value = attributes[source.kind](source.name);
+  return value !== null && value !== '';
+}
+
+/** The first experiment whose variant has an upstream of its own gets its way, as in `proxy/decision.ts`. */
+function destination(route: Route, joined: readonly Joined[]): { name: string; endpoints: string[] } {
+  const chosen = joined
+    .map(({ planned, assignment }) => planned.variants[assignment.variant.index]?.upstream)
+    .find((upstream) => upstream !== undefined && upstream !== route.upstream);
+  const upstream = chosen ?? route.upstream;
+  return { name: upstream.name, endpoints: upstream.endpoints.map((endpoint) => endpoint.id) };
+}
+
+function forwarded(
+  snapshot: Snapshot,
+  request: DescribedRequest,
+  carried: Carried | null,
+  assignments: readonly Assignment[],
+): Record<string, string> {
+  const members = assignments
+    .filter((assignment) => assignment.isCarried)
+    .map((assignment) => ({ name: assignment.experiment.name, variant: assignment.variant.name }));
+  const header = writeExperimentHeader(carried, members);
+  const baggage = snapshot.propagation.baggage
+    ? writeBaggage(request.headers.get('baggage') ?? null, members)
+    : '';
+  return {
+    ...(header === '' ? {} : { [snapshot.propagation.header]: header }),
+    ...(baggage === '' ? {} : { baggage }),
+  };
+}
+
+function notesOf(carried: Carried | null, route: Route | null): string[] {
+  const notes: string[] = [];
+  if (carried?.isMalformed) notes.push('the experiment header is not an RFC 9651 dictionary and is ignored');
+  if (carried?.isTruncated) notes.push('the carried context is over its bounds and is cut');
+  if (route === null) notes.push('no route matches, so the answer is 404 route_not_found');
+  else if (route.experiments.length === 0) notes.push('no experiment is on this route');
+  return notes;
+}
+
+function attributesOf(request: DescribedRequest): RequestAttributes {
+  const cookies = new Map(
+    Object.entries(parseCookie(request.headers.get('cookie')?.replaceAll(', ', '; ') ?? '')),
+  );
+  const query = new URLSearchParams(request.query);
+  return {
+    method: request.method,
+    path: request.path,
+    header: (name) => request.headers.get(name) ?? null,
+    cookie: (name) => cookies.get(name) ?? null,
+    query: (name) => query.get(name),
+  };
+}

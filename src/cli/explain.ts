@@ -1,0 +1,134 @@
+/**
+ * `fairlead explain -c FILE [-H 'name: value']... [-X METHOD] TARGET`: prints what `explain-request.ts` finds. Reads
+ * the file and the run-time state beside it, changes neither, and sends nothing.
+ */
+import { systemRandom } from '../base/clock.ts';
+import { compile } from '../config/compile.ts';
+import { formatIssue } from '../config/issue.ts';
+import { EMPTY_RUNTIME } from '../config/runtime.ts';
+import type { Config } from '../config/schema.ts';
+import type { Snapshot } from '../config/snapshot.ts';
+import { overtakenWeights, withoutWeights } from '../control/runtime-changes.ts';
+import { loadConfig } from '../control/source.ts';
+import { readState } from '../control/state-file.ts';
+import {
+  type DescribedRequest,
+  type ExperimentExplanation,
+  type Explanation,
+  explainRequest,
+} from './explain-request.ts';
+import { CliError, Exit, type Io } from './io.ts';
+
+export interface ExplainOptions {
+  readonly config: string;
+  /** Path and query, or a whole URL. */
+  readonly target: string;
+  readonly method: string;
+  /** `name: value`. */
+  readonly header: readonly string[];
+  readonly outbound?: boolean | undefined;
+  readonly output: 'text' | 'json';
+  /** Print the unit itself and not only its hash. */
+  readonly showUnit?: boolean | undefined;
+}
+
+/** 0 with an answer, 1 when no route matches, 2 for a request that cannot be, 3 for a config that is not valid. */
+export async function explainCommand(options: ExplainOptions, io: Io): Promise<number> {
+  const request = describe(options);
+  const loaded = await loadConfig({ file: options.config, environment: io.env });
+  for (const issue of loaded.issues) io.err(`${formatIssue(issue)}\n`);
+  if (loaded.config === null) return Exit.configInvalid;
+  const snapshot = await effective(loaded.config, io);
+  const explanation = explainRequest(snapshot, request, {
+    random: systemRandom,
+    showUnit: options.showUnit === true,
+  });
+  io.out(
+    options.output === 'json' ? `${JSON.stringify(explanation, null, 2)}\n` : formatExplanation(explanation),
+  );
+  return explanation.route === null ? Exit.negative : Exit.ok;
+}
+
+/** The file with the run-time changes laid over it, as a sidecar that starts now would have it. */
+async function effective(config: Config, io: Io): Promise<Snapshot> {
+  if (config.stateFile === undefined) return compile(config, EMPTY_RUNTIME, 1);
+  const { state, problem } = await readState(config.stateFile);
+  if (problem !== null) io.err(`${problem}\n`);
+  for (const [name, { status, weights }] of state.experiments) {
+    if (!Object.hasOwn(config.experiments, name)) continue;
+    for (const change of [status, weights]) {
+      if (change !== null)
+        io.err(`${name} was changed at run time by ${change.actor} at ${change.at}: ${change.reason}\n`);
+    }
+  }
+  return compile(config, withoutWeights(state, overtakenWeights(config, state)), 1);
+}
+
+/** @throws CliError for what cannot be a request. */
+export function describe(options: ExplainOptions): DescribedRequest {
+  const headers = new Map<string, string>();
+  for (const line of options.header) {
+    const match = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*(.*?)[ \t]*$/.exec(line);
+    if (match === null)
+      throw new CliError(Exit.usage, `${JSON.stringify(line)} is not a header; write 'name: value'`);
+    const [, name = '', value = ''] = match;
+    const before = headers.get(name.toLowerCase());
+    headers.set(name.toLowerCase(), before === undefined ? value : `${before}, ${value}`);
+  }
+  const url = /^https?:\/\/([^/?#]*)([^#]*)/i.exec(options.target);
+  const rest = url === null ? options.target : (url[2] ?? '');
+  const target = url !== null && !rest.startsWith('/') ? `/${rest}` : rest;
+  if (!target.startsWith('/') && target !== '*') {
+    throw new CliError(
+      Exit.usage,
+      `${JSON.stringify(options.target)} is neither a path that begins with / nor a URL`,
+    );
+  }
+  const mark = target.indexOf('?');
+  return {
+    direction: options.outbound === true ? 'outbound' : 'inbound',
+    method: options.method,
+    host: url?.[1] ?? headers.get('host') ?? '',
+    path: mark === -1 ? target : target.slice(0, mark),
+    query: mark === -1 ? '' : target.slice(mark + 1),
+    headers,
+  };
+}
+
+/** The explanation for a terminal. */
+export function formatExplanation(explanation: Explanation): string {
+  const { request, route, upstream } = explanation;
+  const lines = [
+    line(
+      'request',
+      `${request.method} ${request.path}${request.host === '' ? '' : ` host ${request.host}`} (${request.direction})`,
+    ),
+  ];
+  lines.push(line('route', route === null ? 'none' : `${route.name}, upstream ${route.upstream}`));
+  for (const { experiment, variant, isKnown } of explanation.carried) {
+    lines.push(
+      line('carried', `${experiment}=${variant ?? '?'}${isKnown ? '' : ' (not known here, passed on)'}`),
+    );
+  }
+  for (const note of explanation.notes) lines.push(line('note', note));
+  for (const experiment of explanation.experiments) lines.push('', ...experimentLines(experiment));
+  if (upstream !== null)
+    lines.push('', line('goes to', `${upstream.name} (${upstream.endpoints.join(', ')})`));
+  for (const [name, value] of Object.entries(explanation.forwarded))
+    lines.push(line('with', `${name}: ${value}`));
+  return `${lines.join('\n')}\n`;
+}
+
+function experimentLines(experiment: ExperimentExplanation): string[] {
+  const { unit } = experiment;
+  const lines = [line('experiment', experiment.experiment), ...experiment.steps.map((step) => `    ${step}`)];
+  if (unit !== null) lines.push(`    unit from ${unit.source}: ${unit.value ?? `hash ${unit.hash}`}`);
+  lines.push(
+    `    -> ${experiment.assigned} (${experiment.reason}), upstream ${experiment.upstream}; breaker: ${experiment.breaker}`,
+  );
+  return lines;
+}
+
+function line(label: string, text: string): string {
+  return `${label.padEnd(10)}  ${text}`;
+}
