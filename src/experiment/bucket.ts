@@ -29,7 +29,7 @@ murmur.inputValidation = false;
 
 /**
  * The slot of a unit, an integer in [0, SLOTS). The same arguments give the same slot in every process and
- * release; two purposes give independent slots. `salt` must hold no NUL (the config refuses one).
+ * release; two purposes give independent slots. A `salt` with a NUL in it could share keys with another salt.
  */
 export function slotOf(salt: string, purpose: Purpose, unit: string): number {
   const key = asciiKey(salt, purpose, unit) ?? encoder.encode(`${salt}\0${purpose}\0${unit}`);

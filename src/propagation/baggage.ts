@@ -6,6 +6,8 @@
  * https://www.w3.org/TR/baggage/
  */
 
+import { isDictionaryKey } from '../base/dictionary.ts';
+
 /** An experiment and one of its variants, by name. */
 export interface NamedVariant {
   readonly name: string;
@@ -17,8 +19,8 @@ export const BAGGAGE_MEMBERS_MAX = 64;
 export const BAGGAGE_BYTES_MAX = 8192;
 
 const PREFIX = 'fairlead.';
-/** RFC 9110 token: what a baggage key may be. */
-const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
+/** What percent-encoding would leave as it is; looking costs a third of encoding. */
+const PLAIN = /^[A-Za-z0-9_.-]*$/;
 
 /** Our members, in order; properties are dropped, a value that is not percent-encoded UTF-8 is left out. */
 export function readBaggage(baggage: string): NamedVariant[] {
@@ -35,42 +37,48 @@ export function readBaggage(baggage: string): NamedVariant[] {
 /**
  * The baggage with `members` in it: a member of the same experiment is replaced where it stands, the others are
  * added behind. '' when there is nothing to write. A member of ours that would make more than
- * BAGGAGE_MEMBERS_MAX members or BAGGAGE_BYTES_MAX bytes is left out whole.
+ * BAGGAGE_MEMBERS_MAX members or BAGGAGE_BYTES_MAX bytes is left out whole, and so is an experiment whose name
+ * `x-experiment` could not hold either.
  */
 export function writeBaggage(existing: string | null, members: readonly NamedVariant[]): string {
-  const hasOthers = existing !== null && existing.trim() !== '';
-  if (members.length === 0) return hasOthers ? existing : '';
-  const kept = hasOthers ? existing.split(',') : [];
-  const parts = hasOthers && existing.includes(PREFIX) ? replaceOurs(kept, members) : kept;
-  const isNew = (member: NamedVariant) => !parts.some((part) => experimentOf(part) === member.name);
-  let bytes = parts.reduce((sum, part) => sum + part.length + 1, -1);
+  let text = existing === null || existing.trim() === '' ? '' : existing;
+  if (members.length === 0) return text;
+  const replaced = new Set<string>();
+  if (text.includes(PREFIX)) text = replaceOurs(text, members, replaced);
+  let count = countMembers(text);
   for (const member of members) {
-    const text = serialise(member);
-    const isFitting = parts.length < BAGGAGE_MEMBERS_MAX && bytes + 1 + text.length <= BAGGAGE_BYTES_MAX;
-    if (text === '' || !isFitting || !isNew(member)) continue;
-    parts.push(text);
-    bytes += text.length + 1;
+    if (count >= BAGGAGE_MEMBERS_MAX) break;
+    const added = replaced.has(member.name) ? '' : serialise(member);
+    if (added === '' || text.length + 1 + added.length > BAGGAGE_BYTES_MAX) continue;
+    text = text === '' ? added : `${text},${added}`;
+    count++;
   }
-  return parts.join(',');
+  return text;
 }
 
-/** The same parts with the first member of each given experiment replaced and its repetitions removed. */
-function replaceOurs(parts: readonly string[], members: readonly NamedVariant[]): string[] {
-  const written = new Set<string>();
+/** Replace the first member of each experiment of `members`, and remove its repetitions; adds to `replaced`. */
+function replaceOurs(text: string, members: readonly NamedVariant[], replaced: Set<string>): string {
   const result: string[] = [];
-  for (const part of parts) {
+  for (const part of text.split(',')) {
     const name = experimentOf(part);
     const member = name === null ? undefined : members.find((candidate) => candidate.name === name);
-    if (member === undefined) result.push(part);
-    else if (!written.has(member.name)) result.push(serialise(member));
-    if (member !== undefined) written.add(member.name);
+    const isRepeated = member !== undefined && replaced.has(member.name);
+    if (!isRepeated) result.push(member === undefined ? part : serialise(member) || part);
+    if (member !== undefined) replaced.add(member.name);
   }
-  return result;
+  return result.join(',');
+}
+
+function countMembers(text: string): number {
+  let count = text === '' ? 0 : 1;
+  for (let at = text.indexOf(','); at >= 0; at = text.indexOf(',', at + 1)) count++;
+  return count;
 }
 
 function serialise(member: NamedVariant): string {
-  if (!TOKEN.test(member.name)) return '';
-  return `${PREFIX}${member.name}=${encodeURIComponent(member.variant.toWellFormed())}`;
+  const { name, variant } = member;
+  if (!isDictionaryKey(name)) return '';
+  return `${PREFIX}${name}=${PLAIN.test(variant) ? variant : encodeURIComponent(variant.toWellFormed())}`;
 }
 
 /** The experiment a list-member is about; null for another vendor's, or without a value. */
@@ -88,6 +96,7 @@ function decodedValue(member: string): string | null {
     .split(';', 1)[0]!
     .trim();
   if (value === '') return null;
+  if (!value.includes('%')) return value;
   try {
     return decodeURIComponent(value);
   } catch {

@@ -14,7 +14,7 @@ const LENGTH = 55;
 /**
  * Is this one valid `traceparent`? Lower-case hex, ids not all zero, version not ff; version 00 has nothing
  * behind the flags, a higher one may have more behind a dash. Two fields joined by a comma are invalid.
- * Read by offset: every request comes through here, and the same as a regular expression costs four times as much.
+ * Read by offset: every request comes through here, and the same as a regular expression costs three times as much.
  */
 export function isTraceparent(value: string): boolean {
   if (value.length < LENGTH) return false;

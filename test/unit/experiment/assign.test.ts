@@ -138,6 +138,12 @@ test('outside the traffic share it is the fallback, with the unit on record and 
   expect(none.isIncluded || none.isCarried).toBe(false);
 });
 
+test('the traffic share ends exactly at its slot', () => {
+  // test/vectors/fairlead1.json: ranking-1, enrol, alice
+  const at = (trafficPpm: number) => decide(experimentOf(half, { salt: 'ranking-1', trafficPpm })).reason;
+  expect([at(247_780), at(247_781)]).toEqual(['not-enrolled', 'split']);
+});
+
 test('the traffic share enrols that share, and growing it only adds users', () => {
   const enrolled = (trafficPpm: number) => {
     const experiment = experimentOf(half, { trafficPpm });
