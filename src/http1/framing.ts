@@ -7,7 +7,7 @@
  */
 import type { ErrorCode } from '../base/error.ts';
 import { Field } from './field.ts';
-import { ascii, CLASS, COMMA, DIGIT, isSpace, isWord, SEMICOLON, TOKEN, ZERO } from './grammar.ts';
+import { ascii, CLASS, COMMA, DIGIT, HTAB, isSpace, isWord, SEMICOLON, TOKEN, ZERO } from './grammar.ts';
 import type { Head } from './head.ts';
 
 /** How a body ends. */
@@ -96,11 +96,24 @@ function refuse(out: Framing, code: ErrorCode, detail: string): false {
   return false;
 }
 
+/**
+ * A tab beside the value is valid HTTP, but readers disagree about it: Node's llhttp does not take "chunked" with a
+ * tab behind it for chunked. Nobody sends one in good faith.
+ */
+function hasTabAround(head: Head, i: number): boolean {
+  const bytes = head.bytes;
+  for (let at = head.nameEnd[i]! + 1; at < head.valueStart[i]!; at++) if (bytes[at] === HTAB) return true;
+  for (let at = head.valueEnd[i]!; at < head.lineEnd[i]!; at++) if (bytes[at] === HTAB) return true;
+  return false;
+}
+
 /** One field of digits, at most 2^53 - 1. A repeated field or a list is refused even when all members are equal. */
 function readLength(head: Head, i: number, out: Framing): boolean {
   if ((head.repeated & (1 << Field.contentLength)) !== 0) {
     return refuse(out, 'framing_ambiguous', 'there is more than one Content-Length');
   }
+  if (hasTabAround(head, i))
+    return refuse(out, 'framing_ambiguous', 'a tab beside the value of Content-Length');
   const bytes = head.bytes;
   const start = head.valueStart[i]!;
   const end = head.valueEnd[i]!;
@@ -123,9 +136,12 @@ function readLength(head: Head, i: number, out: Framing): boolean {
 function readCodings(head: Head, i: number, out: Framing): boolean {
   const start = head.valueStart[i]!;
   const end = head.valueEnd[i]!;
-  const isRepeated = (head.repeated & (1 << Field.transferEncoding)) !== 0;
-  if (!isRepeated && isWord(head.bytes, start, end, CHUNKED)) return setBody(out, Body.chunked, -1);
-  if (isRepeated) return refuse(out, 'framing_ambiguous', 'there is more than one Transfer-Encoding');
+  if ((head.repeated & (1 << Field.transferEncoding)) !== 0) {
+    return refuse(out, 'framing_ambiguous', 'there is more than one Transfer-Encoding');
+  }
+  if (hasTabAround(head, i))
+    return refuse(out, 'framing_ambiguous', 'a tab beside the value of Transfer-Encoding');
+  if (isWord(head.bytes, start, end, CHUNKED)) return setBody(out, Body.chunked, -1);
   if (endsInChunked(head.bytes, start, end)) {
     return refuse(out, 'transfer_encoding_unsupported', 'a transfer coding besides chunked');
   }

@@ -80,7 +80,7 @@ describe('the framing of a request', () => {
 
   it('is chunked with exactly that coding, in any case', () => {
     expect(ofRequest(CHUNKED)).toBe('chunked');
-    expect(ofRequest('Transfer-Encoding:\tCHUNKED \t\r\n')).toBe('chunked');
+    expect(ofRequest('Transfer-Encoding:  CHUNKED  \r\n')).toBe('chunked');
   });
 
   it('is refused with both fields, in either order', () => {
@@ -135,6 +135,19 @@ describe('the framing of a request', () => {
     'a,chunked,',
   ])('Transfer-Encoding %j is ambiguous', (value) => {
     expect(ofRequest(`Transfer-Encoding: ${value}\r\n`)).toBe('framing_ambiguous');
+  });
+
+  it('is refused with a tab beside the value of either field, about which readers disagree', () => {
+    for (const line of [
+      'Transfer-Encoding: chunked\t',
+      'Transfer-Encoding:\tchunked',
+      'Content-Length: 5\t',
+      'Content-Length:\t5',
+      'Content-Length: 5 \t ',
+    ]) {
+      expect(ofRequest(`${line}\r\n`)).toBe('framing_ambiguous');
+      expect(ofResponse(200, `${line}\r\n`)).toBe('upstream_malformed');
+    }
   });
 
   it('is refused with two Transfer-Encoding fields', () => {
