@@ -69,18 +69,14 @@ export class Window {
   }
 
   /**
-   * The same counts in a window of another length. Each old bucket lands whole at its own end (or at the newest
-   * time seen, if that is earlier), so nothing is forgotten before its time and nothing is kept for longer than
-   * one old bucket beyond it.
+   * The same counts in a window of another length. Where in an old bucket an event was is not known: each bucket
+   * moves whole, as if all of it had come at its start, so what is carried over is forgotten up to one old bucket
+   * early, and nothing late.
    */
   resized(windowMs: number): Window {
     const resized = new Window(windowMs, this.#columns);
-    const newest = this.#bucket;
-    for (let age = BUCKETS; age >= 0; age--) {
-      const bucket = newest - age;
-      if (bucket < 0) continue;
-      // Inside the bucket, not on its end: the end already belongs to the next one.
-      resized.advance((bucket + (age === 0 ? 0 : 0.999)) * this.bucketMs);
+    for (let bucket = Math.max(0, this.#bucket - BUCKETS); bucket <= this.#bucket; bucket++) {
+      resized.advance(bucket * this.bucketMs);
       resized.#receive(this.#cells, (bucket % ROWS) * this.#columns);
     }
     return resized;

@@ -185,4 +185,18 @@ describe('every admitted call is settled exactly once', () => {
     other.end([call!], 'ok');
     expect([bench.view().requests, other.view().requests]).toEqual([1, 1]);
   });
+
+  test('a call used again starts afresh: not answered, not counted', () => {
+    const bench = new Bench({ minimumRequests: 100 });
+    const [call] = bench.start(1);
+    bench.breaker.answered(call!, 10);
+    bench.end([call!], 'ok');
+    expect(bench.breaker.admit(call!, bench.nowMs)).toBe(true);
+    bench.wait(300);
+    expect(bench.view().overdue).toBe(1);
+    bench.end([call!], 'ok');
+    bench.breaker.admit(call!, bench.nowMs);
+    bench.end([call!], 'ok');
+    expect(bench.view()).toMatchObject({ requests: 3, slow: 1, overdue: 0 });
+  });
 });

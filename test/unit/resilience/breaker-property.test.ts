@@ -57,6 +57,8 @@ class Pair {
   readonly real: Breaker;
   readonly reference: ReferenceBreaker;
   readonly #calls = new Map<number, Call>();
+  /** Settled calls, used again as an exchange does. */
+  readonly #spare: Call[] = [];
   #nextId = 0;
 
   constructor(first: BreakerSettings, seed: number) {
@@ -88,11 +90,12 @@ class Pair {
   }
 
   #admit(): void {
-    const call = new Call();
+    const call = this.#spare.pop() ?? new Call();
     const id = this.#nextId++;
     const isAdmitted = this.real.admit(call, this.nowMs);
     expect(isAdmitted).toBe(this.reference.admit(id, this.nowMs));
     if (isAdmitted) this.#calls.set(id, call);
+    else this.#spare.push(call);
   }
 
   #answer(pick: number): void {
@@ -107,6 +110,7 @@ class Pair {
     if (id === null) return;
     this.real.settle(this.#calls.get(id)!, outcome, this.nowMs);
     this.reference.settle(id, outcome, this.nowMs);
+    this.#spare.push(this.#calls.get(id)!);
     this.#calls.delete(id);
   }
 

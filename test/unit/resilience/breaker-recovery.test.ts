@@ -124,6 +124,18 @@ describe('a half-open breaker', () => {
     expect(bench.state).toBe('open');
   });
 
+  test('counts a stream that was taken for good once, however it ends', () => {
+    for (const outcome of ['ok', 'ignored'] as const) {
+      const bench = new Bench({ halfOpenRequests: 3 }).halfOpen();
+      const [stream] = bench.start(1);
+      bench.breaker.answered(stream!, bench.nowMs);
+      bench.wait(5_001);
+      bench.wait(20);
+      bench.end([stream!], outcome);
+      expect(bench.view()).toMatchObject({ state: 'half-open', probes: 1, probesOk: 1 });
+    }
+  });
+
   test('takes a probe that ends well too late for a bad one', () => {
     const bench = new Bench({ slow: null }).halfOpen();
     const [probe] = bench.start(1);
