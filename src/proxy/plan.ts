@@ -58,6 +58,7 @@ export interface ExperimentPlan {
   /** In the order of `experiment.variants`. */
   readonly targets: readonly VariantTarget[];
   readonly fallback: VariantTarget;
+  /** Counter of assignments; looked up without building a key, since it is asked for on every request. */
   assigned(variant: Variant, reason: Reason): Counter;
   fellBack(cause: FallbackCause): Counter;
 }
@@ -124,17 +125,20 @@ function planExperiment(
       contextFields: contextFields(snapshot, [{ name: experiment.name, variant: variant.name }]),
     };
   });
-  const assigned = new Map<string, Counter>();
-  const fellBack = new Map<FallbackCause, Counter>();
+  const assigned = experiment.variants.map((): Partial<Record<Reason, Counter>> => ({}));
+  const fellBack: Partial<Record<FallbackCause, Counter>> = {};
   return {
     experiment,
     targets,
     fallback: targets[experiment.fallback.index]!,
-    assigned: (variant, reason) =>
-      remember(assigned, `${reason} ${variant.name}`, () =>
-        memory.metrics.assignments(experiment.name, variant.name, reason),
-      ),
-    fellBack: (cause) => remember(fellBack, cause, () => memory.metrics.fallbacks(experiment.name, cause)),
+    assigned({ index, name }, reason) {
+      assigned[index]![reason] ??= memory.metrics.assignments(experiment.name, name, reason);
+      return assigned[index]![reason];
+    },
+    fellBack(cause) {
+      fellBack[cause] ??= memory.metrics.fallbacks(experiment.name, cause);
+      return fellBack[cause];
+    },
   };
 }
 
@@ -147,13 +151,4 @@ function contextFields(snapshot: Snapshot, members: readonly { name: string; var
   const { header, baggage } = snapshot.propagation;
   const line = `${header}: ${writeExperimentHeader(null, members)}\r\n`;
   return baggage ? `${line}baggage: ${writeBaggage(null, members)}\r\n` : line;
-}
-
-function remember<K, V>(map: Map<K, V>, key: K, make: () => V): V {
-  let value = map.get(key);
-  if (value === undefined) {
-    value = make();
-    map.set(key, value);
-  }
-  return value;
 }
