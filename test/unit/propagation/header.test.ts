@@ -95,6 +95,15 @@ test('at most 8192 bytes are kept, in whole members', () => {
   expect(writeExperimentHeader(over, [assigned('mine', 'y')])).toBe(`a="${'x'.repeat(4000)}", mine=y`);
 });
 
+test('carried members make room for ours by bytes too', () => {
+  const first = `a="${'x'.repeat(4000)}"`;
+  const last = `b="${'y'.repeat(4174)}"`;
+  const carried = readCarried(`${first}, ${last}`, null);
+  expect(writeExperimentHeader(carried, [])).toBe(`${first}, ${last}`);
+  expect(writeExperimentHeader(carried, [assigned('m', 'x')])).toBe(`${first}, ${last}, m=x`);
+  expect(writeExperimentHeader(carried, [assigned('mine', 'longer')])).toBe(`${first}, mine=longer`);
+});
+
 test('what is written is always a dictionary within the bounds that says what was assigned', () => {
   const name = fc.stringMatching(/^[a-z][a-z0-9-]{0,6}$/);
   const variant = fc.stringMatching(/^[A-Za-z0-9 "_-]{1,10}$/);
