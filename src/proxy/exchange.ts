@@ -403,5 +403,5 @@ const NO_BODY: Framing = new Framing();
 
 /** h2c would turn the connection into a protocol that nobody here looks at: it is not passed on. */
 function isTunnelProtocol(head: Head): boolean {
-  return !/^h2c?$/i.test(head.header('upgrade') ?? 'h2c');
+  return !/(?:^|[,\s])h2c?(?:[,\s/]|$)/i.test(head.header('upgrade') ?? 'h2c');
 }

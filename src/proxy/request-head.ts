@@ -1,5 +1,6 @@
 /** The upstream's request head for an exchange: the ids it carries or is given, its context, and the forwarding rules. */
 
+import type { PropagationSettings } from '../config/snapshot.ts';
 import { Field } from '../http1/field.ts';
 import type { Head } from '../http1/head.ts';
 import { isTraceparent, newTraceparent } from '../propagation/trace.ts';
@@ -33,8 +34,15 @@ export function requestHead(exchange: Exchange, head: Head, isChunked: boolean):
     scheme: 'http',
     isChunked,
     replaced,
+    ownNames: head.hasOtherOptions ? ownNames(exchange.plan.snapshot.propagation) : NO_NAMES,
     fields,
     defaultHost: exchange.decision.group!.upstream.name,
     isUpgrade: exchange.isUpgradeAsked,
   });
+}
+
+const NO_NAMES: readonly string[] = [];
+
+function ownNames({ header, overrideHeader, explainHeader }: PropagationSettings): readonly string[] {
+  return [header, overrideHeader, explainHeader];
 }

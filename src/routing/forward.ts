@@ -31,6 +31,8 @@ export interface RequestFacts {
   readonly isChunked: boolean;
   /** Lower-case names to cut because `fields` holds their new value. */
   readonly replaced: readonly string[];
+  /** Lower-case names that Connection cannot make a matter of one hop: the context we carry. */
+  readonly ownNames: readonly string[];
   /** Lines to add. */
   readonly fields: string;
   /** For an HTTP/1.0 request without Host. */
@@ -96,7 +98,7 @@ function isRequestFieldCut(
       return false;
     default:
       if (facts.replaced.length > 0 && isReplaced(head, i, facts.replaced)) return true;
-      return head.hasOtherOptions && head.isConnectionOption(i);
+      return head.hasOtherOptions && head.isConnectionOption(i, facts.ownNames);
   }
 }
 

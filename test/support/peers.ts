@@ -62,6 +62,8 @@ export class RawClient {
   text = '';
   isEnded = false;
   isClosed = false;
+  /** The connection was reset, not closed. */
+  isReset = false;
   #waiting: (() => void)[] = [];
 
   constructor(port: number) {
@@ -75,7 +77,9 @@ export class RawClient {
       this.isEnded = true;
       this.#wake();
     });
-    this.socket.on('error', () => {});
+    this.socket.on('error', (error: NodeJS.ErrnoException) => {
+      this.isReset = error.code === 'ECONNRESET';
+    });
     this.socket.on('close', () => {
       this.isClosed = true;
       this.#wake();

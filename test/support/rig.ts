@@ -1,0 +1,223 @@
+/**
+ * What a test of the request path needs: upstreams that answer complete requests as scripted, a plane in front of
+ * them, clients, and all of it closed after the test. Everything is on 127.0.0.1 and free ports.
+ */
+import { connect, createServer, type Server, type Socket } from 'node:net';
+import { afterEach } from 'vitest';
+import { type Message, type ReadOptions, readMessage } from './message.ts';
+import { RawClient } from './peers.ts';
+import { startPlane, type TestPlane } from './plane.ts';
+
+/** A complete request as the upstream got it. */
+export interface Received extends Message {
+  readonly socket: Socket;
+  /** Number of the connection, from 0. */
+  readonly connection: number;
+}
+
+/** Waits for a condition that events may make true. Nothing polls. */
+export class Signal {
+  #waiting: (() => void)[] = [];
+
+  /** Something has changed. */
+  wake(): void {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const wake of waiting) wake();
+  }
+
+  async until(condition: () => boolean, what: () => string, timeoutMs = 5000): Promise<void> {
+    const endMs = performance.now() + timeoutMs;
+    while (!condition()) {
+      const leftMs = endMs - performance.now();
+      if (leftMs <= 0) throw new Error(`Timed out waiting: ${what()}`);
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, leftMs);
+        this.#waiting.push(() => {
+          clearTimeout(timer);
+          resolve();
+        });
+      });
+    }
+  }
+}
+
+export class Upstream {
+  port = 0;
+  readonly requests: Received[] = [];
+  /** Text received and not yet taken for a request, per connection. */
+  readonly pending: string[] = [];
+  readonly sockets: Socket[] = [];
+  readonly ended: boolean[] = [];
+  readonly closed: boolean[] = [];
+  readonly signal = new Signal();
+  readonly #server: Server;
+
+  /** `onRequest` is called for each complete request; `onConnection` before anything is read. */
+  constructor(
+    onRequest: (request: Received) => void,
+    onConnection: (socket: Socket, connection: number) => void = () => {},
+  ) {
+    this.#server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
+      const connection = this.sockets.push(socket) - 1;
+      this.pending.push('');
+      this.ended.push(false);
+      this.closed.push(false);
+      socket.on('error', () => {});
+      socket.on('data', (chunk) => this.#onData(socket, connection, chunk, onRequest));
+      socket.on('end', () => {
+        this.ended[connection] = true;
+        this.signal.wake();
+      });
+      socket.on('close', () => {
+        this.closed[connection] = true;
+        this.signal.wake();
+      });
+      onConnection(socket, connection);
+      this.signal.wake();
+    });
+  }
+
+  get endpoint(): string {
+    return `127.0.0.1:${this.port}`;
+  }
+
+  async listen(): Promise<this> {
+    await new Promise<void>((resolve) => this.#server.listen(0, '127.0.0.1', resolve));
+    const address = this.#server.address();
+    this.port = typeof address === 'object' && address !== null ? address.port : 0;
+    return this;
+  }
+
+  until(condition: () => boolean, timeoutMs = 5000): Promise<void> {
+    const what = () =>
+      `upstream has ${this.requests.length} requests on ${this.sockets.length} connections, pending ${JSON.stringify(this.pending.map((text) => text.slice(0, 500)))}`;
+    return this.signal.until(condition, what, timeoutMs);
+  }
+
+  /** The nth complete request. */
+  async request(n = 0, timeoutMs = 5000): Promise<Received> {
+    await this.until(() => this.requests.length > n, timeoutMs);
+    return this.requests[n]!;
+  }
+
+  /** Stop listening, so that connecting is refused; connections live on. */
+  stopListening(): void {
+    this.#server.close();
+  }
+
+  close(): void {
+    this.#server.close();
+    for (const socket of this.sockets) socket.destroy();
+  }
+
+  #onData(socket: Socket, connection: number, chunk: Buffer, onRequest: (request: Received) => void): void {
+    this.pending[connection] += chunk.toString('latin1');
+    for (;;) {
+      const message = readMessage(this.pending[connection]!);
+      if (message === null) break;
+      this.pending[connection] = this.pending[connection]!.slice(message.size);
+      const request = { ...message, socket, connection };
+      this.requests.push(request);
+      onRequest(request);
+    }
+    this.signal.wake();
+  }
+}
+
+/** The settings that go with the endpoints of the one upstream `app`; the text is JSON, which is YAML. */
+export function configOf(endpoints: readonly string[], settings: object = {}): string {
+  return JSON.stringify({
+    version: 1,
+    listeners: [{ name: 'inbound', address: '127.0.0.1:0', direction: 'inbound' }],
+    upstreams: { app: { endpoints } },
+    routes: [{ name: 'all', match: { path: '/*' }, upstream: 'app' }],
+    ...settings,
+  });
+}
+
+export interface Rig {
+  upstream(
+    onRequest: (request: Received) => void,
+    onConnection?: (socket: Socket, connection: number) => void,
+  ): Promise<Upstream>;
+  /** A plane in front of the endpoints. */
+  plane(endpoints: readonly string[], settings?: object): Promise<TestPlane>;
+  client(port: number): RawClient;
+  /** A plain socket, closed with the rest. */
+  socket(port: number): Socket;
+  /** Close something else with the rest. */
+  also(close: () => unknown): void;
+}
+
+/** Call it once per test file, at the top. */
+export function useRig(): Rig {
+  let closers: (() => unknown)[] = [];
+  afterEach(async () => {
+    const closing = closers.reverse();
+    closers = [];
+    for (const close of closing) await close();
+  });
+  return {
+    async upstream(onRequest, onConnection) {
+      const upstream = new Upstream(onRequest, onConnection);
+      closers.push(() => upstream.close());
+      return upstream.listen();
+    },
+    async plane(endpoints, settings) {
+      const plane = await startPlane(configOf(endpoints, settings));
+      closers.push(() => plane.close());
+      return plane;
+    },
+    client(port) {
+      const client = new RawClient(port);
+      closers.push(() => client.close());
+      return client;
+    },
+    socket(port) {
+      const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true, noDelay: true });
+      socket.on('error', () => {});
+      closers.push(() => socket.destroy());
+      return socket;
+    },
+    also: (close) => closers.push(close),
+  };
+}
+
+/** A response with a Content-Length. */
+export function ok(body = 'ok', fields = ''): string {
+  return `HTTP/1.1 200 OK\r\n${fields}Content-Length: ${body.length}\r\n\r\n${body}`;
+}
+
+export function get(target = '/', fields = ''): string {
+  return `GET ${target} HTTP/1.1\r\nHost: test\r\n${fields}\r\n`;
+}
+
+export function post(body: string, fields = '', method = 'POST'): string {
+  return `${method} / HTTP/1.1\r\nHost: test\r\n${fields}Content-Length: ${body.length}\r\n\r\n${body}`;
+}
+
+export interface Answer extends Message {
+  /** The problem's members, or null when it is no problem+json. */
+  readonly problem: { readonly code: string; readonly side: string; readonly status: number } | null;
+}
+
+/** The next complete response, taken off what the client received. */
+export async function answer(
+  client: RawClient,
+  options: ReadOptions = {},
+  timeoutMs = 5000,
+): Promise<Answer> {
+  let message: Message | null = null;
+  await client.until((text) => {
+    message = readMessage(text, { ...options, isEnded: client.isEnded });
+    return message !== null || client.isClosed;
+  }, timeoutMs);
+  const found = message as Message | null;
+  if (found === null)
+    throw new Error(`The connection closed behind ${JSON.stringify(client.text.slice(0, 500))}`);
+  client.text = client.text.slice(found.size);
+  const isProblem =
+    found.fields.some(([, value]) => value === 'application/problem+json') && found.body !== '';
+  return { ...found, problem: isProblem ? JSON.parse(found.body) : null };
+}
