@@ -31,10 +31,19 @@ const NO_LABELS: Labels = {};
 /** Adds a family to the registry. @throws Error when the name is taken. */
 export function registerFamily(registry: Registry, options: FamilyOptions): void {
   const { name, help, type } = options;
-  const collect = () => Promise.resolve({ name, help, type, aggregator: 'sum', values: options.read() });
+  const collect = () => Promise.resolve({ name, help, type, aggregator: 'sum', values: readSafely(options) });
   // The registry needs a name, a type and one of these two methods; its type asks for the library's own classes.
   const family = { name, help, type, aggregator: 'sum', get: collect, getForPromString: collect, reset() {} };
   registry.registerMetric(family as unknown as Metric);
+}
+
+/** A source that fails leaves its own lines out; a scrape that fails would leave out everybody's. */
+function readSafely(options: FamilyOptions): Sample[] {
+  try {
+    return options.read();
+  } catch {
+    return [];
+  }
 }
 
 /** Appends the lines of one histogram: cumulative buckets, sum in seconds, count. */
