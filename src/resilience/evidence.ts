@@ -8,7 +8,7 @@ import { consecutiveReason, errorRateReason, slowRateReason } from './reason.ts'
 /** Ratios are in (0, 1]; a limit that is null is not used. With every limit null only people trip the breaker. */
 export interface Limits {
   readonly windowMs: number;
-  /** Below this many counted calls no rate is judged. */
+  /** Below this many counted calls no rate is judged; at least 1. */
   readonly minimumRequests: number;
   readonly errorRatio: number | null;
   readonly slow: { readonly thresholdMs: number; readonly ratio: number } | null;
@@ -22,6 +22,12 @@ export interface Breach {
   readonly cause: TripCause;
   readonly reason: string;
 }
+
+/**
+ * One unlucky call is not a rate: 1 of 20 is 5 %, and a service with one error in 200 does that once in ten times.
+ * A rate needs this many bad calls, or `minimumRequests` if that is less. Only limits under 5 / minimumRequests notice.
+ */
+const BAD_CALLS_MIN = 5;
 
 /** Columns of the window. */
 const REQUESTS = 0;
@@ -96,12 +102,13 @@ export class Evidence {
     return { cause: 'consecutive-failures', reason: consecutiveReason(failures, limit) };
   }
 
-  #rateBreach({ errorRatio, slow: limit, windowMs }: Limits): Breach | null {
+  #rateBreach({ errorRatio, slow: limit, windowMs, minimumRequests }: Limits): Breach | null {
     const { requests, failures, slow } = this;
-    if (errorRatio !== null && failures > 0 && failures / requests >= errorRatio) {
+    const badMin = Math.min(BAD_CALLS_MIN, minimumRequests);
+    if (errorRatio !== null && failures >= badMin && failures / requests >= errorRatio) {
       return { cause: 'error-rate', reason: errorRateReason(failures, requests, errorRatio, windowMs) };
     }
-    if (limit !== null && slow > 0 && slow / requests >= limit.ratio) {
+    if (limit !== null && slow >= badMin && slow / requests >= limit.ratio) {
       return {
         cause: 'slow-rate',
         reason: slowRateReason(slow, requests, limit.ratio, limit.thresholdMs, this.overdue),

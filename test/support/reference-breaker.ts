@@ -171,8 +171,10 @@ export class ReferenceBreaker {
     const { requests, failures, slow: slowCalls, consecutiveFailures: inARow } = this.view(nowMs);
     if (failures + slowCalls === 0) return;
     const isRateDue = requests >= minimumRequests;
-    const isErrors = isRateDue && errorRatio !== null && failures > 0 && failures / requests >= errorRatio;
-    const isSlow = isRateDue && slow !== null && slowCalls > 0 && slowCalls / requests >= slow.ratio;
+    const badMin = minimumRequests < 5 ? minimumRequests : 5;
+    const isErrors =
+      isRateDue && errorRatio !== null && failures >= badMin && failures / requests >= errorRatio;
+    const isSlow = isRateDue && slow !== null && slowCalls >= badMin && slowCalls / requests >= slow.ratio;
     const isRow = consecutiveFailures !== null && inARow >= consecutiveFailures;
     if (!isErrors && !isSlow && !isRow) return;
     if (nowMs - this.#sinceMs >= windowMs) this.#openings = 0;

@@ -18,7 +18,7 @@ type Step =
 /** One length of the window for all, so that a change of settings keeps the counts the same in both. */
 const settings: fc.Arbitrary<BreakerSettings> = fc.record({
   windowMs: fc.constant(1_000),
-  minimumRequests: fc.integer({ min: 1, max: 6 }),
+  minimumRequests: fc.integer({ min: 1, max: 12 }),
   errorRatio: fc.constantFrom(null, 0.05, 0.3, 0.5, 1),
   slow: fc.constantFrom(null, { thresholdMs: 100, ratio: 0.2 }, { thresholdMs: 250, ratio: 0.5 }),
   consecutiveFailures: fc.constantFrom(null, 2, 5),

@@ -79,6 +79,21 @@ describe('the error rate', () => {
     expect(bench.state).toBe('open');
   });
 
+  test('needs five bad calls, however low the limit is', () => {
+    const bench = new Bench({ errorRatio: 0.05 });
+    bench.run(16, 'ok');
+    bench.run(4, 'failure');
+    expect(bench.state).toBe('closed');
+    bench.run(1, 'failure');
+    expect(bench.last.reason).toBe('error rate 23.8% >= 5% (5 of 21 calls in 10s); open for 5s');
+  });
+
+  test('needs no more bad calls than the minimum of requests', () => {
+    const bench = new Bench({ minimumRequests: 2 });
+    bench.run(2, 'failure');
+    expect(bench.state).toBe('open');
+  });
+
   test('can be switched off', () => {
     const bench = new Bench({ errorRatio: null });
     bench.run(1_000, 'failure');
