@@ -255,7 +255,11 @@ export class Exchange implements UpstreamUser, ResponseHandler {
     if (!body.isDone && start < end) {
       piece = body.take(bytes, start, end, true);
       at = body.consumedTo;
-      if (body.failure !== null) return this.#breakOff('upstream_malformed');
+      if (body.failure !== null) {
+        // With its head still here, the response has not begun.
+        if (text !== '') this.phase = 'waiting';
+        return this.fail('upstream_malformed', body.failure);
+      }
     }
     // Surplus bytes would be taken for the answer to somebody else's request.
     if (at < end) this.#isUpstreamReusable = false;

@@ -211,7 +211,7 @@ export async function answer(
   let message: Message | null = null;
   await client.until((text) => {
     message = readMessage(text, { ...options, isEnded: client.isEnded });
-    return message !== null || client.isClosed;
+    return message !== null || client.isEnded || client.isClosed;
   }, timeoutMs);
   const found = message as Message | null;
   if (found === null)
