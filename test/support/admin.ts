@@ -1,0 +1,127 @@
+/** An admin API over the real control plane, a config file of its own and a data plane that is made up. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { FastifyInstance } from 'fastify';
+import { Audit } from '../../src/admin/audit.ts';
+import type { AdminBreaker, DataPlaneView } from '../../src/admin/ports.ts';
+import { buildAdmin, buildProbes } from '../../src/admin/server.ts';
+import type { Clock } from '../../src/base/clock.ts';
+import { ControlState } from '../../src/control/state.ts';
+import type { Log } from '../../src/telemetry/log.ts';
+import { Metrics } from '../../src/telemetry/metrics.ts';
+
+export const TOKEN = 'correct-horse-battery-staple';
+
+/** 2023-11-14T22:13:20Z, and it stands still. */
+const CLOCK: Clock = { now: () => 0, wallMs: () => 1_700_000_000_000 };
+
+const CONFIG = `
+version: 1
+service: checkout
+upstreams:
+  v1: 127.0.0.1:9001
+  v2: 127.0.0.1:9002
+routes:
+  - { name: api, match: { path: /* }, upstream: v1, experiments: [ranking] }
+experiments:
+  ranking:
+    owner: search-team
+    salt: ranking-1
+    variants:
+      control: {}
+      candidate: { weight: 10%, upstream: v2 }
+      other: { weight: 5%, upstream: v2 }
+exposures: { key: exposures-secret }
+`;
+
+/** A data plane with one breaker and one upstream, whose life is set by hand. */
+export class FakePlane implements DataPlaneView {
+  isStarted = true;
+  isStopping = false;
+  readonly calls: unknown[][] = [];
+  breaker: AdminBreaker = { name: 'api/ranking/candidate', state: 'closed', reason: 'never opened' };
+
+  isReady(): boolean {
+    return this.isStarted && !this.isStopping;
+  }
+
+  breakers() {
+    return [this.breaker];
+  }
+
+  upstreams() {
+    return [{ name: 'v1', endpoints: [{ id: '127.0.0.1:9001', active: 3, idle: 1 }] }];
+  }
+
+  trip(name: string, forMs: number, reason: string): boolean {
+    this.calls.push(['trip', name, forMs, reason]);
+    this.breaker = { ...this.breaker, state: 'open', reason };
+    return true;
+  }
+
+  reset(name: string, reason: string): boolean {
+    this.calls.push(['reset', name, reason]);
+    this.breaker = { ...this.breaker, state: 'closed', reason };
+    return true;
+  }
+
+  inFlight(): number {
+    return 7;
+  }
+}
+
+export interface AdminBench {
+  readonly app: FastifyInstance;
+  readonly probes: FastifyInstance;
+  readonly plane: FakePlane;
+  readonly control: ControlState;
+  /** Sentences of the service log, with their level. */
+  readonly sentences: string[];
+  /** Replaces the config file; nothing is reloaded. */
+  writeConfig(text: string): void;
+  close(): Promise<void>;
+}
+
+/** @param token null: none is configured */
+export async function newAdminBench(token: string | null = TOKEN): Promise<AdminBench> {
+  const folder = mkdtempSync(join(tmpdir(), 'fairlead-admin-'));
+  const file = join(folder, 'fairlead.yaml');
+  const text = (body: string) => `${body}admin: { ${token === null ? '' : `token: ${token}`} }\n`;
+  writeFileSync(file, text(CONFIG));
+  const sentences: string[] = [];
+  const say = (level: string) => (_facts: object, sentence: string) =>
+    void sentences.push(`${level}: ${sentence}`);
+  const log: Log = { debug: say('debug'), info: say('info'), warn: say('warn'), error: say('error') };
+  const audit = new Audit(log, CLOCK);
+  const control = await ControlState.open({
+    file,
+    environment: {},
+    clock: CLOCK,
+    onEvent: (event) => audit.onControlEvent(event),
+  });
+  const plane = new FakePlane();
+  const metrics = new Metrics({ version: '0.1.0', node: 'v24', isProcessIncluded: false });
+  const app = await buildAdmin({ control, dataPlane: plane, metrics, audit, log });
+  const probes = await buildProbes({ dataPlane: plane, metrics, log });
+  return {
+    app,
+    probes,
+    plane,
+    control,
+    sentences,
+    writeConfig: (body) => writeFileSync(file, text(body)),
+    close: async () => {
+      await app.close();
+      await probes.close();
+      await control.flush();
+      rmSync(folder, { recursive: true });
+    },
+  };
+}
+
+/** The config of the bench with something replaced. */
+export function configWith(found: string, replacement: string): string {
+  if (!CONFIG.includes(found)) throw new Error(`the bench's config has no ${found}`);
+  return CONFIG.replace(found, replacement);
+}
