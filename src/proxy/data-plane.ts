@@ -111,6 +111,9 @@ export class DataPlane implements Memory {
    */
   async drain(timeoutMs: number): Promise<number> {
     this.isDraining = true;
+    // Closing a listener resets what the kernel has accepted and we have not: let the loop take it first.
+    await new Promise((resolve) => setTimeout(resolve, TICK_MS));
+    await new Promise((resolve) => setImmediate(resolve));
     for (const listener of this.#listeners) listener.close();
     const endMs = this.clock.now() + timeoutMs;
     const idleUntilMs = Math.min(endMs, this.clock.now() + IDLE_GRACE_MS);

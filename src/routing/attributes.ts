@@ -5,6 +5,7 @@
  */
 import { parseCookie } from 'cookie';
 import type { RequestAttributes } from '../experiment/model.ts';
+import { Field } from '../http1/field.ts';
 import type { Head } from '../http1/head.ts';
 
 export class HeadAttributes implements RequestAttributes {
@@ -31,11 +32,12 @@ export class HeadAttributes implements RequestAttributes {
   }
 
   header(name: string): string | null {
-    return this.#head.header(name);
+    const value = this.#head.header(name);
+    return value === null || isAscii(value) ? value : Buffer.from(value, 'latin1').toString('utf8');
   }
 
   cookie(name: string): string | null {
-    this.#cookies ??= parseCookie(this.#head.header('cookie')?.replaceAll(', ', '; ') ?? '');
+    this.#cookies ??= parseCookie(cookieText(this.#head));
     return this.#cookies[name] ?? null;
   }
 
@@ -45,6 +47,21 @@ export class HeadAttributes implements RequestAttributes {
     this.#query ??= new URLSearchParams(head.bytes.latin1Slice(head.queryStart, head.targetEnd));
     return this.#query.get(name);
   }
+}
+
+/** Several Cookie fields are one list (RFC 9113 section 8.2.3), joined the way cookies are, not the way fields are. */
+function cookieText(head: Head): string {
+  let text = '';
+  for (let i = Math.max(0, head.first(Field.cookie)); i < head.count; i++) {
+    if (head.id[i] === Field.cookie) text += text === '' ? head.value(i) : `; ${head.value(i)}`;
+  }
+  return text;
+}
+
+/** Heads are read as latin1; a unit that is not ASCII must hash as its UTF-8, as it does from a query or another SDK. */
+function isAscii(text: string): boolean {
+  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) > 0x7f) return false;
+  return true;
 }
 
 /** The path as received, without the query; "/" when an absolute-form target has none, "*" for asterisk-form. */
