@@ -118,7 +118,9 @@ export function checkArchitecture(files: FileSet): Violation[] {
     const imports = collectImports(program);
     graph.set(
       file,
-      imports.filter((one) => one.source.startsWith('.')).map((one) => resolve(file, one.source)),
+      imports
+        .filter((one) => one.source.startsWith('.') && !one.isTypeOnly)
+        .map((one) => resolve(file, one.source)),
     );
     violations.push(...checkImports(file, imports));
     violations.push(...checkPurity(file, program, imports));
@@ -245,6 +247,10 @@ function literalText(node: Node): string | null {
   return null;
 }
 
+/**
+ * Cycles of what is loaded: objects of one folder that hold each other name each other's types, and that is no
+ * cycle. Between folders the ranks forbid even that.
+ */
 function checkCycles(graph: ReadonlyMap<string, readonly string[]>): Violation[] {
   const state = new Map<string, 'open' | 'done'>();
   const violations: Violation[] = [];
