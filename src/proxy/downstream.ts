@@ -53,7 +53,7 @@ export class Downstream implements Timed {
     plane.deadlines.add(this);
     socket.setNoDelay(true);
     socket.on('data', (chunk: Buffer) => this.#onData(chunk));
-    socket.on('drain', () => this.exchange.clientDrained());
+    socket.on('drain', () => this.#onDrain());
     socket.on('end', () => this.#onEnd());
     // 'close' follows every error and does the work.
     socket.on('error', () => {});
@@ -108,14 +108,16 @@ export class Downstream implements Timed {
   exchangeDone(isClose: boolean): void {
     if (this.#state === 'closed') return;
     if (isClose || (this.isEnded && this.#intake.length === 0)) return this.#linger();
-    this.deadlineMs = deadline(this.plane.deadlines.nowMs, this.exchange.plan.snapshot.timeouts.idleMs);
+    const { idleMs, requestHeadMs } = this.exchange.plan.snapshot.timeouts;
+    this.deadlineMs = deadline(this.plane.deadlines.nowMs, this.#intake.length > 0 ? requestHeadMs : idleMs);
     this.resume();
     if (!this.#isProcessing && this.#intake.length > 0) this.pump();
   }
 
   onDeadline(nowMs: number): void {
     if (this.exchange.isActive) this.exchange.onDeadline(nowMs);
-    else if (this.#state === 'open' && this.#intake.length > 0) this.#refuse('request_head_timeout');
+    else if (this.#state === 'open' && this.#intake.length > 0 && !this.isClogged)
+      this.#refuse('request_head_timeout');
     else this.destroy();
   }
 
@@ -133,6 +135,12 @@ export class Downstream implements Timed {
     if (!isHeadUnfinished) this.pump();
   }
 
+  #onDrain(): void {
+    if (this.exchange.isActive) return this.exchange.clientDrained();
+    this.resume();
+    if (this.#intake.length > 0) this.pump();
+  }
+
   /** Consume bytes [start, end) as far as possible and park the rest. */
   #process(bytes: Buffer, start: number, end: number): void {
     const { exchange } = this;
@@ -140,6 +148,8 @@ export class Downstream implements Timed {
     let at = start;
     while (this.#state === 'open') {
       if (!exchange.isActive) {
+        // Answers to a client that does not read them would pile up here.
+        if (this.isClogged) break;
         const after = at < end ? this.#startRequest(bytes, at, end) : 0;
         if (after === 0) break;
         at = after;
@@ -158,6 +168,8 @@ export class Downstream implements Timed {
     }
     this.#isProcessing = false;
     this.#park(bytes, at, end);
+    // What is left is half a request, and the rest of it will not come.
+    if (this.isEnded && this.#state === 'open' && !exchange.isActive && !this.isClogged) this.#linger();
   }
 
   /** Parse a head and start its exchange. Answers where it ends, 0 when it is incomplete or refused. */
@@ -183,7 +195,7 @@ export class Downstream implements Timed {
     if (this.#state !== 'open') return intake.clear();
     if (bytes === intake.bytes) intake.consumeTo(at);
     else if (at < end) intake.append(bytes, at, end);
-    if (intake.length > PARKED_MAX_BYTES && this.exchange.isActive) this.pause();
+    if (intake.length > PARKED_MAX_BYTES && (this.exchange.isActive || this.isClogged)) this.pause();
   }
 
   /** Answer what is no request, and close. */

@@ -359,7 +359,7 @@ export class Exchange implements UpstreamUser, ResponseHandler {
       return true;
     }
     if (!this.requestBody.isDone) return false;
-    if (this.phase !== 'relaying') this.#arm(this.plan.snapshot.timeouts.halfClosedMs);
+    if (this.phase !== 'relaying') this.#hurry();
     return true;
   }
 
@@ -373,6 +373,15 @@ export class Exchange implements UpstreamUser, ResponseHandler {
   #arm(timeoutMs: number): void {
     const nowMs = this.plane.deadlines.nowMs;
     this.downstream.deadlineMs = Math.min(deadline(nowMs, timeoutMs), this.#requestDeadlineMs);
+    if (this.downstream.isEnded && this.phase !== 'relaying') this.#hurry();
+  }
+
+  /** The client may have gone away: its answer has to begin soon. */
+  #hurry(): void {
+    const { downstream } = this;
+    const { halfClosedMs } = this.plan.snapshot.timeouts;
+    const limitMs = deadline(this.plane.deadlines.nowMs, halfClosedMs);
+    if (limitMs < downstream.deadlineMs) downstream.deadlineMs = limitMs;
   }
 
   // ---- Tunnel ---------------------------------------------------------------------------------------------------
