@@ -3,6 +3,7 @@
  * pino-pretty and every collector reads it. Written by hand, since the fields are fixed and this runs once per
  * request. Holds names, numbers and ids; never a raw path, a field value or a unit.
  */
+import { quote } from './json-text.ts';
 import type { Counter, Outcome } from './series.ts';
 import type { Sink } from './sink.ts';
 
@@ -98,13 +99,4 @@ function formatExperiment({ name, assigned, served, reason }: AccessExperiment):
 /** Microseconds are as fine as the clock is true. */
 function round(ms: number): number {
   return Math.round(ms * 1000) / 1000;
-}
-
-/** JSON of a string. Most are plain words, which need no escaping and are found so faster than JSON.stringify. */
-function quote(text: string): string {
-  for (let index = 0; index < text.length; index++) {
-    const unit = text.charCodeAt(index);
-    if (unit < 0x20 || unit > 0x7e || unit === 0x22 || unit === 0x5c) return JSON.stringify(text);
-  }
-  return `"${text}"`;
 }

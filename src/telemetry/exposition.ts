@@ -46,8 +46,9 @@ function readSafely(options: FamilyOptions): Sample[] {
   }
 }
 
-/** Appends the lines of one histogram: cumulative buckets, sum in seconds, count. */
+/** Appends the lines of one histogram: cumulative buckets, sum in seconds, count. Nothing while it is empty. */
 export function appendHistogram(out: Sample[], name: string, labels: Labels, histogram: Histogram): void {
+  if (histogram.isEmpty) return;
   const bucketName = `${name}_bucket`;
   const { boundsSeconds } = histogram.buckets;
   let total = 0;

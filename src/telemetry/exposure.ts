@@ -5,9 +5,10 @@
  * Memory is bounded: two generations of remembered exposures, the older forgotten as a whole when the newer is
  * full. Forgetting early costs a duplicate record, never a lost one. Never throws.
  */
-import { createHmac, createSecretKey, type KeyObject } from 'node:crypto';
+import { quote } from './json-text.ts';
 import type { Counter } from './series.ts';
 import type { Sink } from './sink.ts';
+import { UnitHash } from './unit-hash.ts';
 
 /** An assignment that was acted on. */
 export interface Exposure {
@@ -38,14 +39,19 @@ export interface ExposuresOptions {
 
 export class Exposures {
   readonly #options: ExposuresOptions;
-  readonly #key: KeyObject;
+  readonly #hash: UnitHash;
+  readonly #service: string;
   readonly #generationMax: number;
   #newer = new Map<string, number>();
   #older = new Map<string, number>();
+  /** The last time that was formatted: under load most exposures share theirs with the one before. */
+  #lastMs = Number.NaN;
+  #lastTime = '';
 
   constructor(options: ExposuresOptions) {
     this.#options = options;
-    this.#key = createSecretKey(Buffer.from(options.key));
+    this.#hash = new UnitHash(options.key);
+    this.#service = quote(options.service);
     this.#generationMax = Math.max(1, Math.floor(options.dedupeEntriesMax / 2));
   }
 
@@ -85,21 +91,18 @@ export class Exposures {
   }
 
   #format(exposure: Exposure): string {
-    const unit = exposure.unit === null ? null : this.#hash(exposure.unit);
-    return `${JSON.stringify({
-      time: new Date(exposure.atMs).toISOString(),
-      service: this.#options.service,
-      experiment: exposure.experiment,
-      assigned: exposure.assigned,
-      served: exposure.served,
-      reason: exposure.reason,
-      unit,
-      route: exposure.route,
-      request_id: exposure.requestId,
-    })}\n`;
+    const unit = exposure.unit === null ? 'null' : `"${this.#hash.of(exposure.unit)}"`;
+    const what = `"experiment":${quote(exposure.experiment)},"assigned":${quote(exposure.assigned)}`;
+    const why = `"served":${quote(exposure.served)},"reason":${quote(exposure.reason)},"unit":${unit}`;
+    const where = `"route":${quote(exposure.route)},"request_id":${quote(exposure.requestId)}`;
+    return `{"time":"${this.#time(exposure.atMs)}","service":${this.#service},${what},${why},${where}}\n`;
   }
 
-  #hash(unit: string): string {
-    return createHmac('sha256', this.#key).update(unit).digest('hex');
+  #time(atMs: number): string {
+    if (atMs !== this.#lastMs) {
+      this.#lastTime = new Date(atMs).toISOString();
+      this.#lastMs = atMs;
+    }
+    return this.#lastTime;
   }
 }

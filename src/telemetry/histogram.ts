@@ -84,6 +84,11 @@ export class Histogram {
     this.counts = new Float64Array(buckets.count);
   }
 
+  /** Whether nothing was counted yet. */
+  get isEmpty(): boolean {
+    return this.counts.every((count) => count === 0);
+  }
+
   /** Counts one duration in milliseconds. HOT. */
   record(durationMs: number): void {
     const index = this.buckets.indexOf(durationMs);

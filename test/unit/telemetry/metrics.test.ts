@@ -116,6 +116,13 @@ describe('requests', () => {
     });
   });
 
+  test('that never were have no histogram', async () => {
+    const metrics = newMetrics();
+    metrics.requests('inbound', 'api', 'ranking', 'control');
+    expect(await linesOf(metrics, 'fairlead_request_duration_seconds')).toEqual([]);
+    expect(await linesOf(metrics, 'fairlead_requests_total')).toHaveLength(2);
+  });
+
   test('give their overhead once, whichever experiment they are in', async () => {
     const metrics = newMetrics();
     metrics.requests('inbound', 'api', 'one', 'control').record(200, 'ok', 5, 0.3);
