@@ -72,7 +72,7 @@ function isAboutKind(issue: ZodIssue): boolean {
 function sentence(issue: ZodIssue, path: ConfigPath, input: unknown): string {
   if (issue.code === 'custom' || issue.code === 'invalid_format') return issue.message;
   const value = valueAt(input, path);
-  if (issue.code === 'invalid_type' && value === undefined)
+  if ((issue.code === 'invalid_type' || issue.code === 'invalid_value') && value === undefined)
     return `this key is missing; expected ${expectation(issue)}`;
   if (issue.code === 'invalid_type' && !isOurs(issue))
     return `${shown(path, input)}; expected ${expectation(issue)}`;

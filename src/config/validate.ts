@@ -66,7 +66,7 @@ function upstreamIssues(config: Config, issueAt: IssueAt): ConfigIssue[] {
   if (names.length === 0)
     return [issueAt(['upstreams'], 'there is no upstream; name at least one, such as app: "127.0.0.1:8080"')];
   const issues: ConfigIssue[] = [];
-  const used = new Set<string | undefined>(names.length === 1 ? names : []);
+  const used = new Set<string | undefined>(names.length === 1 || config.routes === undefined ? names : []);
   for (const route of config.routes ?? []) used.add(route.upstream);
   for (const experiment of Object.values(config.experiments)) {
     for (const variant of Object.values(experiment.variants)) used.add(variant.upstream);

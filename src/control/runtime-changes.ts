@@ -2,21 +2,20 @@
  * The arithmetic of run-time changes: a change asked for is checked against the declared config and gives the next
  * run-time state, or says why not. Deterministic; keeps nothing and does no I/O.
  */
-import type { ChangeRecord, RuntimeExperiment, RuntimeState } from '../config/runtime.ts';
+import type { ChangeRecord, RuntimeExperiment, RuntimeState, RuntimeStatus } from '../config/runtime.ts';
 import { isSameWeights } from '../config/runtime.ts';
 import type { Config } from '../config/schema.ts';
 import type { Snapshot } from '../config/snapshot.ts';
 import { didYouMean } from '../config/suggest.ts';
 import { formatPercent, PPM } from '../config/units.ts';
 import { declaredWeights } from '../config/weights.ts';
-import type { ExperimentStatus } from '../experiment/model.ts';
 
 /** What a person or a loop may change while running. Every change says why. */
 export type Change =
   | {
       readonly kind: 'set-status';
       readonly experiment: string;
-      readonly status: ExperimentStatus;
+      readonly status: RuntimeStatus['status'];
       readonly reason: string;
     }
   | {
