@@ -1,4 +1,5 @@
 /** Cuts what an upstream sends into response heads: any number of 1xx, then the final one. Bounded in both. */
+import { Framing, responseFraming } from '../http1/framing.ts';
 import type { Head } from '../http1/head.ts';
 import { type HeadLimits, parseResponseHead } from '../http1/head.ts';
 import { Intake } from './intake.ts';
@@ -19,6 +20,7 @@ export class ResponseReader {
   readonly #handler: ResponseHandler;
   readonly #head: Head;
   readonly #intake = new Intake();
+  readonly #framing = new Framing();
   #informational = 0;
 
   /** `head` may be shared with other readers. */
@@ -54,6 +56,8 @@ export class ResponseReader {
       if (this.#informational > INFORMATIONAL_MAX) {
         return this.#handler.malformed(`More than ${INFORMATIONAL_MAX} informational responses.`);
       }
+      if (!responseFraming(head, '', this.#framing))
+        return this.#handler.malformed(this.#framing.failureDetail);
       this.#handler.informational(head);
     }
     if (bytes === this.#intake.bytes) this.#intake.consumeTo(at);
