@@ -98,7 +98,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     plane.stop();
     await Promise.all(servers.map((server) => server.close()));
     await control.flush();
-    await Promise.all([accessLog?.sink.flush(), exposures?.sink.flush(), opened.sink?.flush()]);
+    await Promise.all([accessLog?.sink.close(), exposures?.sink.close(), opened.sink?.close()]);
   };
   try {
     const { address, probeAddress } = snapshot.admin;
@@ -121,7 +121,10 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
   for (const listener of plane.listeners) addresses[listener.settings.name] = listener.address;
   life.isStarted = true;
   metrics.setReady(true);
-  log.info({ addresses, hash: snapshot.hash }, `fairlead ${buildInfo().version} is ready: ${describe(addresses)}`);
+  log.info(
+    { addresses, hash: snapshot.hash },
+    `fairlead ${buildInfo().version} is ready: ${describe(addresses)}`,
+  );
   let stopping: Promise<void> | null = null;
   return {
     addresses,

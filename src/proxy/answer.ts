@@ -13,13 +13,13 @@ export function localAnswer(
   const { status, side, title } = ERRORS[code];
   const sentence = detail || limitOf(code, exchange);
   // HTTP/1.0 keeps a connection only when told so.
-  const isKeptAlive10 = exchange?.versionMinor === 0 && !isClose;
+  const isKeptAlive10 = exchange?.request.versionMinor === 0 && !isClose;
   return problemResponse({
     status,
     code,
     title,
     side,
-    isHead: exchange?.method === 'HEAD',
+    isHead: exchange?.request.method === 'HEAD',
     close: isClose,
     ...(sentence ? { detail: sentence } : {}),
     ...(code === 'breaker_open' ? { retryAfterSeconds: retryAfterSeconds(exchange!) } : {}),

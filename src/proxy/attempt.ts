@@ -8,6 +8,7 @@ import type { UpstreamGroup } from './plan.ts';
 import type { Pool } from './pool.ts';
 import { type Piece, writeTogether } from './relay.ts';
 import { Replay } from './replay.ts';
+import type { RequestFacts } from './request-facts.ts';
 import type { UpstreamConnection, UpstreamUser } from './upstream.ts';
 
 /** First tries and the retries of one request together. */
@@ -78,8 +79,8 @@ export class Attempt {
     return isTaken;
   }
 
-  /** The present attempt failed with `error`: may there be another? Forgets the connection either way. */
-  mayRetry(error: ErrorCode, request: RequestSoFar): boolean {
+  /** The present attempt failed with `error`: may there be another? `bodyBytes` of the body were taken. Forgets the connection either way. */
+  mayRetry(error: ErrorCode, request: RequestFacts, bodyBytes: number): boolean {
     const isConnectionReused = this.connection !== null && this.connection.served > 0;
     this.connection = null;
     const verdict = judgeRetry({
@@ -88,9 +89,9 @@ export class Attempt {
       attempts: this.count,
       attemptsMax: ATTEMPTS_MAX,
       isConnectionReused,
-      isResponseBegun: request.isResponseBegun,
-      isReplayable: this.#replay.isComplete || request.bodyBytes === 0,
-      isUpgrade: request.isUpgrade,
+      isResponseBegun: request.firstByteMs >= 0,
+      isReplayable: this.#replay.isComplete || bodyBytes === 0,
+      isUpgrade: request.isUpgradeAsked,
     });
     return verdict === 'retry';
   }
@@ -113,12 +114,4 @@ export class Attempt {
     this.connection?.destroy();
     this.connection = null;
   }
-}
-
-/** What of the request decides about a retry. */
-export interface RequestSoFar {
-  readonly method: string;
-  readonly bodyBytes: number;
-  readonly isUpgrade: boolean;
-  readonly isResponseBegun: boolean;
 }

@@ -50,6 +50,12 @@ export class Decision {
     this.#random = random;
   }
 
+  /** Nothing is decided yet. */
+  reset(): void {
+    this.route = null;
+    this.count = 0;
+  }
+
   /** Decide for a request. False: the last resort's breaker is open, see `retryAfterMs`. */
   decide(route: RoutePlan, head: Head, propagation: PropagationSettings, nowMs: number): boolean {
     this.route = route;

@@ -8,10 +8,10 @@
  * exactly once; a response that has begun is finished or visibly broken off, never ended early.
  */
 import { ERRORS, type ErrorCode } from '../base/error.ts';
+import { Field } from '../http1/field.ts';
 import { Body, Framing, responseFraming } from '../http1/framing.ts';
 import type { Head } from '../http1/head.ts';
 import { isIdempotent } from '../resilience/retry.ts';
-import { pathOf } from '../routing/attributes.ts';
 import { localAnswer } from './answer.ts';
 import { Attempt } from './attempt.ts';
 import type { DataPlane } from './data-plane.ts';
@@ -22,6 +22,7 @@ import { expired } from './expiry.ts';
 import type { Plan } from './plan.ts';
 import type { Pool } from './pool.ts';
 import { BodyRelay, type Piece, writeTogether } from './relay.ts';
+import { RequestFacts } from './request-facts.ts';
 import { requestHead } from './request-head.ts';
 import {
   informationalHead,
@@ -31,7 +32,7 @@ import {
   upstreamIdleMs,
 } from './response-head.ts';
 import { type ResponseHandler, ResponseReader } from './response-reader.ts';
-import { countIn, markAnswered, settle, settleCalls } from './settle.ts';
+import { countIn, markAnswered, markSending, markSent, settle, settleCalls } from './settle.ts';
 import { Tunnel } from './tunnel.ts';
 import type { UpstreamUser } from './upstream.ts';
 
@@ -44,24 +45,13 @@ export class Exchange implements UpstreamUser, ResponseHandler {
   readonly decision: Decision;
   phase: Phase = 'idle';
   plan: Plan;
-  // The request, as far as it is needed after its head is gone.
-  method = '';
-  versionMinor = 1;
-  isKeepAliveAsked = true;
-  isUpgradeAsked = false;
-  isExplainAsked = false;
-  requestId = '';
-  traceparent = '';
+  readonly request = new RequestFacts();
   readonly requestBody = new BodyRelay();
   // The response.
   status = 0;
   readonly responseBody = new BodyRelay();
   error: ErrorCode | null = null;
   readonly attempt: Attempt;
-  // Times, on the monotonic clock; -1: not yet.
-  startedMs = 0;
-  sentMs = -1;
-  firstByteMs = -1;
   tunnel: Tunnel | null = null;
   #isClose = false;
   #isUpstreamReusable = false;
@@ -88,25 +78,23 @@ export class Exchange implements UpstreamUser, ResponseHandler {
 
   /** Begin with a request. `head` is valid during this call only. */
   start(head: Head, framing: Framing): void {
-    const plane = this.plane;
+    const { plane, request } = this;
     this.plan = plane.plan;
     const { snapshot } = this.plan;
-    this.startedMs = plane.clock.now();
-    this.#reset(head);
+    request.read(head, plane.clock.now());
+    this.#reset();
     this.requestBody.begin(framing, framing.kind === Body.chunked);
-    this.#requestDeadlineMs = deadline(this.startedMs, snapshot.timeouts.requestMs);
-    this.decision.route = null;
-    this.decision.count = 0;
+    this.#requestDeadlineMs = deadline(request.startedMs, snapshot.timeouts.requestMs);
     if (this.#isTooLarge(framing.length)) return this.#refuse('body_too_large');
-    const route = this.plan.match(this.downstream.direction, head.host() ?? '', pathOf(head), this.method);
+    const route = this.plan.match(this.downstream.direction, head);
     if (route === null) return this.#refuse('route_not_found');
-    const isAdmitted = this.decision.decide(route, head, snapshot.propagation, this.startedMs);
+    const isAdmitted = this.decision.decide(route, head, snapshot.propagation, request.startedMs);
     countIn(this);
     if (!isAdmitted) return this.fail('breaker_open');
-    if (this.decision.count > 0)
-      this.isExplainAsked = head.header(snapshot.propagation.explainHeader) === '1';
-    const isBodyKept = this.requestBody.isDone || isIdempotent(this.method);
-    this.attempt.prepare(requestHead(this, head, framing.kind === Body.chunked), isBodyKept);
+    const { isDone } = this.requestBody;
+    if (isDone) request.completeMs = request.startedMs;
+    else markSending(this);
+    this.attempt.prepare(requestHead(this, head, framing), isDone || isIdempotent(request.method));
     this.#connect(null);
   }
 
@@ -120,18 +108,12 @@ export class Exchange implements UpstreamUser, ResponseHandler {
     return bodyMaxBytes > 0 && bytes > bodyMaxBytes;
   }
 
-  #reset(head: Head): void {
+  #reset(): void {
     this.phase = 'connecting';
-    this.method = head.method;
-    this.versionMinor = head.versionMinor;
-    this.isKeepAliveAsked = head.versionMinor === 1 ? !head.isClose : head.isKeepAlive && !head.isClose;
-    this.isUpgradeAsked = head.isUpgrade && head.versionMinor === 1 && isTunnelProtocol(head);
-    this.isExplainAsked = false;
     this.status = 0;
     this.error = null;
     this.attempt.reset();
-    this.sentMs = -1;
-    this.firstByteMs = -1;
+    this.decision.reset();
     this.responseBody.begin(NO_BODY, false);
     this.#isClose = false;
     this.#isPausedByClient = false;
@@ -194,13 +176,14 @@ export class Exchange implements UpstreamUser, ResponseHandler {
     const { limits, timeouts } = this.plan.snapshot;
     if (piece !== null) this.#sent(this.attempt.sendBody(piece, limits.replayMaxBytes));
     else this.flushHead();
+    if (body.isDone) markSent(this, this.plane.clock.now());
     if (!body.isDone) this.#arm(timeouts.stallMs);
     else if (this.phase === 'waiting') this.#arm(timeouts.firstByteMs);
     return body.consumedTo;
   }
 
   #sent(isTaken: boolean): void {
-    if (this.sentMs < 0) this.sentMs = this.plane.clock.now();
+    if (this.request.sentMs < 0) this.request.sentMs = this.plane.clock.now();
     if (!isTaken && !this.requestBody.isDone) this.downstream.pause();
   }
 
@@ -212,7 +195,7 @@ export class Exchange implements UpstreamUser, ResponseHandler {
 
   upstreamData(bytes: Buffer, length: number): void {
     if (this.phase === 'relaying') return this.#relay(bytes, 0, length, '');
-    if (this.firstByteMs < 0) this.firstByteMs = this.plane.clock.now();
+    if (this.request.firstByteMs < 0) this.request.firstByteMs = this.plane.clock.now();
     this.#reader.read(bytes, length, this.plan.snapshot.limits);
   }
 
@@ -223,20 +206,20 @@ export class Exchange implements UpstreamUser, ResponseHandler {
   /** RFC 9110 section 15.2: passed on, but never to an HTTP/1.0 client. */
   informational(head: Head): void {
     this.attempt.commit();
-    if (this.versionMinor === 1) this.downstream.write(informationalHead(head));
+    if (this.request.versionMinor === 1) this.downstream.write(informationalHead(head));
   }
 
   begin(head: Head, bytes: Buffer, at: number, end: number): void {
     const framing = this.#framing;
-    if (!responseFraming(head, this.method, framing)) return this.malformed(framing.failureDetail);
+    if (!responseFraming(head, this.request.method, framing)) return this.malformed(framing.failureDetail);
     if (head.status === 101) return this.#beginTunnel(head, bytes, at, end);
     this.attempt.commit();
     this.status = head.status;
     const isFramedByClose = framing.kind === Body.untilClose;
-    const isChunked = isSentChunked(this.versionMinor, framing);
+    const isChunked = isSentChunked(this.request.versionMinor, framing);
     const isEndedByClose = !isChunked && (isFramedByClose || framing.kind === Body.chunked);
     this.#isClose =
-      !this.isKeepAliveAsked || isEndedByClose || !this.requestBody.isDone || this.downstream.isLast;
+      !this.request.isKeepAliveAsked || isEndedByClose || !this.requestBody.isDone || this.downstream.isLast;
     this.#isUpstreamReusable =
       !isFramedByClose && (head.versionMinor === 1 ? !head.isClose : head.isKeepAlive && !head.isClose);
     this.#upstreamIdleMs = upstreamIdleMs(head);
@@ -304,13 +287,7 @@ export class Exchange implements UpstreamUser, ResponseHandler {
   upstreamFailed(code: ErrorCode, _cause: unknown): void {
     if (this.phase === 'relaying') return this.#breakOff('upstream_aborted');
     const failed = this.attempt.pool;
-    const mayRetry = this.attempt.mayRetry(code, {
-      method: this.method,
-      bodyBytes: this.requestBody.bytes,
-      isUpgrade: this.isUpgradeAsked,
-      isResponseBegun: this.firstByteMs >= 0,
-    });
-    if (!mayRetry) return this.fail(code);
+    if (!this.attempt.mayRetry(code, this.request, this.requestBody.bytes)) return this.fail(code);
     this.plane.metrics.retries(this.decision.route!.route.name, code).value++;
     this.#connect(code === 'upstream_reset' ? null : failed);
   }
@@ -330,11 +307,11 @@ export class Exchange implements UpstreamUser, ResponseHandler {
     this.error = code;
     this.attempt.destroy();
     if (this.phase === 'relaying') return this.#breakOff(code);
-    if (code !== 'breaker_open' && this.attempt.count === 0) this.decision.cancel(this.startedMs);
+    if (code !== 'breaker_open' && this.attempt.count === 0) this.decision.cancel(this.request.startedMs);
     this.status = ERRORS[code].status;
     const isClose =
       ERRORS[code].status === 400 ||
-      !this.isKeepAliveAsked ||
+      !this.request.isKeepAliveAsked ||
       !this.requestBody.isDone ||
       this.downstream.isLast;
     this.downstream.write(localAnswer(code, this, isClose, detail));
@@ -387,8 +364,11 @@ export class Exchange implements UpstreamUser, ResponseHandler {
   // ---- Tunnel ---------------------------------------------------------------------------------------------------
 
   #beginTunnel(head: Head, bytes: Buffer, at: number, end: number): void {
-    if (!this.isUpgradeAsked || !this.requestBody.isDone) {
-      return this.fail('upstream_malformed', 'The upstream switched protocols without being asked.');
+    if (!this.request.isUpgradeAsked || !this.requestBody.isDone || head.first(Field.upgrade) < 0) {
+      return this.fail(
+        'upstream_malformed',
+        'The upstream switched protocols unasked, or did not say to which.',
+      );
     }
     this.status = 101;
     this.phase = 'tunnel';
@@ -413,8 +393,3 @@ export class Exchange implements UpstreamUser, ResponseHandler {
 }
 
 const NO_BODY: Framing = new Framing();
-
-/** h2c would turn the connection into a protocol that nobody here looks at: it is not passed on. */
-function isTunnelProtocol(head: Head): boolean {
-  return !/(?:^|[,\s])h2c?(?:[,\s/]|$)/i.test(head.header('upgrade') ?? 'h2c');
-}

@@ -11,9 +11,11 @@ import type {
   Upstream,
 } from '../config/snapshot.ts';
 import type { Experiment, Reason, Variant } from '../experiment/model.ts';
+import type { Head } from '../http1/head.ts';
 import { writeBaggage } from '../propagation/baggage.ts';
 import { writeExperimentHeader } from '../propagation/header.ts';
 import type { Breaker } from '../resilience/breaker.ts';
+import { pathOf } from '../routing/attributes.ts';
 import type { Counter, Metrics, RequestSeries } from '../telemetry/metrics.ts';
 import type { Pool } from './pool.ts';
 
@@ -91,9 +93,9 @@ export class Plan {
     }
   }
 
-  /** The route for a request, or null. `host` may carry a port. */
-  match(direction: Direction, host: string, path: string, method: string): RoutePlan | null {
-    const route = this.snapshot.routes[direction].match(host, path, method);
+  /** The route for a request, or null. */
+  match(direction: Direction, head: Head): RoutePlan | null {
+    const route = this.snapshot.routes[direction].match(head.host() ?? '', pathOf(head), head.method);
     return route === null ? null : this.#routes.get(route)!;
   }
 }

@@ -2,6 +2,7 @@
 
 import type { PropagationSettings } from '../config/snapshot.ts';
 import { Field } from '../http1/field.ts';
+import { Body, type Framing } from '../http1/framing.ts';
 import type { Head } from '../http1/head.ts';
 import { isTraceparent, newTraceparent } from '../propagation/trace.ts';
 import { forwardRequest } from '../routing/forward.ts';
@@ -11,33 +12,36 @@ import type { Exchange } from './exchange.ts';
 const REQUEST_ID_BYTES = 16;
 
 /** Writes the head to send, and notes the request's ids on the exchange. `head` is only read. */
-export function requestHead(exchange: Exchange, head: Head, isChunked: boolean): string {
-  const { forwarding } = exchange.plan.snapshot;
+export function requestHead(exchange: Exchange, head: Head, framing: Framing): string {
+  const { forwarding, propagation } = exchange.plan.snapshot;
   const { random } = exchange.plane;
   let { fields, replaced } = exchange.decision;
-  exchange.requestId = '';
-  if (head.first(Field.requestId) >= 0) {
-    exchange.requestId = head.header('x-request-id')!;
-  } else if (forwarding.requestId) {
-    exchange.requestId = random.hex(REQUEST_ID_BYTES);
-    fields += `x-request-id: ${exchange.requestId}\r\n`;
+  if (exchange.decision.count > 0) {
+    exchange.request.isExplainAsked = head.header(propagation.explainHeader) === '1';
   }
-  exchange.traceparent = head.first(Field.traceparent) >= 0 ? head.header('traceparent')! : '';
-  if (forwarding.traceparent && !isTraceparent(exchange.traceparent)) {
+  exchange.request.requestId = '';
+  if (head.first(Field.requestId) >= 0) {
+    exchange.request.requestId = head.header('x-request-id')!;
+  } else if (forwarding.requestId) {
+    exchange.request.requestId = random.hex(REQUEST_ID_BYTES);
+    fields += `x-request-id: ${exchange.request.requestId}\r\n`;
+  }
+  exchange.request.traceparent = head.first(Field.traceparent) >= 0 ? head.header('traceparent')! : '';
+  if (forwarding.traceparent && !isTraceparent(exchange.request.traceparent)) {
     // The trace state belongs to the trace that could not be read.
-    if (exchange.traceparent !== '') replaced = [...replaced, 'traceparent', 'tracestate'];
-    exchange.traceparent = newTraceparent(random);
-    fields += `traceparent: ${exchange.traceparent}\r\n`;
+    if (exchange.request.traceparent !== '') replaced = [...replaced, 'traceparent', 'tracestate'];
+    exchange.request.traceparent = newTraceparent(random);
+    fields += `traceparent: ${exchange.request.traceparent}\r\n`;
   }
   return forwardRequest(head, forwarding, {
     clientAddress: exchange.downstream.clientAddress,
     scheme: 'http',
-    isChunked,
+    isChunked: framing.kind === Body.chunked,
     replaced,
     ownNames: head.hasOtherOptions ? ownNames(exchange.plan.snapshot.propagation) : NO_NAMES,
     fields,
     defaultHost: exchange.decision.group!.upstream.name,
-    isUpgrade: exchange.isUpgradeAsked,
+    isUpgrade: exchange.request.isUpgradeAsked,
   });
 }
 

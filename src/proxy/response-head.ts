@@ -30,7 +30,7 @@ export function isSentChunked(versionMinor: number, framing: Framing): boolean {
 
 /** The final head. `isClose`: the client's connection ends behind this response. */
 export function responseHead(exchange: Exchange, head: Head, framing: Framing, isClose: boolean): string {
-  const { versionMinor, method } = exchange;
+  const { versionMinor, method } = exchange.request;
   // A response to HEAD has the fields that the GET would have, and no body.
   const isChunkedHead = versionMinor === 1 && method === 'HEAD' && head.first(Field.transferEncoding) >= 0;
   return forwardResponse(head, {
@@ -48,9 +48,9 @@ function responseFields(exchange: Exchange, head: Head): string {
   if (decision.count === 0) return '';
   let fields = '';
   const { vary } = decision.route!.route;
-  if (vary !== null && isCacheable(exchange.method, head)) fields = `vary: ${vary}\r\n`;
-  if (exchange.isExplainAsked) fields += `x-experiment-reason: ${reasons(exchange)}\r\n`;
-  if (exchange.isExplainAsked || exchange.plan.snapshot.propagation.responseVariant) {
+  if (vary !== null && isCacheable(exchange.request.method, head)) fields = `vary: ${vary}\r\n`;
+  if (exchange.request.isExplainAsked) fields += `x-experiment-reason: ${reasons(exchange)}\r\n`;
+  if (exchange.request.isExplainAsked || exchange.plan.snapshot.propagation.responseVariant) {
     fields += `x-fairlead-variant: ${served(exchange)}\r\n`;
   }
   return fields;

@@ -14,8 +14,28 @@ export function countIn(exchange: Exchange): void {
   });
 }
 
+/** The request body is still coming in: how long that takes says nothing about the upstream. */
+export function markSending(exchange: Exchange): void {
+  const { decision } = exchange;
+  for (let i = 0; i < decision.count; i++) {
+    const participation = decision.participations[i]!;
+    if (participation.isAdmitted) participation.served!.breaker!.sending(participation.call);
+  }
+}
+
+/** The whole request has been sent: start the breakers' clocks. */
+export function markSent(exchange: Exchange, nowMs: number): void {
+  exchange.request.completeMs = nowMs;
+  const { decision } = exchange;
+  for (let i = 0; i < decision.count; i++) {
+    const participation = decision.participations[i]!;
+    if (participation.isAdmitted) participation.served!.breaker!.sent(participation.call, nowMs);
+  }
+}
+
 /** The client is slower than the upstream from now on: stop the breakers' clocks. */
 export function markAnswered(exchange: Exchange, nowMs: number): void {
+  exchange.request.answeredMs = nowMs;
   const { decision } = exchange;
   for (let i = 0; i < decision.count; i++) {
     const participation = decision.participations[i]!;
@@ -40,8 +60,8 @@ export function settle(exchange: Exchange): void {
   const { plane, decision } = exchange;
   const nowMs = plane.clock.now();
   settleCalls(exchange, nowMs);
-  const durationMs = nowMs - exchange.startedMs;
-  let overheadMs = exchange.sentMs < 0 ? -1 : exchange.sentMs - exchange.startedMs;
+  const durationMs = nowMs - exchange.request.startedMs;
+  let overheadMs = exchange.request.sentMs < 0 ? -1 : exchange.request.sentMs - exchange.request.startedMs;
   const status = exchange.error === 'client_aborted' ? 0 : exchange.status;
   let isCounted = false;
   for (let i = 0; i < decision.count; i++) {
@@ -77,7 +97,7 @@ function eachSeries(exchange: Exchange, visit: (series: RequestSeries) => void):
 function outcomeOf(exchange: Exchange, nowMs: number, slowThresholdMs: number): Outcome {
   facts.status = exchange.status;
   facts.error = exchange.error;
-  facts.durationMs = nowMs - exchange.startedMs;
+  facts.durationMs = exchange.request.upstreamTimeMs(nowMs);
   facts.slowThresholdMs = slowThresholdMs;
   return classify(facts);
 }
@@ -103,7 +123,7 @@ function recordExposures(exchange: Exchange): void {
       unit: assignment!.unit,
       atMs: plane.clock.wallMs(),
       route: decision.route!.route.name,
-      requestId: exchange.requestId,
+      requestId: exchange.request.requestId,
     });
   }
 }
@@ -113,15 +133,17 @@ function logAccess(exchange: Exchange, nowMs: number, durationMs: number): void 
   const { pool } = exchange.attempt;
   plane.accessLog!.record({
     timeMs: plane.clock.wallMs(),
-    requestId: exchange.requestId,
-    traceId: exchange.traceparent.slice(3, 35),
+    requestId: exchange.request.requestId,
+    traceId: exchange.request.traceparent.slice(3, 35),
     direction: exchange.downstream.direction,
-    method: exchange.method,
+    method: exchange.request.method,
     route: decision.route?.route.name ?? '',
     status: exchange.status,
     durationMs,
     upstreamMs:
-      exchange.sentMs < 0 ? -1 : (exchange.firstByteMs < 0 ? nowMs : exchange.firstByteMs) - exchange.sentMs,
+      exchange.request.sentMs < 0
+        ? -1
+        : (exchange.request.firstByteMs < 0 ? nowMs : exchange.request.firstByteMs) - exchange.request.sentMs,
     bytesIn: exchange.requestBody.bytes,
     bytesOut: exchange.responseBody.bytes,
     experiments: decision.participations.slice(0, decision.count).map(logged),

@@ -137,6 +137,24 @@ export class Breaker {
   }
 
   /**
+   * An admitted call whose request body is still coming in: how long that takes is the client's affair, so the call
+   * has no age until `sent`. Throws if the call is not in flight here.
+   */
+  sending(call: Call): void {
+    this.#inFlight.check(call);
+    call.isSending = true;
+  }
+
+  /** The whole request has been sent: the call's clock starts now. Throws if the call is not in flight here. */
+  sent(call: Call, nowMs: number): void {
+    this.#inFlight.check(call);
+    if (!call.isSending) return;
+    call.isSending = false;
+    // A stale call counts for nothing, and stays where it is so that the newest calls are those of this state.
+    if (call.generation === this.#generation) this.#inFlight.restart(call, nowMs);
+  }
+
+  /**
    * The response head has come: stop the clock of an admitted call, which is slow only if it was by now. Optional,
    * at most once, before `settle`; for calls whose end is not the upstream's alone to decide: streams, tunnels,
    * clients that read slowly. Throws if the call is not in flight here.
@@ -151,7 +169,7 @@ export class Breaker {
     this.#inFlight.remove(call);
     if (this.#inFlight.fresh !== null) this.#age(nowMs);
     if (call.generation !== this.#generation) return;
-    const ageMs = (call.answeredMs < 0 ? nowMs : call.answeredMs) - call.admittedMs;
+    const ageMs = ageOf(call, nowMs);
     if (this.#state === 'half-open') {
       this.#settleProbe(call, outcome, ageMs, nowMs);
       return;
@@ -256,6 +274,7 @@ export class Breaker {
 
   #isOverdue(call: Call): boolean {
     if (this.#state !== 'closed' || call.generation !== this.#generation) return false;
+    if (call.isSending) return false;
     return call.answeredMs < 0 || call.answeredMs - call.admittedMs > this.#slowAfterMs;
   }
 
@@ -296,8 +315,12 @@ export class Breaker {
     for (let call = this.#inFlight.newest; call !== null; call = call.older) {
       if (call.generation !== this.#generation) break;
       const isAnswered = call.answeredMs >= 0;
-      const ageMs = (isAnswered ? call.answeredMs : nowMs) - call.admittedMs;
-      if (ageMs > this.#probeLimitMs()) {
+      const ageMs = ageOf(call, nowMs);
+      if (call.isSending && !call.isCounted && nowMs - call.admittedMs > this.#settings.openForMs) {
+        // A client that never finishes sending must not keep the slot for ever.
+        call.isCounted = true;
+        this.#probes--;
+      } else if (ageMs > this.#probeLimitMs()) {
         this.#openByItself('probe-failed', this.#slowProbeReason(ageMs), nowMs);
         return;
       }
@@ -361,4 +384,10 @@ export class Breaker {
     this.#sinceMs = nowMs;
     this.#onTransition({ breaker: this.name, from, to, cause, reason, atMs: nowMs });
   }
+}
+
+/** How long the upstream has had, or took. */
+function ageOf(call: Call, nowMs: number): number {
+  if (call.isSending) return 0;
+  return (call.answeredMs < 0 ? nowMs : call.answeredMs) - call.admittedMs;
 }

@@ -18,6 +18,8 @@ export class Call {
   admittedMs = 0;
   /** When the response head arrived in time to stop the clock; -1: not yet. */
   answeredMs = -1;
+  /** The request is still on its way to the upstream: its age says nothing yet. */
+  isSending = false;
   /** The breaker has counted this call before its end: as slow while closed, as a good probe while half-open. */
   isCounted = false;
 
@@ -40,6 +42,7 @@ export class InFlight {
     call.generation = generation;
     call.admittedMs = nowMs;
     call.answeredMs = -1;
+    call.isSending = false;
     call.isCounted = false;
     const newest = this.newest;
     call.older = newest;
@@ -68,6 +71,14 @@ export class InFlight {
     call.older = null;
     call.newer = null;
     this.count--;
+  }
+
+  /** Start the call's clock again; it becomes the newest. */
+  restart(call: Call, nowMs: number): void {
+    const { generation, isCounted } = call;
+    this.remove(call);
+    this.append(call, nowMs, generation);
+    call.isCounted = isCounted;
   }
 
   /** Forget which calls were looked at and counted. */
