@@ -15,8 +15,9 @@ const bundle = await rolldown({
   input: { fairlead: join(ROOT, 'src/main.ts') },
   platform: 'node',
   onLog(level, log) {
-    // Packages that test their own CommonJS file for being the main module; none of ours does.
-    if (level === 'warn') process.stderr.write(`${log.message}\n`);
+    // In a part of hdr-histogram-js that autocannon, with its WebAssembly histograms, does not reach.
+    const isExpected = log.code === 'EVAL' && log.id?.includes('/hdr-histogram-js/') === true;
+    if (level === 'warn' && !isExpected) throw new Error(log.message);
   },
 });
 const { output } = await bundle.write({

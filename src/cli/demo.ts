@@ -7,7 +7,7 @@ import { relative } from 'node:path';
 import { type DemoService, startDemoService } from './demo-service.ts';
 import { CliError, Exit, type Io } from './io.ts';
 import { packageFile } from './package-root.ts';
-import { startSidecar } from './serve.ts';
+import { type Sidecar, startSidecar } from './serve.ts';
 
 /** As in config/quickstart.yaml. */
 const CONTROL_PORT = 9001;
@@ -27,7 +27,7 @@ export async function demoCommand(io: Io): Promise<number> {
     services.push(await startVersion('v1 (control)', CONTROL_PORT));
     services.push(await startVersion('v2 (candidate)', CANDIDATE_PORT));
     const stopped = untilStopped();
-    const sidecar = await startSidecar({ configFile });
+    const sidecar = await startWith(configFile, io);
     io.out(welcome(relative(process.cwd(), configFile)));
     await stopped;
     io.err('stopping: requests in flight are finished first\n');
@@ -53,6 +53,15 @@ async function startVersion(version: string, port: number): Promise<DemoService>
   }
 }
 
+async function startWith(configFile: string, io: Io): Promise<Sidecar> {
+  try {
+    return await startSidecar({ configFile, environment: io.env });
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new CliError(Exit.unfit, `the sidecar could not start from ${configFile}: ${reason}`, { cause });
+  }
+}
+
 function untilStopped(): Promise<void> {
   return new Promise((resolve) => {
     const stop = (): void => {
@@ -65,7 +74,8 @@ function untilStopped(): Promise<void> {
   });
 }
 
-function welcome(configFile: string): string {
+/** What is running where, and four things to try. */
+export function welcome(configFile: string): string {
   const api = `${SIDECAR_URL}/api/search`;
   return `
 Fairlead demo: one service in two versions, and the sidecar in front of them.
@@ -81,14 +91,14 @@ Try in another terminal:
 
   1. plain: nobody known, so the control answers
      curl -i ${api}
-  2. with a user id: 8 is a candidate's, 1 is not, each time
-     curl -i -H 'x-user-id: 8' ${api}
+  2. with a user id: 3 is on the candidate each time, 1 on the control
+     curl -i -H 'x-user-id: 3' ${api}
   3. with an override: the candidate on purpose
      curl -i -H 'x-experiment-override: ranking=candidate' ${api}
-  4. with the candidate broken: 500s until the breaker opens, then the control's answers; /demo/heal closes it again
+  4. with the candidate broken: 500s until the breaker opens, then the control's answers. /demo/heal mends it, and the breaker closes
      curl -X POST http://127.0.0.1:${CANDIDATE_PORT}/demo/fail; for i in $(seq 40); do curl -s -H 'x-experiment-override: ranking=candidate' ${api}; done
 
-More: npx fairlead get breakers, npx fairlead load ${api}. Ctrl-C stops everything.
+More: npx fairlead get breakers | explain -c ${configFile} -H 'x-user-id: 3' /api/search | load ${api}\nCtrl-C stops everything.
 
 `;
 }

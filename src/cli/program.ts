@@ -82,10 +82,11 @@ function addConfig(program: Command, io: Io, done: Done): void {
     });
   program
     .command('schema')
-    .description('print the JSON Schema of the configuration file')
-    .action(async () => {
+    .description('print the JSON Schema of the configuration file, or its reference as Markdown')
+    .addOption(outputOption(['json', 'markdown'], 'json'))
+    .action(async (options: { output: 'json' | 'markdown' }) => {
       const { schemaCommand } = await import('./schema.ts');
-      done(await schemaCommand(io));
+      done(schemaCommand(io, options));
     });
   program
     .command('explain')
@@ -95,6 +96,7 @@ function addConfig(program: Command, io: Io, done: Done): void {
     .option('-X, --method <method>', 'request method', 'GET')
     .option('-H, --header <field>', '"name: value"; may be repeated', collect, [] as string[])
     .option('--outbound', 'match the outbound routes')
+    .option('--show-unit', 'print the unit itself and not only its hash')
     .addOption(outputOption(['text', 'json'], 'text'))
     .action(async (target: string, options: ExplainFlags) => {
       const { explainCommand } = await import('./explain.ts');
@@ -107,6 +109,7 @@ interface ExplainFlags {
   readonly method: string;
   readonly header: string[];
   readonly outbound?: boolean;
+  readonly showUnit?: boolean;
   readonly output: 'text' | 'json';
 }
 
