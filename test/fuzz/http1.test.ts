@@ -9,7 +9,8 @@ import { type MessageReader, readMessages, summary } from '../support/codec.ts';
 import { CHUNK_LIMITS, decode, everyCut, LIMITS } from '../support/http1.ts';
 import { cuts, cutsWithin, pipelinedBytes, responseBytes } from '../support/http1-arbitrary.ts';
 
-const RUNS = { numRuns: 1500 };
+/** More by hand: `FUZZ_RUNS=100000 npx vitest run test/fuzz/http1`. */
+const RUNS = { numRuns: Number(process.env.FUZZ_RUNS ?? 1500) };
 const SMALL = { headMaxBytes: 60, targetMaxBytes: 8, fieldsMax: 2 };
 
 function outcome(reader: MessageReader): string {

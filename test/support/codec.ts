@@ -16,6 +16,7 @@ export interface Message {
   readonly versionMinor: number;
   readonly fields: readonly string[];
   readonly isClose: boolean;
+  readonly isKeepAlive: boolean;
   readonly bodyKind: string;
   /** What `onHead` made of it. */
   readonly forwarded: string;
@@ -123,6 +124,7 @@ export class MessageReader {
       versionMinor: head.versionMinor,
       fields,
       isClose: head.isClose,
+      isKeepAlive: head.isKeepAlive,
       bodyKind: (['none', 'length', 'chunked', 'untilClose'] as const)[this.#framing.kind],
       forwarded: this.#options.onHead?.(head, this.#framing) ?? '',
       data: '',
