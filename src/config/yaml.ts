@@ -38,6 +38,8 @@ const VALUES_MAX = 2_000_000;
 /** Values that come from aliases: enough for settings that are shared, too few for a bomb. */
 const ALIASED_VALUES_MAX = 10_000;
 const DEPTH_MAX = 32;
+/** Names that every object of the language has: a value under one of them would be mistaken for its own. */
+const RESERVED = new Set(['__proto__', 'constructor', 'prototype']);
 /** Errors of syntax cascade: the first few are the ones to read. */
 const SYNTAX_PROBLEMS_MAX = 5;
 
@@ -151,7 +153,7 @@ class Reader {
       const key = pair.key as Node;
       const text = keyText(key);
       if (text === null) return this.#refuse(key, 'a key must be plain text');
-      if (text === '__proto__') return this.#refuse(key, 'this name is not allowed');
+      if (RESERVED.has(text)) return this.#refuse(key, 'this name is not allowed');
       const read = pair.value === null ? null : this.read(pair.value as Node, depth + 1, isAliased);
       if (text === '<<') merged.push(...(Array.isArray(read) ? read : [read]));
       else value[text] = read;

@@ -48,6 +48,11 @@ describe('YAML', () => {
       '2:13: this name is not allowed',
     ],
     [
+      'a name of the language as a key',
+      'version: 1\nupstreams: {constructor: "b:1"}\n',
+      '2:13: this name is not allowed',
+    ],
+    [
       'a merge of what is no map',
       'version: 1\nx-a: &a [1]\nlimits: {<<: *a}\n',
       '3:10: << takes an alias of a map',
