@@ -36,6 +36,8 @@ export class Downstream implements Timed {
   isPaused = false;
   #state: State = 'open';
   #isProcessing = false;
+  /** More is parked than may be, so the socket is not read. */
+  #isFull = false;
   #lingeredBytes = 0;
   readonly #onClosed: () => void;
   readonly #framing = new Framing();
@@ -93,8 +95,12 @@ export class Downstream implements Timed {
     if (this.#intake.length > 0) this.pump();
   }
 
+  /** Cuts the connection. A response that only its end would end must not look ended: it is reset. */
   destroy(): void {
-    this.socket.destroy();
+    const { phase, request } = this.exchange;
+    const isEndMistakable = phase === 'relaying' && request.versionMinor === 0;
+    if (isEndMistakable && this.clientAddress !== UNKNOWN_ADDRESS) this.socket.resetAndDestroy();
+    else this.socket.destroy();
   }
 
   /** Go on with what is parked: there is somewhere to send it now. */
@@ -195,7 +201,11 @@ export class Downstream implements Timed {
     if (this.#state !== 'open') return intake.clear();
     if (bytes === intake.bytes) intake.consumeTo(at);
     else if (at < end) intake.append(bytes, at, end);
-    if (intake.length > PARKED_MAX_BYTES && (this.exchange.isActive || this.isClogged)) this.pause();
+    const isFull = intake.length > PARKED_MAX_BYTES && (this.exchange.isActive || this.isClogged);
+    if (isFull) this.pause();
+    // An upstream that cannot take more either says so again at the next write.
+    else if (this.#isFull) this.resume();
+    this.#isFull = isFull;
   }
 
   /** Answer what is no request, and close. */

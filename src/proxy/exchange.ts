@@ -296,8 +296,8 @@ export class Exchange implements UpstreamUser, ResponseHandler {
   #breakOff(code: ErrorCode): void {
     this.error = code;
     this.attempt.destroy();
-    this.#settle();
     this.downstream.destroy();
+    this.#settle();
   }
 
   // ---- Answers of our own ---------------------------------------------------------------------------------------
