@@ -77,7 +77,7 @@ YAML
   mount --bind "$1/etc" "$root/etc/fairlead"
   mount -o remount,bind,ro "$root"
 
-  local in=(chroot "--userspec=$uid:$uid" "$root" /usr/local/bin/fairlead)
+  local in=("$(command -v chroot)" "--userspec=$uid:$uid" "$root" /usr/local/bin/fairlead)
   "$host_node" -e 'require("node:http").createServer((q, s) => s.end("from the app\n")).listen(19001, "127.0.0.1")' &
   local app=$!
   (cd / && exec env -i PATH=/usr/local/bin NODE_ENV=production "${in[@]}" run -c /etc/fairlead/fairlead.yaml) &
@@ -90,8 +90,12 @@ YAML
   say "healthcheck exits 0"
   [ "$(awk '/^Uid:/ {print $2 $3}' /proc/$fairlead/status)" = "$uid$uid" ]
   say "runs as uid $uid"
-  if chroot "--userspec=0:0" "$root" /usr/local/bin/node -e 'require("fs").writeFileSync("/probe", "")' 2>/dev/null; then
-    say "the root could be written"
+  # As root, so that it is the mount that refuses and not the owner.
+  local write='try { require("fs").writeFileSync("/probe", "") } catch (error) { process.exit(error.code === "EROFS" ? 30 : 1) }'
+  local written=0
+  chroot "$root" /usr/local/bin/node -e "$write" || written=$?
+  if [ $written != 30 ]; then
+    say "the root is not read-only"
     return 1
   fi
   say "the root is read-only"

@@ -8,11 +8,11 @@ import { main } from '../../../src/main.ts';
 const QUICKSTART = join(import.meta.dirname, '../../../config/quickstart.yaml');
 
 async function explain(...headers: string[]): Promise<string> {
-  let out = '';
-  const io = { out: (text: string) => void (out += text), err: () => {}, env: {}, isTerminal: false };
+  const out: string[] = [];
+  const io = { out: (text: string) => void out.push(text), err: () => {}, env: {}, isTerminal: false };
   const argv = ['explain', '-c', QUICKSTART, ...headers.flatMap((header) => ['-H', header]), '/api/search'];
   expect(await main(argv, io)).toBe(0);
-  return out;
+  return out.join('');
 }
 
 test('user 3 is on the candidate and user 1 on the control, as the text says', async () => {

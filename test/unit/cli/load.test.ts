@@ -29,8 +29,8 @@ async function serve(options: { candidateStatus: number }): Promise<string> {
 }
 
 async function load(url: string, more: Partial<LoadOptions>): Promise<{ code: number; rows: LoadRow[] }> {
-  let out = '';
-  const io = { out: (text: string) => void (out += text), err: () => {}, env: {}, isTerminal: false };
+  const out: string[] = [];
+  const io = { out: (text: string) => void out.push(text), err: () => {}, env: {}, isTerminal: false };
   const options: LoadOptions = {
     url,
     connections: 2,
@@ -43,7 +43,7 @@ async function load(url: string, more: Partial<LoadOptions>): Promise<{ code: nu
     ...more,
   };
   const code = await loadCommand(options, io);
-  return { code, rows: (JSON.parse(out) as { rows: LoadRow[] }).rows };
+  return { code, rows: (JSON.parse(out.join('')) as { rows: LoadRow[] }).rows };
 }
 
 test('there is a row per variant that the responses name, and the shares are those of the users', async () => {
