@@ -71,6 +71,8 @@ const breakerFields = {
 };
 
 const INHERITED = "Default: as in the experiment's breaker.";
+const INHERITED_ERROR = "Default: as in the experiment's breaker; for the fallback variant at least 50%.";
+const INHERITED_SLOW = "Default: as in the experiment's breaker; for the fallback variant off.";
 
 const breakerOverride = z
   .strictObject({
@@ -79,11 +81,11 @@ const breakerOverride = z
     errorRate: z
       .union([z.literal('off'), positivePercent()])
       .optional()
-      .describe(INHERITED),
+      .describe(INHERITED_ERROR),
     slow: z
       .union([z.literal('off'), slow])
       .optional()
-      .describe(INHERITED),
+      .describe(INHERITED_SLOW),
     consecutiveFailures: z
       .union([z.literal('off'), z.int().min(1).max(1_000_000)])
       .optional()

@@ -28,7 +28,7 @@ export const timeoutsSchema = z.strictObject({
     .prefault('1h')
     .describe('A tunnel (WebSocket) without a byte in either direction: closed. 0: never.'),
   halfClosed: duration()
-    .prefault('10s')
+    .prefault('1s')
     .describe('A client that closed its sending side: its answer must begin within this. 0: no limit.'),
   connect: positiveDuration().prefault('2s').describe('Connecting to an endpoint: 504.'),
   firstByte: duration()

@@ -30,11 +30,9 @@ export function isSentChunked(versionMinor: number, framing: Framing): boolean {
 
 /** The final head. `isClose`: the client's connection ends behind this response. */
 export function responseHead(exchange: Exchange, head: Head, framing: Framing, isClose: boolean): string {
-  const { versionMinor, method } = exchange.request;
-  // A response to HEAD has the fields that the GET would have, and no body.
-  const isChunkedHead = versionMinor === 1 && method === 'HEAD' && head.first(Field.transferEncoding) >= 0;
+  const { versionMinor } = exchange.request;
   return forwardResponse(head, {
-    isChunked: isChunkedHead || isSentChunked(versionMinor, framing),
+    isChunked: isSentChunked(versionMinor, framing),
     isClose,
     isKeptAlive10: versionMinor === 0 && !isClose,
     isUpgrade: false,

@@ -35,7 +35,7 @@ describe('the smallest file', () => {
       idleMs: 75_000,
       stallMs: 60_000,
       tunnelIdleMs: 3_600_000,
-      halfClosedMs: 10_000,
+      halfClosedMs: 1000,
       connectMs: 2000,
       firstByteMs: 30_000,
       requestMs: 0,
@@ -168,14 +168,29 @@ describe('breakers', () => {
   });
 
   test('ratios and thresholds arrive as fractions and milliseconds', () => {
-    const [breaker] =
+    const [, candidate] =
       breakers('breaker: { errorRate: 5%, slow: { threshold: 250ms, rate: 20% }, consecutiveFailures: 7 }') ??
       [];
-    expect(breaker).toEqual({
+    expect(candidate).toEqual({
       ...standard,
       errorRatio: 0.05,
       slow: { thresholdMs: 250, ratio: 0.2 },
       consecutiveFailures: 7,
+    });
+  });
+
+  test('the last resort opens at 50 % of errors at least, and not for slowness, unless it says so itself', () => {
+    const declared = 'breaker: { errorRate: 5%, slow: { threshold: 250ms, rate: 20% } }';
+    expect(breakers(declared)?.[0]).toEqual({ ...standard, errorRatio: 0.5, slow: null });
+    expect(breakers('breaker: { errorRate: 80% }')?.[0]).toMatchObject({ errorRatio: 0.8 });
+    expect(breakers('breaker: { errorRate: off, consecutiveFailures: 5 }')?.[0]).toMatchObject({
+      errorRatio: null,
+    });
+    const own =
+      'variants: { control: { breaker: { errorRate: 5%, slow: { threshold: 1s, rate: 90% } } }, candidate: { weight: 1% } }';
+    expect(breakers(declared, own)?.[0]).toMatchObject({
+      errorRatio: 0.05,
+      slow: { thresholdMs: 1000, ratio: 0.9 },
     });
   });
 
