@@ -5,10 +5,10 @@
  * Memory is bounded: two generations of remembered exposures, the older forgotten as a whole when the newer is
  * full. Forgetting early costs a duplicate record, never a lost one. Never throws.
  */
+import { createHmac, createSecretKey, type KeyObject } from 'node:crypto';
 import { quote } from './json-text.ts';
 import type { Counter } from './series.ts';
 import type { Sink } from './sink.ts';
-import { UnitHash } from './unit-hash.ts';
 
 /** An assignment that was acted on. */
 export interface Exposure {
@@ -39,7 +39,7 @@ export interface ExposuresOptions {
 
 export class Exposures {
   readonly #options: ExposuresOptions;
-  readonly #hash: UnitHash;
+  readonly #key: KeyObject;
   readonly #service: string;
   readonly #generationMax: number;
   #newer = new Map<string, number>();
@@ -50,7 +50,7 @@ export class Exposures {
 
   constructor(options: ExposuresOptions) {
     this.#options = options;
-    this.#hash = new UnitHash(options.key);
+    this.#key = createSecretKey(Buffer.from(options.key));
     this.#service = quote(options.service);
     this.#generationMax = Math.max(1, Math.floor(options.dedupeEntriesMax / 2));
   }
@@ -91,11 +91,16 @@ export class Exposures {
   }
 
   #format(exposure: Exposure): string {
-    const unit = exposure.unit === null ? 'null' : `"${this.#hash.of(exposure.unit)}"`;
+    const unit = exposure.unit === null ? 'null' : `"${this.#hash(exposure.unit)}"`;
     const what = `"experiment":${quote(exposure.experiment)},"assigned":${quote(exposure.assigned)}`;
     const why = `"served":${quote(exposure.served)},"reason":${quote(exposure.reason)},"unit":${unit}`;
     const where = `"route":${quote(exposure.route)},"request_id":${quote(exposure.requestId)}`;
     return `{"time":"${this.#time(exposure.atMs)}","service":${this.#service},${what},${why},${where}}\n`;
+  }
+
+  /** HMAC-SHA-256, so that nobody without the key can try ids out. */
+  #hash(unit: string): string {
+    return createHmac('sha256', this.#key).update(unit).digest('hex');
   }
 
   #time(atMs: number): string {
