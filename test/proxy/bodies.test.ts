@@ -172,7 +172,7 @@ describe('a response body', () => {
 
   it.each([
     ['to HEAD, with a length', 'HEAD', 'HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n', 'content-length', '5'],
-    ['to HEAD, in chunks', 'HEAD', CHUNKED, 'transfer-encoding', 'chunked'],
+    ['to HEAD, in chunks', 'HEAD', CHUNKED, 'content-length', null],
     ['to HEAD, with neither', 'HEAD', 'HTTP/1.1 200 OK\r\n\r\n', 'transfer-encoding', null],
     ['of a 204', 'GET', 'HTTP/1.1 204 No Content\r\n\r\n', 'content-length', null],
     [
@@ -324,9 +324,9 @@ describe('a large body', () => {
 describe('backpressure', () => {
   const LENGTH = 300 * MIB;
   /** What the kernel's socket buffers may hold between the two ends, and a little for ours. */
-  const IN_BETWEEN_MAX = 40 * MIB;
+  const IN_BETWEEN_MAX = 100 * MIB;
   /** What the process may hold more than before: the sockets' own buffers, and nothing of the body. */
-  const GROWTH_MAX = 3 * MIB;
+  const GROWTH_MAX = 2 * MIB;
 
   /** Resolves when `count` has stopped: nothing moved for a moment, both ends being idle. */
   async function stopped(count: () => number): Promise<number> {
@@ -364,7 +364,7 @@ describe('backpressure', () => {
       const { buffers, rss } = memory();
       expect(sending.sent - sink.bytes).toBeLessThan(IN_BETWEEN_MAX);
       expect(buffers - before.buffers).toBeLessThan(GROWTH_MAX);
-      expect(rss - before.rss).toBeLessThan(100 * MIB);
+      expect(rss - before.rss).toBeLessThan(30 * MIB);
     }
     await new Promise<void>((resolve) => {
       socket.on('data', (chunk) => {
@@ -409,7 +409,7 @@ describe('backpressure', () => {
       const { buffers, rss } = memory();
       expect(sending.sent - sink.bytes).toBeLessThan(IN_BETWEEN_MAX);
       expect(buffers - before.buffers).toBeLessThan(GROWTH_MAX);
-      expect(rss - before.rss).toBeLessThan(100 * MIB);
+      expect(rss - before.rss).toBeLessThan(30 * MIB);
       stop = new Promise<void>((resolve) => {
         isStopped = resolve;
       });

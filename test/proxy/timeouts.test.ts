@@ -1,0 +1,334 @@
+/** Every limit in time: what runs out, who is told what, who is blamed, and what is let go. */
+import { once } from 'node:events';
+import type { Socket } from 'node:net';
+import { Worker } from 'node:worker_threads';
+import { describe, expect, it } from 'vitest';
+import { readMessage } from '../support/message.ts';
+import { type Answer, answer, get, ok, post, useRig } from '../support/rig.ts';
+
+const rig = useRig();
+
+function problem(got: Answer) {
+  return [got.status, got.problem?.code, got.problem?.side];
+}
+
+/** A listener that never accepts and whose queue is full: connecting to it takes for ever. */
+async function deafEndpoint(): Promise<string> {
+  const worker = new Worker(
+    `const { parentPort } = require('node:worker_threads');
+     const server = require('node:net').createServer().listen({ port: 0, host: '127.0.0.1', backlog: 1 }, () => {
+       parentPort.postMessage(server.address().port);
+       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
+     });`,
+    { eval: true },
+  );
+  rig.also(() => worker.terminate());
+  const [port] = (await once(worker, 'message')) as [number];
+  // The queue takes a few; the others wait in vain as the proxy will.
+  const fillers = Array.from({ length: 4 }, () => rig.socket(port));
+  await Promise.all(fillers.slice(0, 2).map((socket) => once(socket, 'connect')));
+  return `127.0.0.1:${port}`;
+}
+
+async function lasting(action: () => Promise<unknown>): Promise<number> {
+  const start = performance.now();
+  await action();
+  return performance.now() - start;
+}
+
+describe('the request head', () => {
+  const timeouts = { requestHead: '200ms', idle: '10s' };
+
+  it('that stops half-way is answered 408, and the connection closed', async () => {
+    const { port } = await rig.plane(['127.0.0.1:1'], { timeouts });
+    const client = rig.client(port).send('GET / HTTP/1.1\r\nHo');
+    const ms = await lasting(async () =>
+      expect(problem(await answer(client))).toEqual([408, 'request_head_timeout', 'downstream']),
+    );
+    expect(ms).toBeGreaterThan(140);
+    await client.ended();
+  });
+
+  it('that trickles is not given more time', async () => {
+    const { port } = await rig.plane(['127.0.0.1:1'], { timeouts });
+    const client = rig.client(port).send('GET / HTTP/1.1\r\n');
+    const timer = setInterval(() => client.send('X: y\r\n'), 20);
+    rig.also(() => clearInterval(timer));
+    const ms = await lasting(async () =>
+      expect(problem(await answer(client))[1]).toBe('request_head_timeout'),
+    );
+    expect(ms).toBeLessThan(1000);
+  });
+
+  it('that never begins costs the connection, without a word', async () => {
+    const { port } = await rig.plane(['127.0.0.1:1'], { timeouts });
+    const client = rig.client(port);
+    await client.ended();
+    expect(client.text).toBe('');
+  });
+
+  it('that stops half-way behind an answered request is answered 408, long before the idle limit', async () => {
+    const upstream = await rig.upstream(({ socket }) => socket.write(ok()));
+    const { port } = await rig.plane([upstream.endpoint], { timeouts });
+    const client = rig.client(port).send(`${get()}GET /half HTTP/1.1\r\n`);
+    expect((await answer(client)).status).toBe(200);
+    expect(problem(await answer(client, {}, 2000))).toEqual([408, 'request_head_timeout', 'downstream']);
+  });
+
+  it('is not hurried while the request before it is being answered', async () => {
+    const upstream = await rig.upstream(({ socket, startLine }) => {
+      if (startLine.includes('slow')) setTimeout(() => socket.write(ok('slow')), 400);
+      else socket.write(ok('next'));
+    });
+    const { port } = await rig.plane([upstream.endpoint], { timeouts });
+    const client = rig.client(port).send(`${get('/slow')}GET /next HTTP/1.1\r\n`);
+    expect((await answer(client)).body).toBe('slow');
+    expect((await answer(client.send('Host: a\r\n\r\n'))).body).toBe('next');
+  });
+});
+
+describe('an idle client connection', () => {
+  it('is closed without a word', async () => {
+    const upstream = await rig.upstream(({ socket }) => socket.write(ok()));
+    const { port } = await rig.plane([upstream.endpoint], { timeouts: { idle: '200ms' } });
+    const client = rig.client(port).send(get());
+    await answer(client);
+    expect(await lasting(() => client.ended())).toBeGreaterThan(140);
+    expect(client.text).toBe('');
+    expect(client.isReset).toBe(false);
+  });
+});
+
+describe('an idle upstream connection', () => {
+  it('is closed when its own limit is reached', async () => {
+    const upstream = await rig.upstream(({ socket }) => socket.write(ok()));
+    const { port } = await rig.plane([upstream.endpoint], { timeouts: { upstreamIdle: '200ms' } });
+    await answer(rig.client(port).send(get()));
+    await upstream.until(() => upstream.ended[0]!);
+  });
+});
+
+describe('a request body', () => {
+  it('that stops arriving is answered 408 and blamed on the client', async () => {
+    const upstream = await rig.upstream(() => {});
+    const { port, access } = await rig.plane([upstream.endpoint], { timeouts: { stall: '200ms' } });
+    const client = rig.client(port).send('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc');
+    expect(problem(await answer(client))).toEqual([408, 'request_body_timeout', 'downstream']);
+    await client.ended();
+    await upstream.until(() => upstream.ended[0]!);
+    expect(access).toMatchObject([{ outcome: 'ignored' }]);
+  });
+
+  it('that goes on, however slowly, is served', async () => {
+    const upstream = await rig.upstream(({ socket, body }) => socket.write(ok(body)));
+    const { port } = await rig.plane([upstream.endpoint], {
+      timeouts: { stall: '300ms', requestHead: '200ms' },
+    });
+    const client = rig.client(port).send('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n');
+    let sent = 0;
+    const timer = setInterval(() => sent++ < 5 && client.send('x'), 120);
+    rig.also(() => clearInterval(timer));
+    expect((await answer(client)).body).toBe('xxxxx');
+  });
+
+  it('that the upstream does not take is answered 504 and blamed on the upstream', async () => {
+    const upstream = await rig.upstream(
+      () => {},
+      (socket) => {
+        socket.removeAllListeners('data');
+        socket.pause();
+      },
+    );
+    const { port, access } = await rig.plane([upstream.endpoint], { timeouts: { stall: '300ms' } });
+    const client = rig.client(port).send('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000000\r\n\r\n');
+    const block = Buffer.alloc(65_536);
+    const send = () => {
+      while (!client.socket.destroyed && client.socket.write(block));
+    };
+    client.socket.on('drain', send);
+    send();
+    expect(problem(await answer(client, {}, 10_000))).toEqual([
+      504,
+      'upstream_first_byte_timeout',
+      'upstream',
+    ]);
+    expect(access).toMatchObject([{ outcome: 'failure' }]);
+  });
+});
+
+describe('connecting', () => {
+  it('that takes too long is 504 upstream_connect_timeout', async () => {
+    const { port, plane } = await rig.plane([await deafEndpoint()], { timeouts: { connect: '200ms' } });
+    const client = rig.client(port).send(get());
+    expect(problem(await answer(client))).toEqual([504, 'upstream_connect_timeout', 'upstream']);
+    expect(plane.upstreams()[0]!.endpoints[0]).toMatchObject({ open: 0, idle: 0 });
+  });
+
+  it('that takes too long goes to the other endpoint, whatever the method, and the client never knows', async () => {
+    const upstream = await rig.upstream(({ socket, body }) => socket.write(ok(body)));
+    const { port } = await rig.plane([await deafEndpoint(), upstream.endpoint], {
+      timeouts: { connect: '200ms' },
+    });
+    const client = rig.client(port);
+    for (let i = 0; i < 4; i++) expect((await answer(client.send(post(`body ${i}`)))).body).toBe(`body ${i}`);
+  });
+});
+
+describe('the first byte of the response', () => {
+  it('that does not come is 504, the upstream connection is cut and the client connection kept', async () => {
+    const upstream = await rig.upstream(({ socket, startLine }) => {
+      if (startLine.includes('good')) socket.write(ok('good'));
+    });
+    const { port, access } = await rig.plane([upstream.endpoint], { timeouts: { firstByte: '200ms' } });
+    const client = rig.client(port).send(get());
+    expect(problem(await answer(client))).toEqual([504, 'upstream_first_byte_timeout', 'upstream']);
+    await upstream.until(() => upstream.ended[0]!);
+    expect((await answer(client.send(get('/good')))).body).toBe('good');
+    expect(upstream.requests).toHaveLength(2);
+    expect(access[0]).toMatchObject({ status: 504, outcome: 'failure', retries: 0 });
+  });
+
+  it('is awaited from the end of the request body, not from its beginning', async () => {
+    const upstream = await rig.upstream(({ socket, body }) => socket.write(ok(body)));
+    const { port } = await rig.plane([upstream.endpoint], { timeouts: { firstByte: '200ms' } });
+    const client = rig.client(port).send('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n');
+    setTimeout(() => client.send('x'), 250);
+    setTimeout(() => client.send('y'), 500);
+    expect((await answer(client)).body).toBe('xy');
+  });
+
+  it('is not an interim response: after a 103 the time goes on', async () => {
+    const upstream = await rig.upstream(({ socket }) => socket.write('HTTP/1.1 103 Early Hints\r\n\r\n'));
+    const { port } = await rig.plane([upstream.endpoint], { timeouts: { firstByte: '200ms' } });
+    const client = rig.client(port).send(get());
+    expect((await answer(client)).status).toBe(103);
+    expect(problem(await answer(client))).toEqual([504, 'upstream_first_byte_timeout', 'upstream']);
+  });
+
+  it('is not a part of a head: half of one is 504', async () => {
+    const upstream = await rig.upstream(({ socket }) => socket.write('HTTP/1.1 200 OK\r\nContent-'));
+    const { port } = await rig.plane([upstream.endpoint], { timeouts: { firstByte: '200ms' } });
+    expect(problem(await answer(rig.client(port).send(get())))).toEqual([
+      504,
+      'upstream_first_byte_timeout',
+      'upstream',
+    ]);
+  });
+});
+
+describe('a response body', () => {
+  it.each(['1.1', '1.0'])(
+    'that stops is broken off, so that an HTTP/%s client sees that it is not complete',
+    async (version) => {
+      const upstream = await rig.upstream(({ socket }) =>
+        socket.write('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n'),
+      );
+      const { port, access } = await rig.plane([upstream.endpoint], { timeouts: { stall: '200ms' } });
+      const client = rig.client(port).send(`GET / HTTP/${version}\r\nHost: a\r\n\r\n`);
+      await client.ended();
+      expect(client.text).toContain('abc');
+      expect(readMessage(client.text, { isEnded: !client.isReset })).toBeNull();
+      await upstream.until(() => upstream.ended[0]!);
+      expect(access).toMatchObject([{ status: 200, code: 'upstream_body_timeout', outcome: 'failure' }]);
+    },
+  );
+
+  it('that goes on, however slowly, is served', async () => {
+    let sender: Socket | null = null;
+    const upstream = await rig.upstream(({ socket }) => {
+      sender = socket;
+      socket.write('HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n');
+    });
+    const { port } = await rig.plane([upstream.endpoint], { timeouts: { stall: '300ms' } });
+    const client = rig.client(port).send(get());
+    let sent = 0;
+    const timer = setInterval(() => sender !== null && sent++ < 5 && sender.write('x'), 120);
+    rig.also(() => clearInterval(timer));
+    expect((await answer(client)).body).toBe('xxxxx');
+  });
+
+  it.each(['1.1', '1.0'])(
+    'that the HTTP/%s client does not take is broken off and blamed on the client',
+    async (version) => {
+      const upstream = await rig.upstream(({ socket }) => {
+        socket.write('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n');
+        const block = `10000\r\n${'x'.repeat(65_536)}\r\n`;
+        const send = () => {
+          while (!socket.destroyed && socket.write(block));
+        };
+        socket.on('drain', send);
+        send();
+      });
+      const { port, access } = await rig.plane([upstream.endpoint], { timeouts: { stall: '300ms' } });
+      const client = rig.client(port);
+      client.socket.pause();
+      client.send(`GET / HTTP/${version}\r\nHost: a\r\n\r\n`);
+      await upstream.until(() => upstream.closed[0] || upstream.ended[0] || false, 10_000);
+      client.socket.resume();
+      await client.ended();
+      expect(readMessage(client.text, { isEnded: !client.isReset })).toBeNull();
+      expect(access).toMatchObject([{ status: 200, code: 'client_aborted', outcome: 'ignored' }]);
+    },
+  );
+});
+
+describe('the whole request', () => {
+  const timeouts = { request: '300ms' };
+
+  it('that takes too long before its response is 504 request_timeout', async () => {
+    const upstream = await rig.upstream(() => {});
+    const { port } = await rig.plane([upstream.endpoint], { timeouts });
+    const ms = await lasting(async () =>
+      expect(problem(await answer(rig.client(port).send(get())))).toEqual([
+        504,
+        'request_timeout',
+        'upstream',
+      ]),
+    );
+    expect(ms).toBeGreaterThan(240);
+    await upstream.until(() => upstream.ended[0]!);
+  });
+
+  it('that takes too long within its response is broken off, however steadily it comes', async () => {
+    let sender: Socket | null = null;
+    const upstream = await rig.upstream(({ socket }) => {
+      sender = socket;
+      socket.write('HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n');
+    });
+    const { port, access } = await rig.plane([upstream.endpoint], { timeouts });
+    const timer = setInterval(() => sender?.write('x'), 20);
+    rig.also(() => clearInterval(timer));
+    const client = rig.client(port).send(get());
+    await client.ended();
+    expect(readMessage(client.text)).toBeNull();
+    expect(access).toMatchObject([{ status: 200, code: 'request_timeout' }]);
+  });
+
+  it('that takes too long to arrive is 504 too, however steadily it comes', async () => {
+    const upstream = await rig.upstream(() => {});
+    const { port } = await rig.plane([upstream.endpoint], { timeouts });
+    const client = rig.client(port).send('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n');
+    const timer = setInterval(() => client.send('x'), 20);
+    rig.also(() => clearInterval(timer));
+    expect(problem(await answer(client))).toEqual([504, 'request_timeout', 'upstream']);
+  });
+
+  it('is counted anew for the next one on the connection', async () => {
+    const upstream = await rig.upstream(({ socket }) => setTimeout(() => socket.write(ok()), 150));
+    const { port } = await rig.plane([upstream.endpoint], { timeouts });
+    const client = rig.client(port);
+    for (let i = 0; i < 3; i++) expect((await answer(client.send(get()))).status).toBe(200);
+  });
+});
+
+describe('a client that left', () => {
+  it('by an orderly close is not waited for longer than a half-closed one', async () => {
+    const upstream = await rig.upstream(() => {});
+    const { port, access } = await rig.plane([upstream.endpoint], { timeouts: { halfClosed: '200ms' } });
+    const client = rig.client(port).send(get());
+    await upstream.request();
+    client.close();
+    await upstream.until(() => upstream.ended[0]!);
+    expect(access).toMatchObject([{ code: 'client_aborted', outcome: 'ignored' }]);
+  });
+});
