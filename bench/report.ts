@@ -1,6 +1,6 @@
 /**
  * The results as text, ratios first, and where they are kept: bench/results/*.json, and the newest in
- * bench/README.md between its two marks.
+ * bench/README.md and README.md, between two marks.
  */
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -22,7 +22,8 @@ export interface Report {
   readonly throughput: readonly ThroughputRow[];
 }
 
-const MARKS = ['<!-- results: written by npm run bench -->', '<!-- end of results -->'] as const;
+const START = '<!-- results: written by npm run bench -->';
+const END = '<!-- end of results -->';
 
 /** What the numbers were measured with. */
 export function environment(): Pick<Report, 'date' | 'commit' | 'node' | 'machine' | 'command'> {
@@ -107,11 +108,16 @@ export function keep(report: Report): string {
   mkdirSync(folder, { recursive: true });
   const name = `${report.date.replace(' ', '-').replace(':', '')}-${report.commit.split(' ')[0]}.json`;
   writeFileSync(join(folder, name), `${JSON.stringify(report, null, 2)}\n`);
-  const readme = join(import.meta.dirname, 'README.md');
-  const text = readFileSync(readme, 'utf8');
-  const [before, rest] = text.split(MARKS[0]);
-  const after = rest?.split(MARKS[1])[1];
-  if (after === undefined) throw new Error(`bench/README.md has lost its marks ${MARKS.join(' ... ')}`);
-  writeFileSync(readme, `${before}${MARKS[0]}\n\n${toMarkdown(report)}\n${MARKS[1]}${after}`);
+  replaceResults(join(import.meta.dirname, 'README.md'), toMarkdown(report));
+  // The front page is about the proxy alone; what autocannon sees is for whoever reads the method too.
+  replaceResults(join(import.meta.dirname, '../README.md'), toMarkdown({ ...report, throughput: [] }));
   return join('bench/results', name);
+}
+
+function replaceResults(file: string, results: string): void {
+  const text = readFileSync(file, 'utf8');
+  const from = text.indexOf(START);
+  const to = text.indexOf(END);
+  if (from < 0 || to < from) throw new Error(`${file} has lost its marks ${START} and ${END}`);
+  writeFileSync(file, `${text.slice(0, from)}${START}\n\n${results}\n${text.slice(to)}`);
 }
