@@ -30,13 +30,16 @@ export class UpstreamGroup {
     this.pools = pools;
   }
 
-  /** The next endpoint in turn, another than `avoided` if there is one. */
+  /**
+   * The next endpoint in turn; with `avoided`, another one if there is one. A second choice does not take a turn:
+   * with two endpoints, it would send every request to the dead one first.
+   */
   choose(avoided: Pool | null): Pool {
     const pools = this.pools;
-    if (pools.length === 1) return pools[0]!;
-    this.#next = (this.#next + 1) % pools.length;
-    if (pools[this.#next] === avoided) this.#next = (this.#next + 1) % pools.length;
-    return pools[this.#next]!;
+    let at = (this.#next + 1) % pools.length;
+    if (avoided === null) this.#next = at;
+    else if (pools[at] === avoided) at = (at + 1) % pools.length;
+    return pools[at]!;
   }
 }
 
