@@ -122,9 +122,12 @@ describe('fairlead run', () => {
     const cwd = await folder();
     const { port } = await upstream(() => 0);
     const { child, ports, exited } = await start(cwd, config(port, 10));
+    // Stopped, it cannot accept: the kernel does, and holds what the clients send.
+    child.kill('SIGSTOP');
     const clients = Array.from({ length: 16 }, () => new RawClient(ports.inbound!));
-    for (const client of clients) client.send('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+    await Promise.all(clients.map((client) => client.sent('GET / HTTP/1.1\r\nHost: a\r\n\r\n')));
     child.kill('SIGTERM');
+    child.kill('SIGCONT');
     for (const client of clients) expect(await client.response()).toMatch(/^HTTP\/1\.1 200/);
     expect(await exited).toBe(0);
   });

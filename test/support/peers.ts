@@ -91,6 +91,11 @@ export class RawClient {
     return this;
   }
 
+  /** Sends, and resolves when the kernel has taken it all. */
+  sent(text: string): Promise<void> {
+    return new Promise((resolve) => this.socket.write(text, 'latin1', () => resolve()));
+  }
+
   /** Resolves when `condition` holds; rejects after `timeoutMs` with what was received. */
   async until(condition: (text: string) => boolean, timeoutMs = 5000): Promise<string> {
     const endMs = Date.now() + timeoutMs;
