@@ -378,6 +378,7 @@ export class Exchange implements UpstreamUser, ResponseHandler {
     this.attempt.connection = null;
     this.tunnel.toClient(upgradeHead(this, head) + bytes.latin1Slice(at, end));
     this.downstream.pump();
+    if (this.downstream.isEnded) this.tunnel?.clientEnded();
   }
 
   // ---- Settle: exactly once -------------------------------------------------------------------------------------
