@@ -81,7 +81,6 @@ export class ChunkDecoder {
   #state: number = State.sizeFirst;
   #size = 0;
   #digits = 0;
-  #isLast = false;
   #extensionBytes = 0;
   #lineStart = 0;
   #limits: ChunkLimits = { extensionMaxBytes: 0, trailerMaxBytes: 0 };
@@ -98,7 +97,6 @@ export class ChunkDecoder {
     this.#state = State.sizeFirst;
     this.#size = 0;
     this.#digits = 0;
-    this.#isLast = false;
     this.#extensionBytes = 0;
     this.#lineStart = 0;
   }
@@ -178,9 +176,8 @@ export class ChunkDecoder {
 
   #beginChunk(): void {
     this.#digits = 0;
-    this.#isLast = this.#size === 0;
     this.#extensionBytes = Math.max(0, this.#extensionBytes - this.#size);
-    this.#state = this.#isLast ? State.lineStart : State.data;
+    this.#state = this.#size === 0 ? State.lineStart : State.data;
   }
 
   /** One byte of the trailer section, which is copied to `trailers` without its empty line. */

@@ -81,6 +81,9 @@ const FIRST_FACTOR = 5;
 const LAST_FACTOR = 8;
 const BY_HASH: Uint8Array = hashTable();
 
+/** By `Field` id, 1 for what is meant for every recipient: a Connection field that names it does not remove it. */
+export const IS_END_TO_END: Uint8Array = endToEndTable();
+
 /** The `Field` id of the name bytes[start, end), in any case. The range must not be empty. */
 export function recognise(bytes: Uint8Array, start: number, end: number): number {
   const id = BY_HASH[hash(end - start, LOWER[bytes[start]!]!, LOWER[bytes[end - 1]!]!)]!;
@@ -100,5 +103,29 @@ function hashTable(): Uint8Array {
       throw new Error(`${FIELD_NAMES[id]} and ${FIELD_NAMES[table[place]!]} share a hash`);
     table[place] = id;
   }
+  return table;
+}
+
+function endToEndTable(): Uint8Array {
+  const table = new Uint8Array(32);
+  for (const id of [
+    Field.host,
+    Field.contentLength,
+    Field.transferEncoding,
+    Field.forwardedFor,
+    Field.forwardedProto,
+    Field.forwardedHost,
+    Field.via,
+    Field.requestId,
+    Field.traceparent,
+    Field.tracestate,
+    Field.baggage,
+    Field.cookie,
+    Field.vary,
+    Field.cacheControl,
+    Field.setCookie,
+    Field.xFairleadVariant,
+  ])
+    table[id] = 1;
   return table;
 }

@@ -9,7 +9,7 @@
  * RFC 9112 sections 2 to 5; docs/wire.md lists what is passed or refused on purpose.
  */
 import type { ErrorCode } from '../base/error.ts';
-import { Field, recognise } from './field.ts';
+import { Field, IS_END_TO_END, recognise } from './field.ts';
 import {
   ascii,
   CLASS,
@@ -40,9 +40,6 @@ const INITIAL_FIELDS = 32;
 const BYTES_A_FIELD = 20;
 
 const AUTHORIZATION = ascii('authorization');
-
-/** Fields that are for every recipient: a Connection field that names one does not remove it. */
-const PROTECTED: Uint8Array = protectedTable();
 
 /**
  * One parsed head; a connection keeps one and parses into it again and again. Everything is valid only after a
@@ -148,7 +145,7 @@ export class Head {
   isConnectionOption(i: number, protectedNames?: readonly string[]): boolean {
     const start = this.nameStart[i]!;
     const end = this.nameEnd[i]!;
-    if (PROTECTED[this.id[i]!] === 1 || isWord(this.bytes, start, end, AUTHORIZATION)) return false;
+    if (IS_END_TO_END[this.id[i]!] === 1 || isWord(this.bytes, start, end, AUTHORIZATION)) return false;
     if (protectedNames?.some((name) => isText(this.bytes, start, end, name))) return false;
     for (let c = this.first(Field.connection); c >= 0 && c < this.count; c++) {
       if (
@@ -336,28 +333,4 @@ function checkHost(head: Head, result: number): number {
   return isAuthority(head.bytes, head.valueStart[i]!, head.valueEnd[i]!)
     ? result
     : head.fail('host_invalid', 'Host is not host[:port]');
-}
-
-function protectedTable(): Uint8Array {
-  const table = new Uint8Array(32);
-  for (const id of [
-    Field.host,
-    Field.contentLength,
-    Field.transferEncoding,
-    Field.forwardedFor,
-    Field.forwardedProto,
-    Field.forwardedHost,
-    Field.via,
-    Field.requestId,
-    Field.traceparent,
-    Field.tracestate,
-    Field.baggage,
-    Field.cookie,
-    Field.vary,
-    Field.cacheControl,
-    Field.setCookie,
-    Field.xFairleadVariant,
-  ])
-    table[id] = 1;
-  return table;
 }

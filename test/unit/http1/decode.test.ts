@@ -64,7 +64,13 @@ describe('a chunked body', () => {
 
   it('leaves nothing behind for the next body', () => {
     const decoder = new ChunkDecoder();
-    for (const text of ['5;abc\r\nhel', '3\r\nabc\r\n0\r\nX: y\r', 'z', '0\r\nX: y\r\n\r\n']) {
+    for (const text of [
+      '5;abc\r\nhel',
+      '3\r\nabc\r\n0\r\nX: y\r',
+      'z',
+      '0\r\nX: y\r\n\r\n',
+      '0000000000000001',
+    ]) {
       decoder.reset(CHUNK_LIMITS);
       decoder.feed(Buffer.from(text), 0, text.length);
     }

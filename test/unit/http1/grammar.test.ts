@@ -24,7 +24,7 @@ function bytesOf(bit: number): string {
 }
 
 function authority(text: string): boolean {
-  const bytes = Buffer.from(`x${text}]:1`, 'latin1');
+  const bytes = Buffer.from(`x${text}41]:1`, 'latin1');
   return isAuthority(bytes, 1, 1 + text.length);
 }
 
