@@ -7,12 +7,14 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
+import { hasTools } from './support/tools.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 const canRun =
   process.platform === 'linux' &&
   process.getuid?.() === 0 &&
-  spawnSync('sh', ['-c', 'command -v umoci && command -v curl && unshare -mn true']).status === 0;
+  hasTools('umoci', 'curl', 'unshare') &&
+  spawnSync('unshare', ['-mn', 'true']).status === 0;
 
 const folder = mkdtempSync(join(tmpdir(), 'fairlead-image-'));
 const layout = join(folder, 'oci');

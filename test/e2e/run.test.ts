@@ -8,6 +8,7 @@ import { promisify } from 'node:util';
 import { afterEach, describe, expect, it } from 'vitest';
 import { RawClient } from '../support/peers.ts';
 import { fairlead, runSidecar } from '../support/process.ts';
+import { hasTools } from '../support/tools.ts';
 
 /** By hand: FAIRLEAD_SOAK_SECONDS=60 npx vitest run test/e2e */
 const LOAD_SECONDS = Number(process.env.FAIRLEAD_SOAK_SECONDS ?? 4);
@@ -84,7 +85,7 @@ async function metric(port: number, line: string): Promise<number> {
 }
 
 describe('fairlead run', () => {
-  it(
+  it.skipIf(!hasTools('wrk'))(
     'loses no request of wrk at full speed while the config is reloaded all the time',
     async () => {
       const cwd = await folder();

@@ -1,5 +1,5 @@
 /** Peers that are not ours: curl and node:http as clients, node:http and nginx as upstreams, when they are installed. */
-import { execFile, spawn, spawnSync } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { Agent, createServer, type IncomingMessage, request, type ServerResponse } from 'node:http';
@@ -9,10 +9,11 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { useRig } from '../support/rig.ts';
+import { hasTools } from '../support/tools.ts';
 
 const rig = useRig();
-const hasCurl = spawnSync('curl', ['--version']).status === 0;
-const hasNginx = spawnSync('nginx', ['-v']).status === 0;
+const hasCurl = hasTools('curl');
+const hasNginx = hasTools('nginx');
 
 const BIG = Buffer.alloc(7_000_001, createHash('sha256').update('big').digest());
 const digest = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex');

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { Metrics } from '../../../src/telemetry/metrics.ts';
+import { hasTools } from '../../support/tools.ts';
 
 const DOC = join(import.meta.dirname, '../../../docs/metrics.md');
 
@@ -37,7 +38,7 @@ function fill(metrics: Metrics): void {
 }
 
 describe('the page', () => {
-  test('is clean for promtool, process metrics included', async () => {
+  test.skipIf(!hasTools('promtool'))('is clean for promtool, process metrics included', async () => {
     const metrics = newMetrics({ isProcessIncluded: true });
     fill(metrics);
     const page = await metrics.render();
