@@ -1,7 +1,7 @@
 /** Connections on both sides: kept, reused, shared out, half-closed, broken off, and closed so that nobody loses bytes. */
 import { describe, expect, it } from 'vitest';
 import { field } from '../support/message.ts';
-import { answer, get, ok, post, type Upstream, useRig } from '../support/rig.ts';
+import { answer, get, ok, useRig } from '../support/rig.ts';
 
 const rig = useRig();
 
@@ -10,10 +10,6 @@ const echoing = () => rig.upstream(({ socket, startLine }) => socket.write(ok(st
 
 /** An upstream that holds its answers until the test gives them. */
 const holding = () => rig.upstream(() => {});
-
-/** Wait until the proxy has closed the upstream connection. */
-const leftUpstream = (upstream: Upstream, connection = 0) =>
-  upstream.until(() => upstream.ended[connection]! || upstream.closed[connection]!);
 
 describe('keep-alive', () => {
   it('serves request after request on one connection to each side', async () => {
@@ -66,7 +62,7 @@ describe('keep-alive', () => {
     const upstream = await rig.upstream(({ socket }) => socket.write(ok('x', 'Keep-Alive: timeout=0\r\n')));
     const { port } = await rig.plane([upstream.endpoint]);
     await answer(rig.client(port).send(get()));
-    await leftUpstream(upstream);
+    await upstream.left();
   });
 
   it('is shown to an HTTP/1.0 client that asks for it, and ends for one that does not', async () => {
@@ -192,7 +188,7 @@ describe('bytes that nobody asked for', () => {
     const { port } = await rig.plane([upstream.endpoint]);
     const isBodiless = request.startsWith('HEAD');
     await answer(rig.client(port).send(request), { isBodiless });
-    await leftUpstream(upstream);
+    await upstream.left();
   });
 
   it('on an idle connection cost that connection', async () => {
@@ -201,173 +197,8 @@ describe('bytes that nobody asked for', () => {
     const client = rig.client(port);
     expect((await answer(client.send(get()))).body).toBe('on 0');
     upstream.sockets[0]!.write(surplus);
-    await leftUpstream(upstream);
+    await upstream.left();
     expect((await answer(client.send(get()))).body).toBe('on 1');
-  });
-});
-
-describe('pipelined requests', () => {
-  it('are answered in order, each with its own body, whatever order they finish in', async () => {
-    const upstream = await echoing();
-    const { port } = await rig.plane([upstream.endpoint]);
-    const client = rig.client(port);
-    client.send(
-      get('/1') +
-        post('GET /no HTTP/1.1\r\nHost: a\r\n\r\n') +
-        get('/3') +
-        get('/4', 'Connection: close\r\n'),
-    );
-    const bodies = [];
-    for (let i = 0; i < 4; i++) bodies.push((await answer(client)).body);
-    expect(bodies).toEqual(['/1', '/', '/3', '/4']);
-    await client.ended();
-    expect(upstream.requests).toHaveLength(4);
-  });
-
-  it('are answered in order when they arrive cut at every byte', async () => {
-    const upstream = await echoing();
-    const { port } = await rig.plane([upstream.endpoint]);
-    const text =
-      get('/1') +
-      'POST /2 HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n0\r\nX: y\r\n\r\n' +
-      get('/3');
-    for (let cut = 1; cut < text.length; cut += 1) {
-      const client = rig.client(port).send(text.slice(0, cut));
-      // The rest in a later packet: after an answer has come, or after the kernel has taken the first.
-      await new Promise((resolve) => client.socket.write('', resolve));
-      await new Promise(setImmediate);
-      client.send(text.slice(cut));
-      const bodies = [];
-      for (let i = 0; i < 3; i++) bodies.push((await answer(client)).body);
-      expect([cut, ...bodies]).toEqual([cut, '/1', '/2', '/3']);
-      client.close();
-    }
-  });
-
-  it('are all answered when the client closes its sending side behind them', async () => {
-    const upstream = await echoing();
-    const { port } = await rig.plane([upstream.endpoint]);
-    const client = rig.client(port);
-    client.socket.end(get('/1') + get('/2') + get('/3'));
-    await client.ended();
-    const bodies = [];
-    for (let i = 0; i < 3; i++) bodies.push((await answer(client)).body);
-    expect(bodies).toEqual(['/1', '/2', '/3']);
-  });
-
-  it('behind Connection: close are not answered', async () => {
-    const upstream = await echoing();
-    const { port } = await rig.plane([upstream.endpoint]);
-    const client = rig.client(port).send(get('/1', 'Connection: close\r\n') + get('/2'));
-    await client.ended();
-    expect((await answer(client)).body).toBe('/1');
-    expect(client.text).toBe('');
-    expect(upstream.requests).toHaveLength(1);
-  });
-
-  it('by the thousand, more than is parked at one time, are all answered', async () => {
-    const upstream = await echoing();
-    const { port } = await rig.plane([upstream.endpoint]);
-    let text = '';
-    for (let i = 0; i < 5000; i++) text += get(`/${i}`, 'X-Padding: aaaaaaaaaaaaaaaaaaaaaaaaa\r\n');
-    const client = rig.client(port).send(text);
-    for (let i = 0; i < 5000; i++) expect((await answer(client)).body).toBe(`/${i}`);
-  });
-
-  it('from a client that reads no answers are not served without end', async () => {
-    const body = 'x'.repeat(16_384);
-    const upstream = await rig.upstream(({ socket }) => socket.write(ok(body)));
-    const { port, plane } = await rig.plane([upstream.endpoint]);
-    const socket = rig.socket(port);
-    socket.pause();
-    // 5000 answers are 80 MB.
-    socket.write(get().repeat(5000));
-    await upstream.until(() => upstream.requests.length > 100);
-    let before = -1;
-    while (before !== upstream.requests.length) {
-      before = upstream.requests.length;
-      await upstream.signal
-        .until(
-          () => upstream.requests.length > before,
-          () => '',
-          300,
-        )
-        .catch(() => {});
-    }
-    const [connection] = [...plane.listeners[0]!.connections];
-    expect(connection!.socket.writableLength).toBeLessThan(1_000_000);
-    expect(upstream.requests.length).toBeLessThan(2500);
-    // And it goes on as soon as the client reads.
-    let received = 0;
-    socket.on('data', (chunk) => {
-      received += chunk.length;
-      upstream.signal.wake();
-    });
-    socket.resume();
-    await upstream.until(() => upstream.requests.length === 5000 && received > 5000 * body.length, 10_000);
-  });
-});
-
-describe('a half-closed client', () => {
-  it('is answered', async () => {
-    const upstream = await holding();
-    const { port } = await rig.plane([upstream.endpoint]);
-    const client = rig.client(port);
-    client.socket.end(get());
-    const request = await upstream.request();
-    request.socket.write(ok('late'));
-    await client.ended();
-    expect((await answer(client)).body).toBe('late');
-  });
-
-  it('is answered with a body that needs many packets', async () => {
-    const body = 'y'.repeat(3_000_000);
-    const upstream = await rig.upstream(({ socket }) => socket.write(ok(body)));
-    const { port } = await rig.plane([upstream.endpoint]);
-    const client = rig.client(port);
-    client.socket.end(get());
-    await client.ended();
-    expect((await answer(client)).body).toBe(body);
-  });
-
-  it('that left half a request behind its last whole one is closed when that is answered', async () => {
-    const upstream = await echoing();
-    const { port } = await rig.plane([upstream.endpoint]);
-    const client = rig.client(port);
-    client.socket.end(`${get('/1')}GET /half HTTP/1.1\r\nHo`);
-    await client.ended(2000);
-    expect((await answer(client)).body).toBe('/1');
-    expect(upstream.requests).toHaveLength(1);
-  });
-
-  it('with half a request is closed at once, and the upstream never asked', async () => {
-    const upstream = await echoing();
-    const { port } = await rig.plane([upstream.endpoint]);
-    const client = rig.client(port);
-    client.socket.end('GET /half HTTP/1.1\r\nHo');
-    await client.ended(2000);
-    expect(upstream.sockets).toHaveLength(0);
-  });
-
-  it('with half a body breaks the upstream request off', async () => {
-    const upstream = await echoing();
-    const { port } = await rig.plane([upstream.endpoint]);
-    const client = rig.client(port);
-    client.send('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc');
-    await upstream.until(() => upstream.pending[0]?.endsWith('abc') ?? false);
-    client.socket.end();
-    await leftUpstream(upstream);
-    expect(upstream.requests).toHaveLength(0);
-  });
-
-  it('is let go when its answer does not begin in time', async () => {
-    const upstream = await holding();
-    const { port, access } = await rig.plane([upstream.endpoint], { timeouts: { halfClosed: '100ms' } });
-    const client = rig.client(port);
-    client.socket.end(get());
-    await client.ended();
-    await leftUpstream(upstream);
-    expect(access).toMatchObject([{ code: 'client_aborted' }]);
   });
 });
 
@@ -378,7 +209,7 @@ describe('a client that goes away', () => {
     const client = rig.client(port).send(get());
     await upstream.request();
     client.socket.resetAndDestroy();
-    await leftUpstream(upstream);
+    await upstream.left();
     expect(access).toMatchObject([{ code: 'client_aborted', outcome: 'ignored' }]);
   });
 
@@ -393,7 +224,7 @@ describe('a client that goes away', () => {
       await upstream.until(() => upstream.pending[0]?.includes('abc') ?? false);
       if (how === 'FIN') client.socket.destroy();
       else client.socket.resetAndDestroy();
-      await leftUpstream(upstream);
+      await upstream.left();
       expect(upstream.requests).toHaveLength(0);
       expect(access).toMatchObject([{ code: 'client_aborted' }]);
     },
@@ -417,7 +248,7 @@ describe('a client that goes away', () => {
       client.text = '';
       if (how === 'FIN') client.socket.destroy();
       else client.socket.resetAndDestroy();
-      await leftUpstream(upstream);
+      await upstream.left();
       expect(access).toMatchObject([{ code: 'client_aborted', status: 200 }]);
     },
   );
@@ -445,7 +276,7 @@ describe('an answer that comes before the request is complete', () => {
     const client = rig.client(port).send('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\nabc');
     const got = await answer(client);
     expect([got.status, got.body, field(got, 'connection')]).toEqual([413, 'no', 'close']);
-    await leftUpstream(upstream);
+    await upstream.left();
     await client.ended();
   });
 

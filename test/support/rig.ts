@@ -101,6 +101,11 @@ export class Upstream {
     return this.requests[n]!;
   }
 
+  /** The proxy has closed this connection, or at least its sending side. */
+  left(connection = 0): Promise<void> {
+    return this.until(() => this.ended[connection]! || this.closed[connection]!);
+  }
+
   /** Stop listening, so that connecting is refused; connections live on. */
   stopListening(): void {
     this.#server.close();
