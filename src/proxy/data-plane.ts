@@ -111,9 +111,7 @@ export class DataPlane implements Memory {
    */
   async drain(timeoutMs: number): Promise<number> {
     this.isDraining = true;
-    // Closing a listener resets what the kernel has accepted and we have not: let the loop take it first.
-    await new Promise((resolve) => setTimeout(resolve, TICK_MS));
-    await new Promise((resolve) => setImmediate(resolve));
+    await this.#acceptBacklog();
     for (const listener of this.#listeners) listener.close();
     const endMs = this.clock.now() + timeoutMs;
     const idleUntilMs = Math.min(endMs, this.clock.now() + IDLE_GRACE_MS);
@@ -240,6 +238,21 @@ export class DataPlane implements Memory {
     return pool;
   }
 
+  /** Closing a listener resets what the kernel has accepted and we have not: take it all first. */
+  async #acceptBacklog(): Promise<void> {
+    const endMs = this.clock.now() + BACKLOG_MAX_MS;
+    let before = -1;
+    while (before !== this.#acceptedCount() && this.clock.now() < endMs) {
+      before = this.#acceptedCount();
+      // Each turn of the event loop accepts what is pending, and a second one what came in behind a first signal.
+      for (let turn = 0; turn < 2; turn++) await new Promise((resolve) => setImmediate(resolve));
+    }
+  }
+
+  #acceptedCount(): number {
+    return this.#listeners.reduce((count, listener) => count + listener.accepted, 0);
+  }
+
   #tick(): void {
     this.deadlines.sweep();
     const nowMs = this.clock.now();
@@ -255,6 +268,9 @@ export class DataPlane implements Memory {
       for (const connection of [...listener.connections]) visit(connection);
   }
 }
+
+/** Clients that connect without end must not keep a drain from beginning. */
+const BACKLOG_MAX_MS = 250;
 
 /** A request may already be on the wire of a connection that looks idle: this long it is still waited for. */
 const IDLE_GRACE_MS = 500;

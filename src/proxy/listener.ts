@@ -10,6 +10,8 @@ const BACKLOG = 1024;
 export class Listener {
   readonly settings: ListenerSettings;
   readonly connections = new Set<Downstream>();
+  /** Connections accepted so far, refused ones included. */
+  accepted = 0;
   readonly #plane: DataPlane;
   readonly #server: Server;
 
@@ -50,6 +52,7 @@ export class Listener {
   }
 
   #accept(socket: Socket): void {
+    this.accepted++;
     if (this.connections.size >= this.settings.connectionsMax) {
       this.#plane.metrics.counters.connectionsRefused.value++;
       socket.destroy();
