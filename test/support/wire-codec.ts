@@ -62,7 +62,7 @@ function forward(head: Head, framing: Framing): string {
     scheme: 'http',
     isChunked: framing.kind === Body.chunked,
     replaced: [],
-    ownNames: [],
+    ownNames: ['x-experiment'],
     fields: '',
     defaultHost: 'app',
     isUpgrade: head.isUpgrade && head.versionMinor === 1 && !/h2c/i.test(head.header('upgrade') ?? 'h2c'),
