@@ -135,6 +135,8 @@ export class Exchange implements UpstreamUser, ResponseHandler {
   }
 
   upstreamConnected(): void {
+    // It may be the connection before this one that held the client back.
+    this.downstream.resume();
     this.#connected();
     // The downstream held the body back until there was somewhere to send it.
     if (this.phase === 'waiting') this.downstream.pump();

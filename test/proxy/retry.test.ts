@@ -131,6 +131,16 @@ describe('a pooled connection that turns out dead', () => {
     },
   );
 
+  it('already reset when the first part of a PUT is written is replaced, and the rest of the body follows', async () => {
+    const upstream = await rig.upstream(({ socket, body }) => socket.write(ok(body)));
+    const { client } = await warm(upstream);
+    // Both are there when the proxy looks next, and it sees the client first: its write fails.
+    client.send('PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhello');
+    upstream.sockets[0]!.resetAndDestroy();
+    await upstream.until(() => upstream.pending[1]?.endsWith('hello') ?? false);
+    expect((await answer(client.send('world'))).body).toBe('helloworld');
+  });
+
   it('under an upgrade is 502', async () => {
     const upstream = await dyingOnce('FIN');
     const { client } = await warm(upstream);
