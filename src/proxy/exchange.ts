@@ -83,7 +83,7 @@ export class Exchange implements UpstreamUser, ResponseHandler {
     const { snapshot } = this.plan;
     request.read(head, plane.clock.now());
     this.#reset();
-    this.requestBody.begin(framing, framing.kind === Body.chunked);
+    this.requestBody.begin(framing, framing.kind === Body.chunked, this.plan.chunkLimits);
     this.#requestDeadlineMs = deadline(request.startedMs, snapshot.timeouts.requestMs);
     if (this.#isTooLarge(framing.length)) return this.#refuse('body_too_large');
     const route = this.plan.match(this.downstream.direction, head);
@@ -114,7 +114,7 @@ export class Exchange implements UpstreamUser, ResponseHandler {
     this.error = null;
     this.attempt.reset();
     this.decision.reset();
-    this.responseBody.begin(NO_BODY, false);
+    this.responseBody.begin(NO_BODY, false, this.plan.chunkLimits);
     this.#isClose = false;
     this.#isPausedByClient = false;
     this.#reader.reset();
@@ -225,7 +225,7 @@ export class Exchange implements UpstreamUser, ResponseHandler {
     this.#isUpstreamReusable =
       !isFramedByClose && (head.versionMinor === 1 ? !head.isClose : head.isKeepAlive && !head.isClose);
     this.#upstreamIdleMs = upstreamIdleMs(head);
-    this.responseBody.begin(framing, isChunked);
+    this.responseBody.begin(framing, isChunked, this.plan.chunkLimits);
     this.phase = 'relaying';
     this.#relay(bytes, at, end, responseHead(this, head, framing, this.#isClose));
   }

@@ -11,6 +11,7 @@ import type {
   Upstream,
 } from '../config/snapshot.ts';
 import type { Experiment, Reason, Variant } from '../experiment/model.ts';
+import type { ChunkLimits } from '../http1/decode.ts';
 import type { Head } from '../http1/head.ts';
 import { writeBaggage } from '../propagation/baggage.ts';
 import { writeExperimentHeader } from '../propagation/header.ts';
@@ -76,6 +77,9 @@ export interface RoutePlan {
   readonly series: RequestSeries;
 }
 
+/** Extensions are dropped, and trailers are few: nobody needs more of either. */
+const CHUNK_LIMITS = { extensionMaxBytes: 1024, trailerMaxBytes: 8192 };
+
 /** What the plan binds the Snapshot to. */
 export interface Memory {
   readonly metrics: Metrics;
@@ -85,10 +89,13 @@ export interface Memory {
 
 export class Plan {
   readonly snapshot: Snapshot;
+  readonly chunkLimits: ChunkLimits;
   readonly #routes = new Map<Route, RoutePlan>();
 
   constructor(snapshot: Snapshot, memory: Memory) {
     this.snapshot = snapshot;
+    const { header, overrideHeader, explainHeader } = snapshot.propagation;
+    this.chunkLimits = { ...CHUNK_LIMITS, forbiddenTrailers: [header, overrideHeader, explainHeader] };
     for (const direction of ['inbound', 'outbound'] as const) {
       for (const route of snapshot.routes[direction].all) {
         this.#routes.set(route, planRoute(route, snapshot, memory));

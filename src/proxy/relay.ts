@@ -4,14 +4,13 @@
  * knows when the body is complete. Never holds a body: what comes in goes out in the same call.
  */
 import type { Socket } from 'node:net';
-import { ChunkDecoder } from '../http1/decode.ts';
+import { ChunkDecoder, type ChunkLimits } from '../http1/decode.ts';
 import { chunkHead, lastChunk } from '../http1/encode.ts';
 import { Body, type Framing } from '../http1/framing.ts';
 
 /** Up to this many bytes a latin1 string is cheaper to write than a copied Buffer, and joins the head in one write. */
 export const STRING_MAX_BYTES = 4096;
 
-const CHUNK_LIMITS = { extensionMaxBytes: 1024, trailerMaxBytes: 8192 };
 /** "FFFFFFFF\r\n" before the data and "\r\n" behind it. */
 const CHUNK_HEAD_MAX_BYTES = 10;
 
@@ -30,7 +29,7 @@ export class BodyRelay {
   #decoder: ChunkDecoder | null = null;
 
   /** `isChunkedOut`: the receiving side gets chunked framing; otherwise the bare bytes. */
-  begin(framing: Framing, isChunkedOut: boolean): void {
+  begin(framing: Framing, isChunkedOut: boolean, limits: ChunkLimits): void {
     this.#kind = framing.kind;
     this.#remaining = framing.kind === Body.length ? framing.length : 0;
     this.#isChunkedOut = isChunkedOut;
@@ -39,7 +38,7 @@ export class BodyRelay {
     this.bytes = 0;
     if (framing.kind === Body.chunked) {
       this.#decoder ??= new ChunkDecoder();
-      this.#decoder.reset(CHUNK_LIMITS);
+      this.#decoder.reset(limits);
     }
   }
 
