@@ -6,8 +6,9 @@
 import type { Socket } from 'node:net';
 import type { ErrorCode } from '../base/error.ts';
 import type { Direction } from '../config/snapshot.ts';
+import { Field } from '../http1/field.ts';
 import { Framing, requestFraming } from '../http1/framing.ts';
-import { parseRequestHead } from '../http1/head.ts';
+import { type Head, parseRequestHead } from '../http1/head.ts';
 import { localAnswer } from './answer.ts';
 import type { DataPlane } from './data-plane.ts';
 import { deadline, type Timed } from './deadlines.ts';
@@ -185,8 +186,13 @@ export class Downstream implements Timed {
     const head = plane.requestHead;
     const after = parseRequestHead(head, bytes, start, end, snapshot.limits);
     if (after > 0) {
-      if (requestFraming(head, this.#framing)) this.exchange.start(head, this.#framing);
-      else this.#refuse(this.#framing.failure!, this.#framing.failureDetail);
+      if (!requestFraming(head, this.#framing)) {
+        this.#refuse(this.#framing.failure!, this.#framing.failureDetail);
+      } else if (!isExpectationKnown(head)) {
+        this.#refuse('expectation_failed');
+      } else {
+        this.exchange.start(head, this.#framing);
+      }
       return after;
     }
     if (after < 0) this.#refuse(head.failure!, head.failureDetail);
@@ -239,6 +245,12 @@ export class Downstream implements Timed {
     this.exchange.abort();
     this.#onClosed();
   }
+}
+
+/** RFC 9110 section 10.1.1: 100-continue is the only expectation there is, and HTTP/1.0 has none. */
+function isExpectationKnown(head: Head): boolean {
+  if (head.first(Field.expect) < 0 || head.versionMinor === 0) return true;
+  return head.header('expect')!.toLowerCase() === '100-continue';
 }
 
 /** RFC 7239's word for a peer without an address, such as one on a unix socket. */

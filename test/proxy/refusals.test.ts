@@ -23,6 +23,12 @@ const REFUSED: readonly [string, string, number, ErrorCode][] = [
   ['a fragment in the target', 'GET /#x HTTP/1.1\r\nHost: a\r\n\r\n', 400, 'request_malformed'],
   ['HTTP/0.9', 'GET /\r\n', 400, 'request_malformed'],
   ['no Host', 'GET / HTTP/1.1\r\n\r\n', 400, 'host_invalid'],
+  [
+    'an expectation that is not 100-continue',
+    'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nExpect: 200-ok\r\n\r\na',
+    417,
+    'expectation_failed',
+  ],
   ['two Hosts', 'GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n', 400, 'host_invalid'],
   ['userinfo in Host', 'GET / HTTP/1.1\r\nHost: u@a\r\n\r\n', 400, 'host_invalid'],
   [
