@@ -6,7 +6,7 @@ import type { ErrorCode } from '../base/error.ts';
 import { judgeRetry } from '../resilience/retry.ts';
 import type { UpstreamGroup } from './plan.ts';
 import type { Pool } from './pool.ts';
-import { type Piece, writeTogether } from './relay.ts';
+import type { Piece } from './relay.ts';
 import { Replay } from './replay.ts';
 import type { RequestFacts } from './request-facts.ts';
 import type { UpstreamConnection, UpstreamUser } from './upstream.ts';
@@ -56,16 +56,16 @@ export class Attempt {
   /** All of these answer false when the kernel does not take it all: wait for `upstreamDrained`. */
   sendHead(): boolean {
     this.isHeadSent = true;
-    return this.connection!.write(this.#replay.head);
+    return this.connection!.writer.write(this.#replay.head);
   }
 
   /** A piece of the body, together with the head if that is still to be sent. */
   sendBody(piece: Piece, replayMaxBytes: number): boolean {
     const { head } = this.#replay;
     this.#replay.add(piece, replayMaxBytes);
-    if (this.isHeadSent) return this.connection!.write(piece);
+    if (this.isHeadSent) return this.connection!.writer.write(piece);
     this.isHeadSent = true;
-    return writeTogether(this.connection!.socket, head, piece);
+    return this.connection!.writer.writeTogether(head, piece);
   }
 
   /** Body bytes of an earlier attempt are to be sent again. */
@@ -75,7 +75,7 @@ export class Attempt {
 
   resend(): boolean {
     let isTaken = this.sendHead();
-    for (const piece of this.#replay.pieces) isTaken = this.connection!.write(piece);
+    for (const piece of this.#replay.pieces) isTaken = this.connection!.writer.write(piece);
     return isTaken;
   }
 

@@ -16,6 +16,7 @@ import type { Downstream } from './downstream.ts';
 import { Listener } from './listener.ts';
 import { type Memory, Plan, UpstreamGroup } from './plan.ts';
 import { Pool } from './pool.ts';
+import { Burst } from './writer.ts';
 
 export interface DataPlaneOptions {
   readonly clock: Clock;
@@ -50,6 +51,7 @@ export class DataPlane implements Memory {
   readonly accessLog: Pick<AccessLog, 'record'> | null;
   readonly exposures: Pick<Exposures, 'record'> | null;
   readonly deadlines: Deadlines;
+  readonly burst = new Burst();
   /** Shared by all connections: a head is used up in the call that parsed it. */
   readonly requestHead = new Head();
   readonly responseHead = new Head();
@@ -255,6 +257,7 @@ export class DataPlane implements Memory {
 
   #tick(): void {
     this.deadlines.sweep();
+    this.burst.tick();
     const nowMs = this.clock.now();
     for (const breaker of this.#breakers.values()) breaker.tick(nowMs);
   }

@@ -14,7 +14,7 @@ import type { DataPlane } from './data-plane.ts';
 import { deadline, type Timed } from './deadlines.ts';
 import { Exchange } from './exchange.ts';
 import { Intake } from './intake.ts';
-import type { Piece } from './relay.ts';
+import { Writer } from './writer.ts';
 
 /** Bytes of later requests that are held while one is under way; then the socket is not read. */
 const PARKED_MAX_BYTES = 65_536;
@@ -27,6 +27,8 @@ type State = 'open' | 'lingering' | 'closed';
 export class Downstream implements Timed {
   readonly plane: DataPlane;
   readonly socket: Socket;
+  /** Its `write` answers false when the client does not take it all: wait for `clientDrained`. */
+  readonly writer: Writer;
   readonly direction: Direction;
   readonly clientAddress: string;
   readonly exchange: Exchange;
@@ -51,6 +53,7 @@ export class Downstream implements Timed {
     this.direction = direction;
     this.clientAddress = addressOf(socket);
     this.exchange = new Exchange(plane, this);
+    this.writer = new Writer(socket, plane.burst, false);
     this.#onClosed = onClosed;
     this.deadlineMs = deadline(plane.clock.now(), plane.plan.snapshot.timeouts.requestHeadMs);
     plane.deadlines.add(this);
@@ -78,11 +81,6 @@ export class Downstream implements Timed {
     return this.#state === 'open' && !this.exchange.isActive && this.#intake.length === 0;
   }
 
-  /** Answers false when the kernel does not take it all: wait for `clientDrained`. */
-  write(piece: Piece): boolean {
-    return typeof piece === 'string' ? this.socket.write(piece, 'latin1') : this.socket.write(piece);
-  }
-
   pause(): void {
     if (this.isPaused) return;
     this.isPaused = true;
@@ -102,6 +100,12 @@ export class Downstream implements Timed {
     const isEndMistakable = phase === 'relaying' && request.versionMinor === 0;
     if (isEndMistakable && this.clientAddress !== UNKNOWN_ADDRESS) this.socket.resetAndDestroy();
     else this.socket.destroy();
+  }
+
+  /** Closes the connection once what was written is sent. */
+  destroySoon(): void {
+    this.writer.flush();
+    this.socket.destroySoon();
   }
 
   /** Go on with what is parked: there is somewhere to send it now. */
@@ -217,7 +221,7 @@ export class Downstream implements Timed {
   /** Answer what is no request, and close. */
   #refuse(code: ErrorCode, detail?: string): void {
     this.plane.metrics.localAnswers(code).value++;
-    this.write(localAnswer(code, null, true, detail));
+    this.writer.write(localAnswer(code, null, true, detail));
     this.#linger();
   }
 
@@ -227,7 +231,7 @@ export class Downstream implements Timed {
     this.deadlineMs = this.plane.clock.now() + LINGER_MS;
     this.isPaused = false;
     this.socket.resume();
-    this.socket.end();
+    this.writer.end();
   }
 
   #onEnd(): void {

@@ -21,7 +21,7 @@ import type { Downstream } from './downstream.ts';
 import { expired } from './expiry.ts';
 import type { Plan } from './plan.ts';
 import type { Pool } from './pool.ts';
-import { BodyRelay, type Piece, writeTogether } from './relay.ts';
+import { BodyRelay, type Piece } from './relay.ts';
 import { RequestFacts } from './request-facts.ts';
 import { requestHead } from './request-head.ts';
 import {
@@ -208,7 +208,7 @@ export class Exchange implements UpstreamUser, ResponseHandler {
   /** RFC 9110 section 15.2: passed on, but never to an HTTP/1.0 client. */
   informational(head: Head): void {
     this.attempt.commit();
-    if (this.request.versionMinor === 1) this.downstream.write(informationalHead(head));
+    if (this.request.versionMinor === 1) this.downstream.writer.write(informationalHead(head));
   }
 
   begin(head: Head, bytes: Buffer, at: number, end: number): void {
@@ -248,7 +248,7 @@ export class Exchange implements UpstreamUser, ResponseHandler {
     }
     // Surplus bytes would be taken for the answer to somebody else's request.
     if (at < end) this.#isUpstreamReusable = false;
-    if (!writeTogether(this.downstream.socket, text, piece) && !body.isDone) this.#pauseForClient();
+    if (!this.downstream.writer.writeTogether(text, piece) && !body.isDone) this.#pauseForClient();
     if (body.isDone) this.#finish();
     else this.#arm(this.plan.snapshot.timeouts.stallMs);
   }
@@ -279,7 +279,7 @@ export class Exchange implements UpstreamUser, ResponseHandler {
   upstreamEnded(): void {
     if (this.phase === 'relaying' && this.responseBody.isUntilClose) {
       const last = this.responseBody.finish();
-      if (last !== null) this.downstream.write(last);
+      if (last !== null) this.downstream.writer.write(last);
       return this.#finish();
     }
     this.attempt.connection?.destroy();
@@ -316,7 +316,7 @@ export class Exchange implements UpstreamUser, ResponseHandler {
       !this.request.isKeepAliveAsked ||
       !this.requestBody.isDone ||
       this.downstream.isLast;
-    this.downstream.write(localAnswer(code, this, isClose, detail));
+    this.downstream.writer.write(localAnswer(code, this, isClose, detail));
     this.plane.metrics.localAnswers(code).value++;
     this.#settle();
     this.downstream.exchangeDone(isClose);

@@ -3,7 +3,6 @@
  * re-chunks instead of passing chunk framing on (so no extension, odd line end or surplus byte gets through), and
  * knows when the body is complete. Never holds a body: what comes in goes out in the same call.
  */
-import type { Socket } from 'node:net';
 import { ChunkDecoder, type ChunkLimits } from '../http1/decode.ts';
 import { chunkHead, lastChunk } from '../http1/encode.ts';
 import { Body, type Framing } from '../http1/framing.ts';
@@ -132,19 +131,4 @@ function join(first: Piece | null, second: Piece): Piece {
 
 function toBuffer(piece: Piece): Buffer {
   return typeof piece === 'string' ? Buffer.from(piece, 'latin1') : piece;
-}
-
-/**
- * Writes a head and the first piece of its body in one system call: two cost as much as the rest of the request.
- * Answers false when the kernel does not take it all.
- */
-export function writeTogether(socket: Socket, head: string, piece: Piece | null): boolean {
-  if (piece === null) return head === '' || socket.write(head, 'latin1');
-  if (typeof piece === 'string') return socket.write(head + piece, 'latin1');
-  if (head === '') return socket.write(piece);
-  socket.cork();
-  socket.write(head, 'latin1');
-  const isTaken = socket.write(piece);
-  socket.uncork();
-  return isTaken;
 }

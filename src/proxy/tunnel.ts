@@ -24,14 +24,14 @@ export class Tunnel implements UpstreamUser {
 
   /** Write to the client: the 101 itself, with what came behind it. */
   toClient(piece: Piece): void {
-    if (!this.#downstream.write(piece)) this.#connection.pause();
+    if (!this.#downstream.writer.write(piece)) this.#connection.pause();
     this.#touch();
   }
 
   /** Bytes [start, end) from the client; the buffer is not written to again. */
   toUpstream(bytes: Buffer, start: number, end: number): void {
     this.bytesIn += end - start;
-    if (!this.#connection.write(bytes.subarray(start, end))) this.#downstream.pause();
+    if (!this.#connection.writer.write(bytes.subarray(start, end))) this.#downstream.pause();
     this.#touch();
   }
 
@@ -40,7 +40,7 @@ export class Tunnel implements UpstreamUser {
   }
 
   clientEnded(): void {
-    this.#connection.socket.end();
+    this.#connection.writer.end();
   }
 
   destroy(): void {
@@ -55,13 +55,13 @@ export class Tunnel implements UpstreamUser {
   }
 
   upstreamEnded(): void {
-    this.#downstream.socket.end();
+    this.#downstream.writer.end();
   }
 
   upstreamFailed(_code: string, cause: unknown): void {
     // Without an error this is both sides having ended, and the client's last bytes are still on their way to it.
     if (cause !== null) this.#downstream.destroy();
-    else this.#downstream.socket.destroySoon();
+    else this.#downstream.destroySoon();
   }
 
   upstreamDrained(): void {

@@ -7,7 +7,7 @@ import { connect, type Socket } from 'node:net';
 import type { ErrorCode } from '../base/error.ts';
 import { deadline, type Timed } from './deadlines.ts';
 import type { Pool } from './pool.ts';
-import type { Piece } from './relay.ts';
+import { Writer } from './writer.ts';
 
 /** All upstream sockets read into this one: bytes are valid only during the call they are handed over in. */
 const SHARED_READ_BYTES = 65_536;
@@ -30,6 +30,8 @@ type State = 'connecting' | 'busy' | 'idle' | 'closed';
 
 export class UpstreamConnection implements Timed {
   readonly socket: Socket;
+  /** Its `write` answers false when the upstream does not take it all: wait for `upstreamDrained`. */
+  readonly writer: Writer;
   readonly pool: Pool;
   deadlineMs = Number.POSITIVE_INFINITY;
   timedIndex = -1;
@@ -50,6 +52,7 @@ export class UpstreamConnection implements Timed {
       address.kind === 'unix'
         ? connect({ path: address.path, allowHalfOpen: true, onread })
         : connect({ host: address.host, port: address.port, noDelay: true, allowHalfOpen: true, onread });
+    this.writer = new Writer(this.socket, pool.plane.burst, true);
     this.socket.on('connect', () => this.#onConnect());
     this.socket.on('drain', () => this.#user?.upstreamDrained());
     this.socket.on('end', () => this.#onEnd());
@@ -69,11 +72,6 @@ export class UpstreamConnection implements Timed {
     this.#state = 'busy';
     this.#user = user;
     this.deadlineMs = Number.POSITIVE_INFINITY;
-  }
-
-  /** Answers false when the kernel does not take it all: wait for `upstreamDrained`. */
-  write(piece: Piece): boolean {
-    return typeof piece === 'string' ? this.socket.write(piece, 'latin1') : this.socket.write(piece);
   }
 
   pause(): void {

@@ -1,0 +1,116 @@
+/**
+ * Writing to sockets in bursts. Under load, one turn of the event loop reads from many sockets; what that makes to be
+ * sent is held and sent when the turn is over, upstreams first. The kernel and the peers then wake up once for many
+ * messages: 1 to 2 us less a request at saturation. With few sends a turn it costs more than it saves, so it is
+ * used only while it pays, and looked at again each tick. Nothing is held beyond the turn it was written in.
+ */
+import type { Socket } from 'node:net';
+import type { Piece } from './relay.ts';
+
+/** Sends a turn from which on holding them back pays. */
+const WORTHWHILE_SENDS = 4;
+/** Turns that a trial lasts. */
+const TRIAL_TURNS = 8;
+/** Held for one socket; what is more is sent at once. */
+const HELD_MAX_BYTES = 65_536;
+
+/** The sends of one turn of the event loop, over all sockets. */
+export class Burst {
+  isHolding = false;
+  #turns = 0;
+  #sends = 0;
+  #isScheduled = false;
+  #upstreams: Writer[] = [];
+  #downstreams: Writer[] = [];
+
+  /** `writer` holds something; called once for it until it is flushed. */
+  add(writer: Writer): void {
+    if (writer.isUpstream) this.#upstreams.push(writer);
+    else this.#downstreams.push(writer);
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    setImmediate(this.#flush);
+  }
+
+  /** Each tick: give holding back a trial, or go on with it. */
+  tick(): void {
+    this.isHolding = true;
+    this.#turns = 0;
+    this.#sends = 0;
+  }
+
+  readonly #flush = (): void => {
+    this.#isScheduled = false;
+    this.#turns++;
+    this.#sends += this.#upstreams.length + this.#downstreams.length;
+    this.#upstreams = flushAll(this.#upstreams);
+    this.#downstreams = flushAll(this.#downstreams);
+    if (this.#turns === TRIAL_TURNS && this.#sends < TRIAL_TURNS * WORTHWHILE_SENDS) this.isHolding = false;
+  };
+}
+
+/** Flushes and answers the emptied list. What flushing causes to be written goes into a list of its own. */
+function flushAll(writers: Writer[]): Writer[] {
+  for (const writer of writers) writer.flush();
+  writers.length = 0;
+  return writers;
+}
+
+/** The sending side of one socket. */
+export class Writer {
+  readonly isUpstream: boolean;
+  readonly #socket: Socket;
+  readonly #burst: Burst;
+  #held = '';
+
+  constructor(socket: Socket, burst: Burst, isUpstream: boolean) {
+    this.#socket = socket;
+    this.#burst = burst;
+    this.isUpstream = isUpstream;
+  }
+
+  /** Answers false when the peer does not take it all: wait for the socket's 'drain'. */
+  write(piece: Piece): boolean {
+    if (typeof piece === 'string' && this.#burst.isHolding) return this.#hold(piece);
+    this.flush();
+    return typeof piece === 'string' ? this.#socket.write(piece, 'latin1') : this.#socket.write(piece);
+  }
+
+  /**
+   * Writes a head and the first piece of its body in one system call: two cost as much as the rest of the request.
+   * Answers like `write`.
+   */
+  writeTogether(head: string, piece: Piece | null): boolean {
+    if (piece === null) return head === '' || this.write(head);
+    if (typeof piece === 'string') return this.write(head + piece);
+    if (head === '') return this.write(piece);
+    const text = this.#held + head;
+    this.#held = '';
+    this.#socket.cork();
+    this.#socket.write(text, 'latin1');
+    const isTaken = this.#socket.write(piece);
+    this.#socket.uncork();
+    return isTaken;
+  }
+
+  /** Close the sending side behind what was written. */
+  end(): void {
+    this.flush();
+    this.#socket.end();
+  }
+
+  /** Send what is held. */
+  flush(): void {
+    if (this.#held === '') return;
+    const text = this.#held;
+    this.#held = '';
+    if (!this.#socket.destroyed) this.#socket.write(text, 'latin1');
+  }
+
+  #hold(text: string): boolean {
+    if (this.#held === '') this.#burst.add(this);
+    this.#held += text;
+    if (this.#held.length > HELD_MAX_BYTES) this.flush();
+    return !this.#socket.writableNeedDrain;
+  }
+}
