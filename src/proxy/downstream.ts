@@ -195,7 +195,7 @@ export class Downstream implements Timed {
       } else if (!isExpectationKnown(head)) {
         this.#refuse('expectation_failed');
       } else {
-        this.exchange.start(head, this.#framing);
+        this.#startExchange(head);
       }
       return after;
     }
@@ -204,6 +204,19 @@ export class Downstream implements Timed {
     else if (this.#intake.length === 0)
       this.deadlineMs = deadline(plane.clock.now(), snapshot.timeouts.requestHeadMs);
     return 0;
+  }
+
+  /** A fault of ours in deciding about one request must not take the others with it. */
+  #startExchange(head: Head): void {
+    try {
+      this.exchange.start(head, this.#framing);
+    } catch (error) {
+      this.plane.log.error(
+        { error: (error as Error).stack },
+        'a request could not be decided: this is a bug',
+      );
+      this.exchange.startFailed();
+    }
   }
 
   #park(bytes: Buffer, at: number, end: number): void {

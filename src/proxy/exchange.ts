@@ -24,13 +24,8 @@ import type { Pool } from './pool.ts';
 import { BodyRelay, type Piece } from './relay.ts';
 import { RequestFacts } from './request-facts.ts';
 import { requestHead } from './request-head.ts';
-import {
-  informationalHead,
-  isSentChunked,
-  responseHead,
-  upgradeHead,
-  upstreamIdleMs,
-} from './response-head.ts';
+import { ResponseFacts } from './response-facts.ts';
+import { informationalHead, responseHead, upgradeHead } from './response-head.ts';
 import { type ResponseHandler, ResponseReader } from './response-reader.ts';
 import { countIn, markAnswered, markSending, markSent, settle, settleCalls } from './settle.ts';
 import { Tunnel } from './tunnel.ts';
@@ -47,16 +42,12 @@ export class Exchange implements UpstreamUser, ResponseHandler {
   plan: Plan;
   readonly request = new RequestFacts();
   readonly requestBody = new BodyRelay();
-  // The response.
-  status = 0;
+  readonly response = new ResponseFacts();
   readonly responseBody = new BodyRelay();
   error: ErrorCode | null = null;
   readonly attempt: Attempt;
   tunnel: Tunnel | null = null;
-  #isClose = false;
-  #isUpstreamReusable = false;
   #isPausedByClient = false;
-  #upstreamIdleMs = Number.POSITIVE_INFINITY;
   #requestDeadlineMs = Number.POSITIVE_INFINITY;
   readonly #framing = new Framing();
   readonly #reader: ResponseReader;
@@ -88,14 +79,21 @@ export class Exchange implements UpstreamUser, ResponseHandler {
     if (this.#isTooLarge(framing.length)) return this.#refuse('body_too_large');
     const route = this.plan.match(this.downstream.direction, head);
     if (route === null) return this.#refuse('route_not_found');
-    const isAdmitted = this.decision.decide(route, head, snapshot.propagation, request.startedMs);
-    countIn(this);
-    if (!isAdmitted) return this.fail('breaker_open');
+    if (!this.decision.decide(route, head, snapshot.propagation, request.startedMs))
+      return this.#refuse('breaker_open');
     const { isDone } = this.requestBody;
+    this.attempt.prepare(requestHead(this, head, framing), isDone || isIdempotent(request.method));
+    countIn(this);
     if (isDone) request.completeMs = request.startedMs;
     else markSending(this);
-    this.attempt.prepare(requestHead(this, head, framing), isDone || isIdempotent(request.method));
     this.#connect(null);
+  }
+
+  /** `start` threw, which is a fault of ours: this request ends, the others go on. */
+  startFailed(): void {
+    this.decision.cancel(this.request.startedMs);
+    this.decision.reset();
+    this.#refuse('internal');
   }
 
   #refuse(code: ErrorCode): void {
@@ -110,12 +108,11 @@ export class Exchange implements UpstreamUser, ResponseHandler {
 
   #reset(): void {
     this.phase = 'connecting';
-    this.status = 0;
+    this.response.reset();
     this.error = null;
     this.attempt.reset();
     this.decision.reset();
     this.responseBody.begin(NO_BODY, false, this.plan.chunkLimits);
-    this.#isClose = false;
     this.#isPausedByClient = false;
     this.#reader.reset();
   }
@@ -216,18 +213,11 @@ export class Exchange implements UpstreamUser, ResponseHandler {
     if (!responseFraming(head, this.request.method, framing)) return this.malformed(framing.failureDetail);
     if (head.status === 101) return this.#beginTunnel(head, bytes, at, end);
     this.attempt.commit();
-    this.status = head.status;
-    const isFramedByClose = framing.kind === Body.untilClose;
-    const isChunked = isSentChunked(this.request.versionMinor, framing);
-    const isEndedByClose = !isChunked && (isFramedByClose || framing.kind === Body.chunked);
-    this.#isClose =
-      !this.request.isKeepAliveAsked || isEndedByClose || !this.requestBody.isDone || this.downstream.isLast;
-    this.#isUpstreamReusable =
-      !isFramedByClose && (head.versionMinor === 1 ? !head.isClose : head.isKeepAlive && !head.isClose);
-    this.#upstreamIdleMs = upstreamIdleMs(head);
-    this.responseBody.begin(framing, isChunked, this.plan.chunkLimits);
+    const { response } = this;
+    response.read(head, framing, this.request, !this.requestBody.isDone || this.downstream.isLast);
+    this.responseBody.begin(framing, response.isChunked, this.plan.chunkLimits);
     this.phase = 'relaying';
-    this.#relay(bytes, at, end, responseHead(this, head, framing, this.#isClose));
+    this.#relay(bytes, at, end, responseHead(this, head, framing, response.isClose));
   }
 
   // ---- Relay ----------------------------------------------------------------------------------------------------
@@ -247,7 +237,7 @@ export class Exchange implements UpstreamUser, ResponseHandler {
       }
     }
     // Surplus bytes would be taken for the answer to somebody else's request.
-    if (at < end) this.#isUpstreamReusable = false;
+    if (at < end) this.response.isUpstreamReusable = false;
     if (!this.downstream.writer.writeTogether(text, piece) && !body.isDone) this.#pauseForClient();
     if (body.isDone) this.#finish();
     else this.#arm(this.plan.snapshot.timeouts.stallMs);
@@ -269,9 +259,10 @@ export class Exchange implements UpstreamUser, ResponseHandler {
   }
 
   #finish(): void {
-    this.attempt.release(this.#isUpstreamReusable && this.requestBody.isDone, this.#upstreamIdleMs);
+    const { isUpstreamReusable, upstreamIdleMs, isClose } = this.response;
+    this.attempt.release(isUpstreamReusable && this.requestBody.isDone, upstreamIdleMs);
     this.#settle();
-    this.downstream.exchangeDone(this.#isClose);
+    this.downstream.exchangeDone(isClose);
   }
 
   // ---- The upstream ends or fails -------------------------------------------------------------------------------
@@ -310,7 +301,7 @@ export class Exchange implements UpstreamUser, ResponseHandler {
     this.attempt.destroy();
     if (this.phase === 'relaying') return this.#breakOff(code);
     if (code !== 'breaker_open' && this.attempt.count === 0) this.decision.cancel(this.request.startedMs);
-    this.status = ERRORS[code].status;
+    this.response.status = ERRORS[code].status;
     const isClose =
       ERRORS[code].status === 400 ||
       !this.request.isKeepAliveAsked ||
@@ -372,7 +363,7 @@ export class Exchange implements UpstreamUser, ResponseHandler {
         'The upstream switched protocols unasked, or did not say to which.',
       );
     }
-    this.status = 101;
+    this.response.status = 101;
     this.phase = 'tunnel';
     settleCalls(this, this.plane.clock.now());
     const { tunnelIdleMs } = this.plan.snapshot.timeouts;

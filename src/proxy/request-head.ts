@@ -19,10 +19,9 @@ export function requestHead(exchange: Exchange, head: Head, framing: Framing): s
   if (exchange.decision.count > 0) {
     exchange.request.isExplainAsked = head.header(propagation.explainHeader) === '1';
   }
-  exchange.request.requestId = '';
-  if (head.first(Field.requestId) >= 0) {
-    exchange.request.requestId = head.header('x-request-id')!;
-  } else if (forwarding.requestId) {
+  exchange.request.requestId = head.first(Field.requestId) >= 0 ? head.header('x-request-id')! : '';
+  if (forwarding.requestId && exchange.request.requestId === '') {
+    if (head.first(Field.requestId) >= 0) replaced = [...replaced, 'x-request-id'];
     exchange.request.requestId = random.hex(REQUEST_ID_BYTES);
     fields += `x-request-id: ${exchange.request.requestId}\r\n`;
   }

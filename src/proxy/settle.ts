@@ -2,10 +2,14 @@
  * The end of a request as everything that remembers is told of it: breakers, counters, access log, exposures.
  * Each breaker hears of each admitted call once. Nothing here can fail a request.
  */
+import { traceIdOf } from '../propagation/trace.ts';
 import { type CallFacts, classify, type Outcome } from '../resilience/outcome.ts';
 import type { RequestSeries } from '../telemetry/metrics.ts';
 import type { Participation } from './decision.ts';
 import type { Exchange } from './exchange.ts';
+
+/** Of an `x-request-id` that the client chose, this much goes on record. */
+const REQUEST_ID_MAX_CHARS = 128;
 
 /** The request is decided: it is in flight. */
 export function countIn(exchange: Exchange): void {
@@ -62,7 +66,7 @@ export function settle(exchange: Exchange): void {
   settleCalls(exchange, nowMs);
   const durationMs = nowMs - exchange.request.startedMs;
   let overheadMs = exchange.request.sentMs < 0 ? -1 : exchange.request.sentMs - exchange.request.startedMs;
-  const status = exchange.error === 'client_aborted' ? 0 : exchange.status;
+  const status = exchange.error === 'client_aborted' ? 0 : exchange.response.status;
   let isCounted = false;
   for (let i = 0; i < decision.count; i++) {
     const participation = decision.participations[i]!;
@@ -95,7 +99,7 @@ function eachSeries(exchange: Exchange, visit: (series: RequestSeries) => void):
 }
 
 function outcomeOf(exchange: Exchange, nowMs: number, slowThresholdMs: number): Outcome {
-  facts.status = exchange.status;
+  facts.status = exchange.response.status;
   facts.error = exchange.error;
   facts.durationMs = exchange.request.upstreamTimeMs(nowMs);
   facts.slowThresholdMs = slowThresholdMs;
@@ -123,7 +127,7 @@ function recordExposures(exchange: Exchange): void {
       unit: assignment!.unit,
       atMs: plane.clock.wallMs(),
       route: decision.route!.route.name,
-      requestId: exchange.request.requestId,
+      requestId: exchange.request.requestId.slice(0, REQUEST_ID_MAX_CHARS),
     });
   }
 }
@@ -133,12 +137,12 @@ function logAccess(exchange: Exchange, nowMs: number, durationMs: number): void 
   const { pool } = exchange.attempt;
   plane.accessLog!.record({
     timeMs: plane.clock.wallMs(),
-    requestId: exchange.request.requestId,
-    traceId: exchange.request.traceparent.slice(3, 35),
+    requestId: exchange.request.requestId.slice(0, REQUEST_ID_MAX_CHARS),
+    traceId: traceIdOf(exchange.request.traceparent) ?? '',
     direction: exchange.downstream.direction,
     method: exchange.request.method,
     route: decision.route?.route.name ?? '',
-    status: exchange.status,
+    status: exchange.response.status,
     durationMs,
     upstreamMs:
       exchange.request.sentMs < 0

@@ -236,6 +236,21 @@ describe('x-request-id', () => {
     expect(first).not.toBe(second);
   });
 
+  it('is created in place of an empty one', async () => {
+    const got = await forwarded(get('/', 'X-Request-ID:\r\n'));
+    expect(got.fields.filter(([name]) => name === 'x-request-id')).toHaveLength(1);
+    expect(field(got, 'x-request-id')).toMatch(/^[0-9a-f]{32}$/);
+  });
+
+  it('goes on record cut to 128 characters', async () => {
+    const upstream = await rig.upstream(({ socket }) => socket.write(ok()));
+    const plane = await rig.plane([upstream.endpoint]);
+    const id = 'i'.repeat(1000);
+    await answer(rig.client(plane.port).send(get('/', `X-Request-ID: ${id}\r\n`)));
+    expect(field(upstream.requests[0]!, 'x-request-id')).toBe(id);
+    expect(plane.access[0]!.requestId).toBe('i'.repeat(128));
+  });
+
   it('is not created when that is switched off', async () => {
     expect(field(await forwarded(get(), { requestId: false }), 'x-request-id')).toBeNull();
   });

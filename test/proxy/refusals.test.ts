@@ -341,3 +341,23 @@ describe('what is logged of an answer of our own', () => {
     ]);
   });
 });
+
+describe('a fault of ours', () => {
+  it('costs the one request it happens in: 500 internal, and the connection goes on', async () => {
+    const upstream = await rig.upstream(({ socket }) => socket.write(ok()));
+    const plane = await rig.plane([upstream.endpoint]);
+    const { plan } = plane.plane;
+    const match = plan.match.bind(plan);
+    plan.match = () => {
+      throw new Error('planted');
+    };
+    const client = rig.client(plane.port).send(get());
+    const got = await answer(client);
+    expectProblem(got, 500, 'internal');
+    expect(JSON.stringify(got.problem)).not.toContain('planted');
+    plan.match = match;
+    client.send(get());
+    expect((await answer(client)).status).toBe(200);
+    expect(plane.plane.inFlight()).toBe(0);
+  });
+});
