@@ -184,7 +184,11 @@ const variant = z.strictObject({
 export const experimentSchema = z.strictObject({
   owner: text(200).optional().describe('Who to ask.'),
   hypothesis: text(2000).optional().describe('What the experiment is to show.'),
-  salt: text(200).optional().describe('Key of the hash: a new salt deals everyone anew. Default: the name.'),
+  // A NUL ends the salt in the key that is hashed.
+  salt: text(200)
+    .regex(/^[^\0]*$/, 'found a text with a NUL in it; a salt has none')
+    .optional()
+    .describe('Key of the hash: a new salt deals everyone anew. Default: the name.'),
   status: z
     .enum(['running', 'paused', 'killed'])
     .prefault('running')

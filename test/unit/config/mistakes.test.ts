@@ -214,6 +214,16 @@ describe('units', () => {
   ]);
 });
 
+describe('texts', () => {
+  check([
+    [
+      'a NUL in a salt',
+      withExperiment('salt: "a\\0b"'),
+      '6:11: experiments.ranking.salt: found a text with a NUL in it; a salt has none',
+    ],
+  ]);
+});
+
 describe('several at once', () => {
   test('all mistakes are told, in the order of the file', () => {
     const text = minimal('timeouts: { idle: 1, connect: 2 }', 'limits: { fields: x }', 'wat: 1');
