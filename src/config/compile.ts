@@ -33,6 +33,7 @@ export function compile(config: Config, runtime: RuntimeState, version: number):
     version,
     hash: configHash(config),
     service: config.service,
+    workers: config.workers,
     listeners: listeners(config),
     upstreams,
     experiments,
@@ -48,18 +49,24 @@ interface Context {
 }
 
 function listeners(config: Config): ListenerSettings[] {
-  if (config.listeners !== undefined) return config.listeners;
+  if (config.listeners !== undefined) {
+    return config.listeners.map(({ socketMode, ...listener }) => ({
+      ...listener,
+      socketMode: socketMode === undefined ? null : Number.parseInt(socketMode, 8),
+    }));
+  }
+  const common = { connectionsMax: CONNECTIONS_MAX, proxyProtocol: false, socketMode: null };
   const inbound: ListenerSettings = {
     name: 'inbound',
     direction: 'inbound',
     address: { kind: 'tcp', host: '0.0.0.0', port: 15106 },
-    connectionsMax: CONNECTIONS_MAX,
+    ...common,
   };
   const outbound: ListenerSettings = {
     name: 'outbound',
     direction: 'outbound',
     address: { kind: 'tcp', host: '127.0.0.1', port: 15101 },
-    connectionsMax: CONNECTIONS_MAX,
+    ...common,
   };
   const hasOutbound = config.routes?.some((route) => route.direction === 'outbound') === true;
   return hasOutbound ? [inbound, outbound] : [inbound];
@@ -69,7 +76,8 @@ function listeners(config: Config): ListenerSettings[] {
 function declaredRoutes(config: Config): readonly RouteConfig[] {
   if (config.routes !== undefined) return config.routes;
   const match: RouteConfig['match'] = { path: { kind: 'prefix', value: '/' } };
-  return [{ name: 'all', direction: 'inbound', match, experiments: Object.keys(config.experiments) }];
+  const experiments = Object.keys(config.experiments);
+  return [{ name: 'all', direction: 'inbound', match, experiments, streaming: false }];
 }
 
 function routeTable(direction: Direction, context: Context): RouteTable<Route> {
@@ -98,6 +106,7 @@ function compileRoute(route: RouteConfig, context: Context): Route {
     upstream,
     experiments,
     vary: varyOf(experiments, context.config),
+    isStreaming: route.streaming,
   };
 }
 
@@ -138,6 +147,7 @@ function settings(config: Config) {
       requestMs: timeouts.request,
       upstreamIdleMs: timeouts.upstreamIdle,
       tunnelIdleMs: timeouts.tunnelIdle,
+      tunnelMaxMs: timeouts.tunnelMax,
       halfClosedMs: timeouts.halfClosed,
     },
     limits: {

@@ -27,6 +27,7 @@ export const timeoutsSchema = z.strictObject({
   tunnelIdle: duration()
     .prefault('1h')
     .describe('A tunnel (WebSocket) without a byte in either direction: closed. 0: never.'),
+  tunnelMax: duration().prefault('0').describe('A tunnel this old is closed in an orderly way. 0: never.'),
   halfClosed: duration()
     .prefault('1s')
     .describe('A client that closed its sending side: its answer must begin within this. 0: no limit.'),

@@ -41,7 +41,18 @@ const listener = z.strictObject({
     .min(1)
     .max(1_000_000)
     .prefault(10_000)
-    .describe('Connections at one time; the next is closed at once.'),
+    .describe('Connections at one time; the next is turned away at once.'),
+  proxyProtocol: z
+    .boolean()
+    .prefault(false)
+    .describe(
+      'Every connection begins with a PROXY protocol header (v1 or v2) that tells the client’s address; one that does not is closed.',
+    ),
+  socketMode: z
+    .string()
+    .regex(/^0?[0-7]{3}$/, 'expected three octal digits such as "660"')
+    .optional()
+    .describe('File mode of a unix socket. Default: what the umask leaves.'),
 });
 
 const ENDPOINT_CONNECTIONS_MAX = 1024;
@@ -96,11 +107,21 @@ const route = z.strictObject({
     .max(100)
     .prefault([])
     .describe('Experiments that take part on this route.'),
+  streaming: z
+    .boolean()
+    .prefault(false)
+    .describe(
+      'Answers are streams or long polls: how long they take is no fault, so slow-call budgets and timeouts.firstByte, stall and request do not apply; timeouts.tunnelIdle does.',
+    ),
 });
 
 export const configSchema = z.strictObject({
   $schema: z.string().optional().describe('For editors; ignored.'),
   version: z.literal(1).describe('Version of this format.'),
+  workers: z
+    .union([z.literal('auto'), z.int().min(1).max(128)])
+    .prefault(1)
+    .describe('Processes that share the listeners; auto: one for each CPU.'),
   service: name(NAME_PATTERN, NAME_HELP)
     .prefault('service')
     .describe('The service this sidecar stands in front of.'),

@@ -18,8 +18,12 @@ export interface ListenerSettings {
   readonly name: string;
   readonly direction: Direction;
   readonly address: SocketAddress;
-  /** Accepted connections at one time; the next is closed at once. */
+  /** Accepted connections at one time; the next is turned away at once. */
   readonly connectionsMax: number;
+  /** Each connection begins with a PROXY protocol header, v1 or v2. */
+  readonly proxyProtocol: boolean;
+  /** File mode of a unix socket; null: what the umask leaves. */
+  readonly socketMode: number | null;
 }
 
 /** One endpoint of an upstream. `id` is `host:port` or `unix:/path` as declared, and unique in its upstream. */
@@ -43,6 +47,8 @@ export interface Route {
   readonly experiments: readonly RouteExperiment[];
   /** Value of the `Vary` field that responses to GET and HEAD need, or null when no experiment is on the route. */
   readonly vary: string | null;
+  /** Streams and long polls: how long an answer takes is no fault. */
+  readonly isStreaming: boolean;
 }
 
 /** An experiment on a route: what the exchange needs per variant, in the order of `experiment.variants`. */
@@ -68,6 +74,8 @@ export interface Timeouts {
   readonly stallMs: number;
   /** A tunnel (after 101) without a byte in either direction: closed. */
   readonly tunnelIdleMs: number;
+  /** The age at which a tunnel is closed. */
+  readonly tunnelMaxMs: number;
   /**
    * A client that closed its sending side gets this long for its answer to begin. A half-closing client is served;
    * one that went away cannot be told from it by TCP, so an upstream that hangs is let go after this.
@@ -149,6 +157,8 @@ export interface Snapshot {
   /** First 12 hex digits of the SHA-256 of the declared config (canonical JSON, secrets left out). */
   readonly hash: string;
   readonly service: string;
+  /** Processes that share the listeners; auto: one for each CPU. */
+  readonly workers: number | 'auto';
   readonly listeners: readonly ListenerSettings[];
   readonly upstreams: ReadonlyMap<string, Upstream>;
   readonly experiments: ReadonlyMap<string, Experiment>;

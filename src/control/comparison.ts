@@ -9,6 +9,7 @@ import { formatPercent } from '../config/units.ts';
 
 /** Sockets and files that are opened at start. */
 const AT_START: readonly (readonly [name: string, read: (config: Config) => unknown])[] = [
+  ['workers', (config) => config.workers],
   ['listeners', (config) => config.listeners],
   ['admin.address', (config) => config.admin.address],
   ['admin.probeAddress', (config) => config.admin.probeAddress],

@@ -14,6 +14,7 @@ import type { DataPlane } from './data-plane.ts';
 import { deadline, type Timed } from './deadlines.ts';
 import { Exchange } from './exchange.ts';
 import { Intake } from './intake.ts';
+import type { Peer } from './peer.ts';
 import { Writer } from './writer.ts';
 
 /** Bytes of later requests that are held while one is under way; then the socket is not read. */
@@ -30,7 +31,7 @@ export class Downstream implements Timed {
   /** Its `write` answers false when the client does not take it all: wait for `clientDrained`. */
   readonly writer: Writer;
   readonly direction: Direction;
-  readonly clientAddress: string;
+  readonly peer: Peer;
   readonly exchange: Exchange;
   deadlineMs: number;
   timedIndex = -1;
@@ -47,11 +48,11 @@ export class Downstream implements Timed {
   readonly #intake = new Intake();
 
   /** `onClosed` is called once, when the socket is gone. */
-  constructor(plane: DataPlane, socket: Socket, direction: Direction, onClosed: () => void) {
+  constructor(plane: DataPlane, socket: Socket, peer: Peer, direction: Direction, onClosed: () => void) {
     this.plane = plane;
     this.socket = socket;
     this.direction = direction;
-    this.clientAddress = addressOf(socket);
+    this.peer = peer;
     this.exchange = new Exchange(plane, this);
     this.writer = new Writer(socket, plane.burst, false);
     this.#onClosed = onClosed;
@@ -98,7 +99,7 @@ export class Downstream implements Timed {
   destroy(): void {
     const { phase, request } = this.exchange;
     const isEndMistakable = phase === 'relaying' && request.versionMinor === 0;
-    if (isEndMistakable && this.clientAddress !== UNKNOWN_ADDRESS) this.socket.resetAndDestroy();
+    if (isEndMistakable && this.socket.remoteAddress !== undefined) this.socket.resetAndDestroy();
     else this.socket.destroy();
   }
 
@@ -268,12 +269,4 @@ export class Downstream implements Timed {
 function isExpectationKnown(head: Head): boolean {
   if (head.first(Field.expect) < 0 || head.versionMinor === 0) return true;
   return head.header('expect')!.toLowerCase() === '100-continue';
-}
-
-/** RFC 7239's word for a peer without an address, such as one on a unix socket. */
-const UNKNOWN_ADDRESS = 'unknown';
-
-function addressOf(socket: Socket): string {
-  const address = socket.remoteAddress ?? UNKNOWN_ADDRESS;
-  return address.startsWith('::ffff:') ? address.slice(7) : address;
 }

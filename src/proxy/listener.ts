@@ -3,6 +3,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import type { ListenerSettings, SocketAddress } from '../config/snapshot.ts';
 import type { DataPlane } from './data-plane.ts';
 import { Downstream } from './downstream.ts';
+import { peerOf } from './peer.ts';
 
 /** Connections the kernel may hold that are not accepted yet. */
 const BACKLOG = 1024;
@@ -58,9 +59,15 @@ export class Listener {
       socket.destroy();
       return;
     }
-    const downstream: Downstream = new Downstream(this.#plane, socket, this.settings.direction, () => {
-      this.connections.delete(downstream);
-    });
+    const downstream: Downstream = new Downstream(
+      this.#plane,
+      socket,
+      peerOf(socket),
+      this.settings.direction,
+      () => {
+        this.connections.delete(downstream);
+      },
+    );
     this.connections.add(downstream);
   }
 }

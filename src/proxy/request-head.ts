@@ -33,8 +33,8 @@ export function requestHead(exchange: Exchange, head: Head, framing: Framing): s
     fields += `traceparent: ${exchange.request.traceparent}\r\n`;
   }
   return forwardRequest(head, forwarding, {
-    clientAddress: exchange.downstream.clientAddress,
-    scheme: 'http',
+    clientAddress: exchange.downstream.peer.address,
+    scheme: exchange.downstream.peer.scheme,
     isChunked: framing.kind === Body.chunked,
     replaced,
     ownNames: head.hasOtherOptions ? ownNames(exchange.plan.snapshot.propagation) : NO_NAMES,

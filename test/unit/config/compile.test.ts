@@ -17,6 +17,8 @@ describe('the smallest file', () => {
         direction: 'inbound',
         address: { kind: 'tcp', host: '0.0.0.0', port: 15106 },
         connectionsMax: 10_000,
+        proxyProtocol: false,
+        socketMode: null,
       },
     ]);
     const route = snapshot.routes.inbound.match('any.host', '/any/path', 'PATCH');
@@ -35,6 +37,7 @@ describe('the smallest file', () => {
       idleMs: 75_000,
       stallMs: 60_000,
       tunnelIdleMs: 3_600_000,
+      tunnelMaxMs: 0,
       halfClosedMs: 1000,
       connectMs: 2000,
       firstByteMs: 30_000,
