@@ -5,7 +5,8 @@
 import type { Direction, Snapshot } from '../config/snapshot.ts';
 import { formatPercent } from '../config/units.ts';
 import type { RuntimeView } from '../control/state.ts';
-import type { Experiment, UnitSource } from '../experiment/model.ts';
+import { unitText } from '../experiment/assign.ts';
+import type { Experiment } from '../experiment/model.ts';
 import type { AdminBreaker, ControlPort } from './ports.ts';
 
 /** One variant of an experiment, as shown. */
@@ -77,10 +78,6 @@ export function experimentView(
 function rulesOf(experiment: Experiment): unknown {
   const weights = experiment.variants.map(({ name, weightPpm }) => [name, formatPercent(weightPpm)]);
   return { status: experiment.status, weights: Object.fromEntries(weights) };
-}
-
-function unitText(source: UnitSource): string {
-  return source.kind === 'request' ? 'request' : `${source.kind} ${source.name}`;
 }
 
 function routesOf(snapshot: Snapshot, experiment: string): string[] {

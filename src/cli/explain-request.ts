@@ -6,7 +6,7 @@ import { createHmac } from 'node:crypto';
 import { parseCookie } from 'cookie';
 import type { Random } from '../base/clock.ts';
 import type { Direction, Route, RouteExperiment, Snapshot } from '../config/snapshot.ts';
-import { assign, reasonText } from '../experiment/assign.ts';
+import { assign, reasonText, unitText } from '../experiment/assign.ts';
 import type { Assignment, RequestAttributes, UnitSource } from '../experiment/model.ts';
 import { type Overrides, parseOverride } from '../experiment/override.ts';
 import { writeBaggage } from '../propagation/baggage.ts';
@@ -22,6 +22,8 @@ export interface DescribedRequest {
   readonly query: string;
   /** Names in lower case; several of one name are already joined. */
   readonly headers: ReadonlyMap<string, string>;
+  /** As a client certificate would have it; null: there is none. */
+  readonly clientIdentity: string | null;
 }
 
 export interface ExperimentExplanation {
@@ -127,8 +129,7 @@ function join(
       unit === null
         ? null
         : {
-            source:
-              source === undefined || source.kind === 'request' ? 'request' : `${source.kind} ${source.name}`,
+            source: source === undefined ? 'request' : unitText(source),
             hash: createHmac('sha256', snapshot.exposures.key)
               .update(unit)
               .digest('hex')
@@ -149,7 +150,8 @@ function overridesOf(snapshot: Snapshot, attributes: RequestAttributes): Overrid
 
 function isPresent(source: UnitSource, attributes: RequestAttributes): boolean {
   if (source.kind === 'request') return true;
-  const value = attributes[source.kind](source.name);
+  const value =
+    source.kind === 'clientIdentity' ? attributes.clientIdentity : attributes[source.kind](source.name);
   return value !== null && value !== '';
 }
 
@@ -201,5 +203,6 @@ function attributesOf(request: DescribedRequest): RequestAttributes {
     header: (name) => request.headers.get(name) ?? null,
     cookie: (name) => cookies.get(name) ?? null,
     query: (name) => query.get(name),
+    clientIdentity: request.clientIdentity,
   };
 }

@@ -27,6 +27,8 @@ export interface ExplainOptions {
   /** `name: value`. */
   readonly header: readonly string[];
   readonly outbound?: boolean | undefined;
+  /** Of the client certificate the request would come with. */
+  readonly clientIdentity?: string | undefined;
   readonly output: 'text' | 'json';
   /** Print the unit itself and not only its hash. */
   readonly showUnit?: boolean | undefined;
@@ -92,6 +94,7 @@ export function describe(options: ExplainOptions): DescribedRequest {
     path: mark === -1 ? target : target.slice(0, mark),
     query: mark === -1 ? '' : target.slice(mark + 1),
     headers,
+    clientIdentity: options.clientIdentity ?? null,
   };
 }
 

@@ -96,6 +96,7 @@ function addConfig(program: Command, io: Io, done: Done): void {
     .option('-X, --method <method>', 'request method', 'GET')
     .option('-H, --header <field>', '"name: value"; may be repeated', collect, [] as string[])
     .option('--outbound', 'match the outbound routes')
+    .option('--client-identity <id>', 'of the client certificate it comes with')
     .option('--show-unit', 'print the unit itself and not only its hash')
     .addOption(outputOption(['text', 'json'], 'text'))
     .action(async (target: string, options: ExplainFlags) => {
@@ -109,6 +110,7 @@ interface ExplainFlags {
   readonly method: string;
   readonly header: string[];
   readonly outbound?: boolean;
+  readonly clientIdentity?: string;
   readonly showUnit?: boolean;
   readonly output: 'text' | 'json';
 }

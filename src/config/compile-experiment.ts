@@ -88,6 +88,7 @@ function unitSource(source: UnitSourceConfig): UnitSource {
   if (source.header !== undefined) return { kind: 'header', name: source.header };
   if (source.cookie !== undefined) return { kind: 'cookie', name: source.cookie };
   if (source.query !== undefined) return { kind: 'query', name: source.query };
+  if (source.clientIdentity !== undefined) return { kind: 'clientIdentity' };
   return { kind: 'request' };
 }
 

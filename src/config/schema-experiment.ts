@@ -103,6 +103,10 @@ const unitSource = z
     header: headerName().optional().describe('The value of this request header.'),
     cookie: cookieName().optional().describe('The value of this cookie.'),
     query: text(128).optional().describe('The value of this query parameter.'),
+    clientIdentity: z
+      .literal(true)
+      .optional()
+      .describe('The identity in the client certificate: SPIFFE URI or common name.'),
     request: z.literal(true).optional().describe('A new unit for every request: nobody stays on a variant.'),
   })
   .superRefine((value, context) => {
@@ -111,7 +115,7 @@ const unitSource = z
     const what = given.length === 0 ? 'nothing' : given.join(' and ');
     context.addIssue({
       code: 'custom',
-      message: `found ${what}; a unit source is exactly one of header, cookie, query, request`,
+      message: `found ${what}; a unit source is exactly one of header, cookie, query, clientIdentity, request`,
     });
   });
 
@@ -127,7 +131,7 @@ const unit = z
 
 type UnitSourceConfig = z.output<typeof unitSource>;
 
-const SUBJECTS = ['header', 'cookie', 'query', 'method', 'path'] as const;
+const SUBJECTS = ['header', 'cookie', 'query', 'clientIdentity', 'method', 'path'] as const;
 const TESTS = ['in', 'equals', 'prefix', 'matches'] as const;
 
 const targetingRule = z
@@ -135,6 +139,10 @@ const targetingRule = z
     header: headerName().optional().describe('Look at this request header.'),
     cookie: cookieName().optional().describe('Look at this cookie.'),
     query: text(128).optional().describe('Look at this query parameter.'),
+    clientIdentity: z
+      .literal(true)
+      .optional()
+      .describe('Look at the identity in the client certificate: SPIFFE URI or common name.'),
     method: z.literal(true).optional().describe('Look at the method.'),
     path: z.literal(true).optional().describe('Look at the path, without the query.'),
     in: z.array(text(1024)).min(1).max(10_000).optional().describe('Equal to one of these.'),

@@ -68,6 +68,12 @@ export function reasonText(assignment: Assignment): string {
   return `split:${(Math.floor(assignment.slot / 100) / 10_000).toFixed(4)}`;
 }
 
+/** A unit source as people read it: `header x-user-id`. */
+export function unitText(source: UnitSource): string {
+  if (source.kind === 'clientIdentity') return 'client identity';
+  return source.kind === 'request' ? 'request' : `${source.kind} ${source.name}`;
+}
+
 /** Plain loop, no `every`: a call back for each clause is what an experiment on every request would pay for. */
 function isTargeted(experiment: Experiment, request: RequestAttributes, trace?: string[]): boolean {
   const { targeting } = experiment;
@@ -92,7 +98,9 @@ function readUnit(
   for (let i = 0; i < sources.length; i++) {
     const source = sources[i]!;
     const unit = readSource(source, request, random);
-    trace?.push(`unit: ${sourceText(source)}: ${unit === null || unit === '' ? 'absent' : 'present, used'}`);
+    trace?.push(
+      `unit: ${source.kind === 'request' ? 'a new one for the request' : unitText(source)}: ${unit === null || unit === '' ? 'absent' : 'present, used'}`,
+    );
     if (unit !== null && unit !== '') return unit;
   }
   return null;
@@ -106,13 +114,11 @@ function readSource(source: UnitSource, request: RequestAttributes, random: Rand
       return request.cookie(source.name);
     case 'query':
       return request.query(source.name);
+    case 'clientIdentity':
+      return request.clientIdentity;
     case 'request':
       return random === null ? null : random.hex(REQUEST_UNIT_BYTES);
   }
-}
-
-function sourceText(source: UnitSource): string {
-  return source.kind === 'request' ? 'a new one for the request' : `${source.kind} ${source.name}`;
 }
 
 /** The traffic gate, with a hash of its own: with the split's, only low slots would ever reach the variants. */

@@ -21,6 +21,7 @@ export type UnitSource =
   | { readonly kind: 'header'; readonly name: string } // lower case
   | { readonly kind: 'cookie'; readonly name: string }
   | { readonly kind: 'query'; readonly name: string }
+  | { readonly kind: 'clientIdentity' } // of the client's verified certificate
   | { readonly kind: 'request' }; // a new unit for every request
 
 /** What assignment and targeting may read of a request. Every getter answers null for what is absent. */
@@ -32,6 +33,8 @@ export interface RequestAttributes {
   header(name: string): string | null;
   cookie(name: string): string | null;
   query(name: string): string | null;
+  /** What the client's verified certificate says it is. */
+  readonly clientIdentity: string | null;
 }
 
 export interface Variant {

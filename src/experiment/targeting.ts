@@ -10,6 +10,7 @@ export type TargetingSubject =
   | { readonly header: string }
   | { readonly cookie: string }
   | { readonly query: string }
+  | { readonly clientIdentity: true }
   | { readonly method: true }
   | { readonly path: true };
 
@@ -58,6 +59,7 @@ function compileSubject(rule: TargetingSubject): [text: string, read: Read] {
   }
   if ('cookie' in rule) return [`cookie ${rule.cookie}`, (request) => request.cookie(rule.cookie)];
   if ('query' in rule) return [`query ${rule.query}`, (request) => request.query(rule.query)];
+  if ('clientIdentity' in rule) return ['client identity', (request) => request.clientIdentity];
   if ('method' in rule) return ['method', (request) => request.method];
   return ['path', (request) => request.path];
 }

@@ -45,8 +45,8 @@ export class Decision {
   readonly #attributes: HeadAttributes;
   readonly #random: Random;
 
-  constructor(head: Head, random: Random) {
-    this.#attributes = new HeadAttributes(head);
+  constructor(head: Head, random: Random, clientIdentity: string | null) {
+    this.#attributes = new HeadAttributes(head, clientIdentity);
     this.#random = random;
   }
 

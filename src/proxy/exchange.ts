@@ -58,7 +58,7 @@ export class Exchange implements UpstreamUser, ResponseHandler {
     this.plan = plane.plan;
     this.attempt = new Attempt(this);
     this.#reader = new ResponseReader(plane.responseHead, this);
-    this.decision = new Decision(plane.requestHead, plane.random);
+    this.decision = new Decision(plane.requestHead, plane.random, downstream.peer.identity);
   }
 
   get isActive(): boolean {

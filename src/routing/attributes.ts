@@ -9,12 +9,15 @@ import { Field } from '../http1/field.ts';
 import type { Head } from '../http1/head.ts';
 
 export class HeadAttributes implements RequestAttributes {
+  readonly clientIdentity: string | null;
   readonly #head: Head;
   #cookies: Readonly<Record<string, string | undefined>> | null = null;
   #query: URLSearchParams | null = null;
 
-  constructor(head: Head) {
+  /** `clientIdentity` is the connection's, so that of every request on it. */
+  constructor(head: Head, clientIdentity: string | null) {
     this.#head = head;
+    this.clientIdentity = clientIdentity;
   }
 
   /** Forget what was parsed of the previous request. */

@@ -36,6 +36,7 @@ export interface RequestParts {
   readonly headers?: Record<string, string>;
   readonly cookies?: Record<string, string>;
   readonly query?: Record<string, string>;
+  readonly clientIdentity?: string;
 }
 
 export function requestOf(parts: RequestParts = {}): RequestAttributes {
@@ -45,6 +46,7 @@ export function requestOf(parts: RequestParts = {}): RequestAttributes {
     header: (name) => parts.headers?.[name] ?? null,
     cookie: (name) => parts.cookies?.[name] ?? null,
     query: (name) => parts.query?.[name] ?? null,
+    clientIdentity: parts.clientIdentity ?? null,
   };
 }
 

@@ -148,6 +148,20 @@ describe('explain', () => {
     });
   });
 
+  test('takes the identity of a client certificate for targeting and as the unit', async () => {
+    const byClient = config
+      .replace(/unit: .*/, 'unit: { clientIdentity: true }')
+      .replace(/targeting: .*/, 'targeting: [{ clientIdentity: true, prefix: "spiffe://shop/" }]');
+    const { answer } = await explain({ clientIdentity: 'spiffe://shop/web', showUnit: true }, byClient);
+    expect(answer.experiments[0]?.unit).toMatchObject({
+      source: 'client identity',
+      value: 'spiffe://shop/web',
+    });
+    expect(answer.experiments[0]?.reason).toMatch(/^split:/);
+    const without = await explain({}, byClient);
+    expect(without.answer.experiments[0]?.reason).toBe('not-targeted');
+  });
+
   test('names each clause of the targeting with its answer', async () => {
     const { answer } = await explain({ header: ['x-user-id: u-1', 'x-country: US'] });
     expect(answer.experiments[0]?.reason).toBe('not-targeted');

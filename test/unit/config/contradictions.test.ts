@@ -169,7 +169,7 @@ describe('experiments', () => {
       [
         'a rule about two things',
         withExperiment('targeting: [{ header: a, cookie: b, equals: x }]'),
-        '6:17: experiments.ranking.targeting[0]: found header and cookie; a rule looks at exactly one of header, cookie, query, method, path',
+        '6:17: experiments.ranking.targeting[0]: found header and cookie; a rule looks at exactly one of header, cookie, query, clientIdentity, method, path',
       ],
       [
         'a rule without a test',
@@ -179,7 +179,7 @@ describe('experiments', () => {
       [
         'a unit with two sources in one',
         withExperiment('unit: [{ header: a, cookie: b }]'),
-        '6:12: experiments.ranking.unit[0]: found header and cookie; a unit source is exactly one of header, cookie, query, request',
+        '6:12: experiments.ranking.unit[0]: found header and cookie; a unit source is exactly one of header, cookie, query, clientIdentity, request',
       ],
       [
         'a header name with a space',

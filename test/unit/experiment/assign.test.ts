@@ -100,6 +100,9 @@ test('the first unit source that is present and not empty is used', () => {
   expect(decide(experiment, { ...all, headers: {} }).unit).toBe('c');
   expect(decide(experiment, { ...all, headers: { 'x-user-id': '' } }).unit).toBe('c');
   expect(decide(experiment, { query: { uid: 'q' }, headers: {} }).unit).toBe('q');
+  const byClient = experimentOf(half, { unit: [{ kind: 'clientIdentity' }] });
+  expect(decide(byClient, { ...all, clientIdentity: 'web' }).unit).toBe('web');
+  expect(decide(byClient, all).reason).toBe('no-unit');
 });
 
 test('the same id gives the same variant whichever source it comes from', () => {

@@ -30,6 +30,7 @@ test('each part of the request can be looked at', () => {
     headers: { 'x-a': '1' },
     cookies: { sid: '2' },
     query: { q: '3' },
+    clientIdentity: 'spiffe://shop/ns/prod/sa/web',
   };
   expect(matches({ header: 'X-A', equals: '1' }, request)).toBe(true);
   expect(matches({ cookie: 'sid', equals: '2' }, request)).toBe(true);
@@ -37,6 +38,9 @@ test('each part of the request can be looked at', () => {
   expect(matches({ method: true, in: ['POST', 'PUT'] }, request)).toBe(true);
   expect(matches({ path: true, prefix: '/api/' }, request)).toBe(true);
   expect(matches({ path: true, equals: '/api' }, request)).toBe(false);
+  expect(matches({ clientIdentity: true, prefix: 'spiffe://shop/ns/prod/' }, request)).toBe(true);
+  expect(matches({ clientIdentity: true, equals: 'spiffe://shop/ns/prod' }, request)).toBe(false);
+  expect(matches({ clientIdentity: true, prefix: '' }, {})).toBe(false);
 });
 
 test('cookie and query names keep their case', () => {

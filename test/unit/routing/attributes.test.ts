@@ -8,7 +8,7 @@ function attributes(text: string): { attributes: HeadAttributes; head: Head } {
   const head = new Head();
   const bytes = Buffer.from(text, 'utf8');
   expect(parseRequestHead(head, bytes, 0, bytes.length, LIMITS)).toBe(bytes.length);
-  return { attributes: new HeadAttributes(head), head };
+  return { attributes: new HeadAttributes(head, null), head };
 }
 
 describe('request attributes', () => {
