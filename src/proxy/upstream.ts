@@ -3,10 +3,10 @@
  * allocation per read), hands the bytes to whoever uses the connection, and knows whether it may be used again.
  * Never parses: that is the exchange's. Bytes nobody asked for poison the connection, and it is destroyed.
  */
-import { connect, type Socket } from 'node:net';
 import type { ErrorCode } from '../base/error.ts';
 import { deadline, type Timed } from './deadlines.ts';
 import type { Pool } from './pool.ts';
+import { UpstreamSocket } from './upstream-socket.ts';
 import { Writer } from './writer.ts';
 
 /** All upstream sockets read into this one: bytes are valid only during the call they are handed over in. */
@@ -29,7 +29,7 @@ export interface UpstreamUser {
 type State = 'connecting' | 'busy' | 'idle' | 'closed';
 
 export class UpstreamConnection implements Timed {
-  readonly socket: Socket;
+  readonly socket: UpstreamSocket;
   /** Its `write` answers false when the upstream does not take it all: wait for `upstreamDrained`. */
   readonly writer: Writer;
   readonly pool: Pool;
@@ -48,10 +48,10 @@ export class UpstreamConnection implements Timed {
       buffer: shared,
       callback: (length: number, bytes: Uint8Array) => this.#onRead(length, bytes as Buffer),
     };
-    this.socket =
-      address.kind === 'unix'
-        ? connect({ path: address.path, allowHalfOpen: true, onread })
-        : connect({ host: address.host, port: address.port, noDelay: true, allowHalfOpen: true, onread });
+    const options = { noDelay: address.kind === 'tcp', allowHalfOpen: true, onread };
+    this.socket = new UpstreamSocket(options);
+    if (address.kind === 'unix') this.socket.connect(address.path);
+    else this.socket.connect(address.port, address.host);
     this.writer = new Writer(this.socket, pool.plane.burst, true);
     this.socket.on('connect', () => this.#onConnect());
     this.socket.on('drain', () => this.#user?.upstreamDrained());
@@ -124,6 +124,7 @@ export class UpstreamConnection implements Timed {
 
   #onEnd(): void {
     if (this.#user === null) this.destroy();
+    else if (this.socket.writeError !== null) this.socket.destroy(this.socket.writeError);
     else this.#user.upstreamEnded();
   }
 
