@@ -159,6 +159,12 @@ export const ERRORS = {
     retry: 'never',
     title: 'The request took longer than its limit.',
   },
+  stream_idle: {
+    side: 'internal',
+    status: 504,
+    retry: 'never',
+    title: 'The stream was silent for longer than its limit.',
+  },
   version_unsupported: {
     side: 'downstream',
     status: 505,

@@ -4,6 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import type { Experiment } from '../experiment/model.ts';
+import type { BreakerSettings } from '../resilience/breaker.ts';
 import { type RouteMatch, RouteTable } from '../routing/match.ts';
 import { compileBreaker, compileExperiment } from './compile-experiment.ts';
 import { deepFreeze } from './freeze.ts';
@@ -99,7 +100,9 @@ function compileRoute(route: RouteConfig, context: Context): Route {
     context.upstreams,
     route.upstream ?? Object.keys(context.config.upstreams)[0] ?? '',
   );
-  const experiments = route.experiments.map((name) => compileRouteExperiment(name, upstream, context));
+  const experiments = route.experiments.map((name) =>
+    compileRouteExperiment(name, { upstream, isStreaming: route.streaming }, context),
+  );
   return {
     name: route.name,
     direction: route.direction,
@@ -110,15 +113,28 @@ function compileRoute(route: RouteConfig, context: Context): Route {
   };
 }
 
-function compileRouteExperiment(name: string, upstream: Upstream, context: Context): RouteExperiment {
+function compileRouteExperiment(
+  name: string,
+  route: Pick<Route, 'upstream' | 'isStreaming'>,
+  context: Context,
+): RouteExperiment {
   const experiment = required(context.experiments, name);
   const config = context.config.experiments[name];
   if (config === undefined) throw new RangeError(`no experiment ${name}`);
-  const variants = experiment.variants.map((variant) => ({
-    upstream: variant.upstream === null ? upstream : required(context.upstreams, variant.upstream),
-    breaker: compileBreaker(config, variant.name),
-  }));
+  const { tunnelIdle } = context.config.timeouts;
+  const variants = experiment.variants.map((variant) => {
+    const breaker = compileBreaker(config, variant.name);
+    return {
+      upstream: variant.upstream === null ? route.upstream : required(context.upstreams, variant.upstream),
+      breaker: route.isStreaming && breaker !== null ? patient(breaker, tunnelIdle) : breaker,
+    };
+  });
   return { experiment, variants };
+}
+
+/** How long an answer on a streaming route takes is no fault: nothing is slow, and a probe may wait like any call. */
+function patient(breaker: BreakerSettings, idleMs: number): BreakerSettings {
+  return { ...breaker, slow: null, probeMaxMs: idleMs === 0 ? Number.POSITIVE_INFINITY : idleMs };
 }
 
 /** Every request field that the choice of a variant may depend on, so that a cache keeps the answers apart. */

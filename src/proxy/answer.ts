@@ -31,17 +31,18 @@ export function localAnswer(
 function limitOf(code: ErrorCode, exchange: Exchange | null): string | undefined {
   if (exchange === null) return undefined;
   const { limits, timeouts } = exchange.plan.snapshot;
+  const ofRoute = exchange.decision.route?.timeouts ?? timeouts;
   switch (code) {
     case 'body_too_large':
       return `The request body is larger than ${limits.bodyMaxBytes} bytes.`;
     case 'upstream_connect_timeout':
       return `The upstream did not accept the connection within ${timeouts.connectMs} ms.`;
     case 'upstream_first_byte_timeout':
-      return `The upstream did not begin to answer within ${timeouts.firstByteMs} ms.`;
+      return `The upstream did not begin to answer within ${ofRoute.firstByteMs} ms.`;
     case 'request_timeout':
-      return `The request took longer than ${timeouts.requestMs} ms.`;
+      return `The request took longer than ${ofRoute.requestMs} ms.`;
     case 'request_body_timeout':
-      return `No byte of the request body arrived for ${timeouts.stallMs} ms.`;
+      return `No byte of the request body arrived for ${ofRoute.stallMs} ms.`;
     default:
       return undefined;
   }

@@ -87,6 +87,7 @@ export class DataPlane implements Memory {
   /** Use another Snapshot from the next request on. Listeners stay as they were opened. */
   adopt(snapshot: Snapshot): void {
     this.plan = this.#bind(snapshot);
+    this.#each(({ exchange }) => exchange.tunnel?.heed(snapshot));
   }
 
   /** Open the listeners and start the clock; rejects when one cannot be bound, and then none stays open. */
@@ -118,6 +119,7 @@ export class DataPlane implements Memory {
     const endMs = this.clock.now() + timeoutMs;
     const idleUntilMs = Math.min(endMs, this.clock.now() + IDLE_GRACE_MS);
     while (this.#connectionCount() > 0 && this.clock.now() < endMs) {
+      this.#each(({ exchange }) => exchange.tunnel?.close('drain'));
       if (this.clock.now() >= idleUntilMs)
         this.#each((connection) => connection.isIdle && connection.destroy());
       await new Promise((resolve) => setTimeout(resolve, TICK_MS));

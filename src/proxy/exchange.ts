@@ -27,9 +27,10 @@ import { requestHead } from './request-head.ts';
 import { ResponseFacts } from './response-facts.ts';
 import { informationalHead, responseHead, upgradeHead } from './response-head.ts';
 import { type ResponseHandler, ResponseReader } from './response-reader.ts';
-import { countIn, markAnswered, markSending, markSent, settle, settleCalls } from './settle.ts';
+import { countIn, markAnswered, markSending, markSent, markStreaming, settle } from './settle.ts';
 import { Tunnel } from './tunnel.ts';
 import type { UpstreamUser } from './upstream.ts';
+import { isWebSocket } from './websocket.ts';
 
 /** `connecting`: no connection yet. `waiting`: for the response head. `relaying`: its body. `tunnel`: after a 101. */
 export type Phase = 'idle' | 'connecting' | 'waiting' | 'relaying' | 'tunnel';
@@ -75,10 +76,10 @@ export class Exchange implements UpstreamUser, ResponseHandler {
     request.read(head, plane.clock.now());
     this.#reset();
     this.requestBody.begin(framing, framing.kind === Body.chunked, this.plan.chunkLimits);
-    this.#requestDeadlineMs = deadline(request.startedMs, snapshot.timeouts.requestMs);
     if (this.#isTooLarge(framing.length)) return this.#refuse('body_too_large');
     const route = this.plan.match(this.downstream.direction, head);
     if (route === null) return this.#refuse('route_not_found');
+    this.#requestDeadlineMs = deadline(request.startedMs, route.timeouts.requestMs);
     if (!this.decision.decide(route, head, snapshot.propagation, request.startedMs))
       return this.#refuse('breaker_open');
     const { isDone } = this.requestBody;
@@ -143,9 +144,8 @@ export class Exchange implements UpstreamUser, ResponseHandler {
     this.phase = 'waiting';
     if (this.attempt.hasReplay) this.#sent(this.attempt.resend());
     else if (this.requestBody.isDone) this.flushHead();
-    this.#arm(
-      this.requestBody.isDone ? this.plan.snapshot.timeouts.firstByteMs : this.plan.snapshot.timeouts.stallMs,
-    );
+    const { firstByteMs, stallMs } = this.decision.route!.timeouts;
+    this.#arm(this.requestBody.isDone ? firstByteMs : stallMs);
   }
 
   // ---- Send: the head, and the body as it comes -----------------------------------------------------------------
@@ -172,8 +172,9 @@ export class Exchange implements UpstreamUser, ResponseHandler {
       this.fail('body_too_large');
       return end;
     }
-    const { limits, timeouts } = this.plan.snapshot;
-    if (piece !== null) this.#sent(this.attempt.sendBody(piece, limits.replayMaxBytes));
+    const { timeouts } = this.decision.route!;
+    const { replayMaxBytes } = this.plan.snapshot.limits;
+    if (piece !== null) this.#sent(this.attempt.sendBody(piece, replayMaxBytes));
     else this.flushHead();
     if (body.isDone) markSent(this, this.plane.clock.now());
     if (!body.isDone) this.#arm(timeouts.stallMs);
@@ -216,6 +217,7 @@ export class Exchange implements UpstreamUser, ResponseHandler {
     const { response } = this;
     response.read(head, framing, this.request, !this.requestBody.isDone || this.downstream.isLast);
     this.responseBody.begin(framing, response.isChunked, this.plan.chunkLimits);
+    if (this.decision.route!.route.isStreaming) markStreaming(this, this.plane.clock.now());
     this.phase = 'relaying';
     this.#relay(bytes, at, end, responseHead(this, head, framing, response.isClose));
   }
@@ -240,7 +242,7 @@ export class Exchange implements UpstreamUser, ResponseHandler {
     if (at < end) this.response.isUpstreamReusable = false;
     if (!this.downstream.writer.writeTogether(text, piece) && !body.isDone) this.#pauseForClient();
     if (body.isDone) this.#finish();
-    else this.#arm(this.plan.snapshot.timeouts.stallMs);
+    else this.#arm(this.decision.route!.timeouts.stallMs);
   }
 
   /** From here on it is the client that takes its time: the upstream's latency is what it was. */
@@ -255,7 +257,7 @@ export class Exchange implements UpstreamUser, ResponseHandler {
     if (this.tunnel !== null) return this.tunnel.clientDrained();
     if (this.phase !== 'relaying') return;
     this.attempt.connection?.resume();
-    this.#arm(this.plan.snapshot.timeouts.stallMs);
+    this.#arm(this.decision.route!.timeouts.stallMs);
   }
 
   #finish(): void {
@@ -329,12 +331,13 @@ export class Exchange implements UpstreamUser, ResponseHandler {
       return true;
     }
     if (!this.requestBody.isDone) return false;
-    if (this.phase !== 'relaying') this.#hurry();
+    this.#hurry();
     return true;
   }
 
   /** Time is up for whatever this exchange is waiting for. */
   onDeadline(nowMs: number): void {
+    if (this.tunnel !== null) return this.tunnel.onDeadline(nowMs);
     const code = expired(this, nowMs >= this.#requestDeadlineMs);
     if (code === null) this.downstream.destroy();
     else this.fail(code);
@@ -343,12 +346,13 @@ export class Exchange implements UpstreamUser, ResponseHandler {
   #arm(timeoutMs: number): void {
     const nowMs = this.plane.deadlines.nowMs;
     this.downstream.deadlineMs = Math.min(deadline(nowMs, timeoutMs), this.#requestDeadlineMs);
-    if (this.downstream.isEnded && this.phase !== 'relaying') this.#hurry();
+    if (this.downstream.isEnded) this.#hurry();
   }
 
-  /** The client may have gone away: its answer has to begin soon. */
+  /** The client may have gone away: its answer has to begin soon, and a stream to go on. */
   #hurry(): void {
     const { downstream } = this;
+    if (this.phase === 'relaying' && !this.decision.route!.route.isStreaming) return;
     const { halfClosedMs } = this.plan.snapshot.timeouts;
     const limitMs = deadline(this.plane.deadlines.nowMs, halfClosedMs);
     if (limitMs < downstream.deadlineMs) downstream.deadlineMs = limitMs;
@@ -365,13 +369,9 @@ export class Exchange implements UpstreamUser, ResponseHandler {
     }
     this.response.status = 101;
     this.phase = 'tunnel';
-    settleCalls(this, this.plane.clock.now());
-    const { tunnelIdleMs } = this.plan.snapshot.timeouts;
-    this.tunnel = new Tunnel(this.downstream, this.attempt.connection!, tunnelIdleMs);
+    this.tunnel = new Tunnel(this, this.attempt.connection!, isWebSocket(head));
     this.attempt.connection = null;
-    this.tunnel.toClient(upgradeHead(this, head) + bytes.latin1Slice(at, end));
-    this.downstream.pump();
-    if (this.downstream.isEnded) this.tunnel?.clientEnded();
+    this.tunnel.begin(upgradeHead(this, head), bytes, at, end);
   }
 
   // ---- Settle: exactly once -------------------------------------------------------------------------------------
@@ -379,10 +379,10 @@ export class Exchange implements UpstreamUser, ResponseHandler {
   #settle(): void {
     if (this.phase === 'idle') return;
     this.phase = 'idle';
-    this.tunnel = null;
     this.attempt.commit();
     this.downstream.deadlineMs = Number.POSITIVE_INFINITY;
     settle(this);
+    this.tunnel = null;
   }
 }
 

@@ -5,9 +5,12 @@ import type { Exchange } from './exchange.ts';
 /** The error to answer or break off with; null: it is the client that is slow or gone, and is cut off. */
 export function expired(exchange: Exchange, isRequestTimeOver: boolean): ErrorCode | null {
   const { phase, downstream } = exchange;
-  if (phase === 'tunnel') return null;
   if (isRequestTimeOver) return 'request_timeout';
-  if (phase === 'relaying') return downstream.isClogged ? null : 'upstream_body_timeout';
+  if (phase === 'relaying') {
+    const isStreaming = exchange.decision.route!.route.isStreaming;
+    if (downstream.isClogged || (isStreaming && downstream.isEnded)) return null;
+    return isStreaming ? 'stream_idle' : 'upstream_body_timeout';
+  }
   // Half-closed and still without an answer: taken for gone.
   if (downstream.isEnded) return null;
   if (phase === 'connecting') return 'upstream_connect_timeout';

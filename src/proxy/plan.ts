@@ -69,8 +69,16 @@ export interface ExperimentPlan {
   fellBack(cause: FallbackCause): Counter;
 }
 
+/** What a request on a route may take, in milliseconds; 0: no limit. See `Timeouts` of the Snapshot. */
+export interface RouteTimeouts {
+  readonly firstByteMs: number;
+  readonly stallMs: number;
+  readonly requestMs: number;
+}
+
 export interface RoutePlan {
   readonly route: Route;
+  readonly timeouts: RouteTimeouts;
   readonly group: UpstreamGroup;
   readonly experiments: readonly ExperimentPlan[];
   /** For requests in no experiment. */
@@ -111,8 +119,13 @@ export class Plan {
 }
 
 function planRoute(route: Route, snapshot: Snapshot, memory: Memory): RoutePlan {
+  const { timeouts } = snapshot;
+  // Of a stream only silence is limited, as that of a tunnel is.
+  const { tunnelIdleMs } = timeouts;
+  const streaming: RouteTimeouts = { firstByteMs: tunnelIdleMs, stallMs: tunnelIdleMs, requestMs: 0 };
   return {
     route,
+    timeouts: route.isStreaming ? streaming : timeouts,
     group: memory.group(route.upstream),
     experiments: route.experiments.map((experiment) => planExperiment(route, experiment, snapshot, memory)),
     series: memory.metrics.requests(route.direction, route.name, '', ''),

@@ -4,7 +4,7 @@
  */
 import { traceIdOf } from '../propagation/trace.ts';
 import { type CallFacts, classify, type Outcome } from '../resilience/outcome.ts';
-import type { RequestSeries } from '../telemetry/metrics.ts';
+import type { RequestSeries, TunnelSeries } from '../telemetry/metrics.ts';
 import type { Participation } from './decision.ts';
 import type { Exchange } from './exchange.ts';
 
@@ -37,8 +37,9 @@ export function markSent(exchange: Exchange, nowMs: number): void {
   }
 }
 
-/** The client is slower than the upstream from now on: stop the breakers' clocks. */
+/** The upstream is not what the client waits for from now on: stop the breakers' clocks, once. */
 export function markAnswered(exchange: Exchange, nowMs: number): void {
+  if (exchange.request.answeredMs >= 0) return;
   exchange.request.answeredMs = nowMs;
   const { decision } = exchange;
   for (let i = 0; i < decision.count; i++) {
@@ -47,24 +48,69 @@ export function markAnswered(exchange: Exchange, nowMs: number): void {
   }
 }
 
-/** Tell the breakers, unless they have been told. */
-export function settleCalls(exchange: Exchange, nowMs: number): void {
+/**
+ * The head of a stream has come, and how long the rest takes is no fault. A probe with a good head has shown what it
+ * was to show; other calls can still fail.
+ */
+export function markStreaming(exchange: Exchange, nowMs: number): void {
+  markAnswered(exchange, nowMs);
+  if (exchange.response.status >= 500) return;
   const { decision } = exchange;
   for (let i = 0; i < decision.count; i++) {
     const participation = decision.participations[i]!;
-    if (!participation.isAdmitted) continue;
-    participation.isAdmitted = false;
-    const target = participation.served!;
-    target.breaker!.settle(participation.call, outcomeOf(exchange, nowMs, target.slowThresholdMs), nowMs);
+    if (participation.isAdmitted && participation.served!.breaker!.state === 'half-open')
+      settleCall(exchange, participation, nowMs);
   }
 }
 
-/** The request is over. */
+/** Tell the breakers, unless they have been told. */
+function settleCalls(exchange: Exchange, nowMs: number): void {
+  const { decision } = exchange;
+  for (let i = 0; i < decision.count; i++) {
+    const participation = decision.participations[i]!;
+    if (participation.isAdmitted) settleCall(exchange, participation, nowMs);
+  }
+}
+
+function settleCall(exchange: Exchange, participation: Participation, nowMs: number): void {
+  participation.isAdmitted = false;
+  const target = participation.served!;
+  target.breaker!.settle(participation.call, outcomeOf(exchange, nowMs, target.slowThresholdMs), nowMs);
+}
+
+/** The upstream switched protocols: as a request this is over, but for its line in the access log. */
+export function settleSwitch(exchange: Exchange): void {
+  const nowMs = exchange.plane.clock.now();
+  markAnswered(exchange, nowMs);
+  settleRequest(exchange, nowMs);
+}
+
+/** The request, or the tunnel that it became, is over. */
 export function settle(exchange: Exchange): void {
-  const { plane, decision } = exchange;
+  const { plane } = exchange;
   const nowMs = plane.clock.now();
+  if (exchange.tunnel === null) settleRequest(exchange, nowMs);
+  if (plane.accessLog !== null) logAccess(exchange, nowMs);
+}
+
+/** The series that a tunnel of this exchange is counted in. */
+export function tunnelSeries(exchange: Exchange): TunnelSeries[] {
+  const { plane, decision, downstream } = exchange;
+  const route = decision.route!.route.name;
+  const served = decision.participations
+    .slice(0, decision.count)
+    .filter(({ assignment }) => assignment!.isIncluded)
+    .map(({ plan, served }) => ({ experiment: plan!.experiment.name, variant: served!.variant.name }));
+  if (served.length === 0) served.push({ experiment: '', variant: '' });
+  return served.map(({ experiment, variant }) =>
+    plane.metrics.tunnels(downstream.direction, route, experiment, variant),
+  );
+}
+
+function settleRequest(exchange: Exchange, nowMs: number): void {
+  const { plane, decision } = exchange;
   settleCalls(exchange, nowMs);
-  const durationMs = nowMs - exchange.request.startedMs;
+  const durationMs = recordedMs(exchange, nowMs);
   let overheadMs = exchange.request.sentMs < 0 ? -1 : exchange.request.sentMs - exchange.request.startedMs;
   const status = exchange.error === 'client_aborted' ? 0 : exchange.response.status;
   let isCounted = false;
@@ -83,7 +129,13 @@ export function settle(exchange: Exchange): void {
     series.record(status, outcomeOf(exchange, nowMs, Number.POSITIVE_INFINITY), durationMs, overheadMs);
   }
   if (plane.exposures !== null && exchange.attempt.count > 0) recordExposures(exchange);
-  if (plane.accessLog !== null) logAccess(exchange, nowMs, durationMs);
+}
+
+/** What the histogram gets: of a stream the time to its head, since how long it lasts would hide what is slow. */
+function recordedMs(exchange: Exchange, nowMs: number): number {
+  const { request, decision } = exchange;
+  const isStream = decision.route?.route.isStreaming && request.answeredMs >= 0;
+  return (isStream ? request.answeredMs : nowMs) - request.startedMs;
 }
 
 function eachSeries(exchange: Exchange, visit: (series: RequestSeries) => void): void {
@@ -132,8 +184,8 @@ function recordExposures(exchange: Exchange): void {
   }
 }
 
-function logAccess(exchange: Exchange, nowMs: number, durationMs: number): void {
-  const { plane, decision } = exchange;
+function logAccess(exchange: Exchange, nowMs: number): void {
+  const { plane, decision, tunnel } = exchange;
   const { pool } = exchange.attempt;
   plane.accessLog!.record({
     timeMs: plane.clock.wallMs(),
@@ -143,13 +195,13 @@ function logAccess(exchange: Exchange, nowMs: number, durationMs: number): void 
     method: exchange.request.method,
     route: decision.route?.route.name ?? '',
     status: exchange.response.status,
-    durationMs,
+    durationMs: nowMs - exchange.request.startedMs,
     upstreamMs:
       exchange.request.sentMs < 0
         ? -1
         : (exchange.request.firstByteMs < 0 ? nowMs : exchange.request.firstByteMs) - exchange.request.sentMs,
-    bytesIn: exchange.requestBody.bytes,
-    bytesOut: exchange.responseBody.bytes,
+    bytesIn: tunnel === null ? exchange.requestBody.bytes : tunnel.bytesIn,
+    bytesOut: tunnel === null ? exchange.responseBody.bytes : tunnel.bytesOut,
     experiments: decision.participations.slice(0, decision.count).map(logged),
     upstream: pool === null ? '' : `${decision.group!.upstream.name}/${pool.endpoint.id}`,
     outcome: outcomeOf(
@@ -159,6 +211,7 @@ function logAccess(exchange: Exchange, nowMs: number, durationMs: number): void 
     ),
     retries: Math.max(0, exchange.attempt.count - 1),
     code: exchange.error,
+    closedBy: tunnel === null ? null : tunnel.cause,
   });
 }
 

@@ -29,6 +29,8 @@ export interface BreakerSettings extends Limits {
   readonly openForMaxMs: number;
   /** Probes that must all be good to close; at least 1. */
   readonly halfOpenRequests: number;
+  /** How long a probe may take. Left out: the slow threshold, or else `openForMs`. */
+  readonly probeMaxMs?: number;
 }
 
 export type TransitionCause = TripCause | 'probes-ok' | 'probe-failed' | 'timer' | 'forced' | 'reset';
@@ -335,7 +337,8 @@ export class Breaker {
 
   /** A probe older than this is hung. Without a slow threshold, one open period is as long as anyone should wait. */
   #probeLimitMs(): number {
-    return this.#settings.slow?.thresholdMs ?? this.#settings.openForMs;
+    const { probeMaxMs, slow, openForMs } = this.#settings;
+    return probeMaxMs ?? slow?.thresholdMs ?? openForMs;
   }
 
   #slowProbeReason(ageMs: number): string {

@@ -20,8 +20,11 @@ import {
   type EndpointSample,
   type ListenerSample,
 } from './sources.ts';
+import { registerTunnels } from './tunnel-families.ts';
+import { TunnelSeries } from './tunnel-series.ts';
 
 export type { Counter, RequestSeries } from './series.ts';
+export type { TunnelSeries } from './tunnel-series.ts';
 
 /** 10,000 sets of request metrics are about 30 MB and a page of 20 MB: the most a sidecar should ever reach. */
 const LABEL_SETS_MAX = 10_000;
@@ -66,6 +69,7 @@ export class Metrics {
   readonly #budget: LabelBudget;
   readonly #requests: LabelSets<RequestSeries>;
   readonly #overhead: LabelSets<Histogram>;
+  readonly #tunnels: LabelSets<TunnelSeries>;
   readonly #assignments: LabelSets<Counter>;
   readonly #fallbacks: LabelSets<Counter>;
   readonly #retries: LabelSets<Counter>;
@@ -89,6 +93,11 @@ export class Metrics {
       const [direction = '', route = ''] = values;
       return new RequestSeries(this.#overhead.get(direction, route));
     });
+    this.#tunnels = new LabelSets(
+      ['direction', 'route', 'experiment', 'variant'],
+      budget,
+      () => new TunnelSeries(),
+    );
     this.#assignments = counter('experiment', 'variant', 'reason');
     this.#fallbacks = counter('experiment', 'cause');
     this.#retries = counter('route', 'cause');
@@ -104,6 +113,11 @@ export class Metrics {
    */
   requests(direction: string, route: string, experiment: string, variant: string): RequestSeries {
     return this.#requests.get(direction, route, experiment, variant);
+  }
+
+  /** The tunnels of one label set, which is that of `requests`. Looked up once for a tunnel. */
+  tunnels(direction: string, route: string, experiment: string, variant: string): TunnelSeries {
+    return this.#tunnels.get(direction, route, experiment, variant);
   }
 
   /** Assignments made, by why; look it up once and keep it. */
@@ -212,6 +226,7 @@ export class Metrics {
         isReady: this.#isReady,
       }),
     });
+    registerTunnels(this.#registry, this.#tunnels);
     if (options.isProcessIncluded === false) return;
     collectDefaultMetrics({ register: this.#registry, eventLoopUtilizationTimeout: NEVER_MS });
     for (const name of UNWANTED_DEFAULTS) this.#registry.removeSingleMetric(name);

@@ -20,6 +20,7 @@ const RECORD: AccessRecord = {
   outcome: 'ok',
   retries: 0,
   code: null,
+  closedBy: null,
 };
 
 /** The lines that a log makes of records, and the counter. */

@@ -23,6 +23,9 @@ function fill(metrics: Metrics): void {
   series.inFlight = 2;
   series.record(200, 'ok', 12, 0.2);
   series.record(503, 'failure', 700, 0.3);
+  const tunnels = metrics.tunnels('inbound', 'api', 'ranking', 'candidate');
+  tunnels.active = 2;
+  tunnels.end('max-age', 4000);
   metrics.assignments('ranking', 'candidate', 'split').value++;
   metrics.fallbacks('ranking', 'breaker').value++;
   metrics.retries('api', 'upstream_reset').value++;
