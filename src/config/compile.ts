@@ -35,6 +35,7 @@ export function compile(config: Config, runtime: RuntimeState, version: number):
     hash: configHash(config),
     service: config.service,
     workers: config.workers,
+    sharedReads: config.sharedReads,
     listeners: listeners(config),
     upstreams,
     experiments,

@@ -159,6 +159,8 @@ export interface Snapshot {
   readonly service: string;
   /** Processes that share the listeners; auto: one for each CPU. */
   readonly workers: number | 'auto';
+  /** Accepted sockets read into one buffer, where this Node lets them. */
+  readonly sharedReads: boolean;
   readonly listeners: readonly ListenerSettings[];
   readonly upstreams: ReadonlyMap<string, Upstream>;
   readonly experiments: ReadonlyMap<string, Experiment>;

@@ -10,6 +10,7 @@ import type { Piece } from './relay.ts';
 import { Replay } from './replay.ts';
 import type { RequestFacts } from './request-facts.ts';
 import type { UpstreamConnection, UpstreamUser } from './upstream.ts';
+import type { Writer } from './writer.ts';
 
 /** First tries and the retries of one request together. */
 const ATTEMPTS_MAX = 2;
@@ -73,6 +74,11 @@ export class Attempt {
     return this.#replay.pieces.length > 0;
   }
 
+  /** What is sent from now on need not be kept for another attempt. */
+  get isFinal(): boolean {
+    return !this.#replay.isComplete;
+  }
+
   resend(): boolean {
     let isTaken = this.sendHead();
     for (const piece of this.#replay.pieces) isTaken = this.connection!.writer.write(piece);
@@ -102,10 +108,10 @@ export class Attempt {
   }
 
   /** The connection has done its work; null from now on. */
-  release(isReusable: boolean, idleMaxMs: number): void {
+  release(isReusable: boolean, idleMaxMs: number, reader: Writer): void {
     const { connection } = this;
     this.connection = null;
-    if (isReusable) connection!.release(idleMaxMs);
+    if (isReusable) connection!.release(idleMaxMs, reader);
     else connection!.destroy();
   }
 

@@ -16,6 +16,7 @@ import type { Downstream } from './downstream.ts';
 import { Listener } from './listener.ts';
 import { type Memory, Plan, UpstreamGroup } from './plan.ts';
 import { Pool } from './pool.ts';
+import { LargeBuffers } from './read-buffer.ts';
 import { Burst } from './writer.ts';
 
 export interface DataPlaneOptions {
@@ -52,6 +53,7 @@ export class DataPlane implements Memory {
   readonly exposures: Pick<Exposures, 'record'> | null;
   readonly deadlines: Deadlines;
   readonly burst = new Burst();
+  readonly largeBuffers = new LargeBuffers();
   /** Shared by all connections: a head is used up in the call that parsed it. */
   readonly requestHead = new Head();
   readonly responseHead = new Head();

@@ -15,6 +15,8 @@ import { deadline, type Timed } from './deadlines.ts';
 import { Exchange } from './exchange.ts';
 import { Intake } from './intake.ts';
 import type { Peer } from './peer.ts';
+import { ReadBuffer } from './read-buffer.ts';
+import { readInto } from './shared-reads.ts';
 import { Writer } from './writer.ts';
 
 /** Bytes of later requests that are held while one is under way; then the socket is not read. */
@@ -46,6 +48,9 @@ export class Downstream implements Timed {
   readonly #onClosed: () => void;
   readonly #framing = new Framing();
   readonly #intake = new Intake();
+  readonly #reads: ReadBuffer;
+  /** Reads into a buffer that others read into as well. */
+  readonly #isSharing: boolean;
 
   /** `onClosed` is called once, when the socket is gone. */
   constructor(plane: DataPlane, socket: Socket, peer: Peer, direction: Direction, onClosed: () => void) {
@@ -56,15 +61,21 @@ export class Downstream implements Timed {
     this.exchange = new Exchange(plane, this);
     this.writer = new Writer(socket, plane.burst, false);
     this.#onClosed = onClosed;
+    this.#reads = new ReadBuffer(plane.largeBuffers);
     this.deadlineMs = deadline(plane.clock.now(), plane.plan.snapshot.timeouts.requestHeadMs);
     plane.deadlines.add(this);
     socket.setNoDelay(true);
-    socket.on('data', (chunk: Buffer) => this.#onData(chunk));
+    this.#isSharing =
+      plane.plan.snapshot.sharedReads &&
+      readInto(socket, (length, bytes) => this.#onShared(length, bytes), this.#reads.next);
+    if (!this.#isSharing) socket.on('data', (chunk: Buffer) => this.#onData(chunk, chunk.length));
     socket.on('drain', () => this.#onDrain());
     socket.on('end', () => this.#onEnd());
     // 'close' follows every error and does the work.
     socket.on('error', () => {});
     socket.on('close', () => this.#onClose());
+    // A socket without a 'data' listener never tells 'end' unless it is resumed.
+    socket.resume();
   }
 
   /** No request after the present one: the sidecar is draining. */
@@ -133,15 +144,30 @@ export class Downstream implements Timed {
     else this.destroy();
   }
 
-  #onData(chunk: Buffer): void {
+  /** A large request body is coming in. */
+  enlargeReads(): void {
+    if (this.#isSharing) this.#reads.enlarge();
+  }
+
+  /** Bytes [0, length) of a buffer that is read into again. */
+  #onShared(length: number, bytes: Buffer): boolean {
+    this.#onData(bytes, length);
+    const { exchange } = this;
+    if (this.#reads.isLarge && (!exchange.isActive || exchange.requestBody.isDone)) {
+      this.#reads.shrink(exchange.attempt.connection?.writer.isSent === true);
+    }
+    return true;
+  }
+
+  #onData(chunk: Buffer, length: number): void {
     if (this.#state === 'lingering') {
-      this.#lingeredBytes += chunk.length;
+      this.#lingeredBytes += length;
       if (this.#lingeredBytes > LINGER_MAX_BYTES) this.destroy();
       return;
     }
     const intake = this.#intake;
-    if (intake.length === 0) return this.#process(chunk, 0, chunk.length);
-    const hasLine = intake.append(chunk, 0, chunk.length);
+    if (intake.length === 0) return this.#process(chunk, 0, length);
+    const hasLine = intake.append(chunk, 0, length);
     const isHeadUnfinished =
       !this.exchange.isActive && !hasLine && intake.length < this.plane.plan.snapshot.limits.headMaxBytes;
     if (!isHeadUnfinished) this.pump();
@@ -166,13 +192,13 @@ export class Downstream implements Timed {
         if (after === 0) break;
         at = after;
       } else if (exchange.phase === 'tunnel') {
-        if (at < end) exchange.tunnel!.toUpstream(bytes, at, end);
+        if (at < end) exchange.tunnel!.toUpstream(this.#lasting(bytes, at, end));
         at = end;
         break;
       } else if (exchange.requestBody.isDone || !exchange.canTakeBody) {
         break;
       } else if (at < end) {
-        at = exchange.takeBody(bytes, at, end);
+        at = exchange.takeBody(bytes, at, end, this.#viewMinBytes(bytes));
       } else {
         exchange.flushHead();
         break;
@@ -182,6 +208,16 @@ export class Downstream implements Timed {
     this.#park(bytes, at, end);
     // What is left is half a request, and the rest of it will not come.
     if (this.isEnded && this.#state === 'open' && !exchange.isActive && !this.isClogged) this.#linger();
+  }
+
+  #lasting(bytes: Buffer, start: number, end: number): Buffer {
+    const view = bytes.subarray(start, end);
+    return this.#viewMinBytes(bytes) === 0 ? view : Buffer.from(view);
+  }
+
+  /** See `pieceOf`: what is parked, and what came with a 'data' event, is nobody else's. */
+  #viewMinBytes(bytes: Buffer): number {
+    return !this.#isSharing || bytes === this.#intake.bytes ? 0 : this.#reads.viewMinBytes;
   }
 
   /** Parse a head and start its exchange. Answers where it ends, 0 when it is incomplete or refused. */
@@ -260,6 +296,7 @@ export class Downstream implements Timed {
     this.#state = 'closed';
     this.plane.deadlines.remove(this);
     this.#intake.clear();
+    this.#reads.shrink(false);
     this.exchange.abort();
     this.#onClosed();
   }

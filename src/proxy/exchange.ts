@@ -21,6 +21,7 @@ import type { Downstream } from './downstream.ts';
 import { expired } from './expiry.ts';
 import type { Plan } from './plan.ts';
 import type { Pool } from './pool.ts';
+import { LARGE_BODY_BYTES } from './read-buffer.ts';
 import { BodyRelay, type Piece } from './relay.ts';
 import { RequestFacts } from './request-facts.ts';
 import { requestHead } from './request-head.ts';
@@ -161,9 +162,9 @@ export class Exchange implements UpstreamUser, ResponseHandler {
   }
 
   /** Body bytes [start, end) from the client; answers up to where they belong to this request. */
-  takeBody(bytes: Buffer, start: number, end: number): number {
+  takeBody(bytes: Buffer, start: number, end: number, viewMinBytes: number): number {
     const body = this.requestBody;
-    const piece = body.take(bytes, start, end, false);
+    const piece = body.take(bytes, start, end, viewMinBytes);
     if (body.failure !== null) {
       this.fail('chunk_malformed', body.failure);
       return end;
@@ -177,6 +178,7 @@ export class Exchange implements UpstreamUser, ResponseHandler {
     if (piece !== null) this.#sent(this.attempt.sendBody(piece, replayMaxBytes));
     else this.flushHead();
     if (body.isDone) markSent(this, this.plane.clock.now());
+    else if (body.remaining >= LARGE_BODY_BYTES && this.attempt.isFinal) this.downstream.enlargeReads();
     if (!body.isDone) this.#arm(timeouts.stallMs);
     else if (this.phase === 'waiting') this.#arm(timeouts.firstByteMs);
     return body.consumedTo;
@@ -218,6 +220,8 @@ export class Exchange implements UpstreamUser, ResponseHandler {
     response.read(head, framing, this.request, !this.requestBody.isDone || this.downstream.isLast);
     this.responseBody.begin(framing, response.isChunked, this.plan.chunkLimits);
     if (this.decision.route!.route.isStreaming) markStreaming(this, this.plane.clock.now());
+    if (framing.kind === Body.length && framing.length >= LARGE_BODY_BYTES)
+      this.attempt.connection!.reads.enlarge();
     this.phase = 'relaying';
     this.#relay(bytes, at, end, responseHead(this, head, framing, response.isClose));
   }
@@ -230,7 +234,7 @@ export class Exchange implements UpstreamUser, ResponseHandler {
     let piece: Piece | null = null;
     let at = start;
     if (!body.isDone && start < end) {
-      piece = body.take(bytes, start, end, true);
+      piece = body.take(bytes, start, end, this.attempt.connection!.reads.viewMinBytes);
       at = body.consumedTo;
       if (body.failure !== null) {
         // With its head still here, the response has not begun.
@@ -262,7 +266,11 @@ export class Exchange implements UpstreamUser, ResponseHandler {
 
   #finish(): void {
     const { isUpstreamReusable, upstreamIdleMs, isClose } = this.response;
-    this.attempt.release(isUpstreamReusable && this.requestBody.isDone, upstreamIdleMs);
+    this.attempt.release(
+      isUpstreamReusable && this.requestBody.isDone,
+      upstreamIdleMs,
+      this.downstream.writer,
+    );
     this.#settle();
     this.downstream.exchangeDone(isClose);
   }

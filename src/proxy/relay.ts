@@ -41,14 +41,22 @@ export class BodyRelay {
     }
   }
 
+  /** Bytes of a body with a length that are still to come. */
+  get remaining(): number {
+    return this.#remaining;
+  }
+
   /** True when only the end of the connection ends this body. */
   get isUntilClose(): boolean {
     return this.#kind === Body.untilClose;
   }
 
-  /** Bytes [start, end) came in; `consumedTo` tells how far they belong to this body. Null: nothing to write yet. */
+  /**
+   * Bytes [start, end) came in; `consumedTo` tells how far they belong to this body. Null: nothing to write yet.
+   * `viewMinBytes`: see `pieceOf`.
+   */
   consumedTo = 0;
-  take(bytes: Buffer, start: number, end: number, isShared: boolean): Piece | null {
+  take(bytes: Buffer, start: number, end: number, viewMinBytes: number): Piece | null {
     if (this.#kind === Body.chunked) return this.#takeChunked(bytes, start, end);
     let to = end;
     if (this.#kind === Body.length) {
@@ -61,7 +69,7 @@ export class BodyRelay {
     if (length === 0) return null;
     this.bytes += length;
     if (this.#isChunkedOut) return `${chunkHead(length)}${bytes.latin1Slice(start, to)}\r\n`;
-    return plain(bytes, start, to, isShared);
+    return pieceOf(bytes, start, to, viewMinBytes);
   }
 
   /** The connection ended. For a body until close that is the end; what to write for it, or null for nothing. */
@@ -104,7 +112,7 @@ export class BodyRelay {
         text += bytes.latin1Slice(decoder.ranges[2 * i], decoder.ranges[2 * i + 1]);
       return this.#isChunkedOut ? `${text}\r\n` : text;
     }
-    const out = Buffer.allocUnsafeSlow(length + CHUNK_HEAD_MAX_BYTES + 2);
+    const out = room(length + CHUNK_HEAD_MAX_BYTES + 2);
     let to = out.write(head, 0, 'latin1');
     for (let i = 0; i < decoder.rangeCount; i++) {
       to += bytes.copy(out, to, decoder.ranges[2 * i], decoder.ranges[2 * i + 1]);
@@ -114,13 +122,33 @@ export class BodyRelay {
   }
 }
 
-/** Shared buffers are overwritten by the next read, so what is written from them is a copy or a string. */
-function plain(bytes: Buffer, start: number, end: number, isShared: boolean): Piece {
-  if (end - start <= STRING_MAX_BYTES) return bytes.latin1Slice(start, end);
-  if (!isShared) return bytes.subarray(start, end);
-  const copy = Buffer.allocUnsafeSlow(end - start);
+/**
+ * Bytes [start, end) as something to write. Most are read into a buffer that the next read overwrites, so they are
+ * copied; from `viewMinBytes` on whoever owns the buffer sees to it that they stay.
+ */
+function pieceOf(bytes: Buffer, start: number, end: number, viewMinBytes: number): Piece {
+  const length = end - start;
+  if (length <= STRING_MAX_BYTES) return bytes.latin1Slice(start, end);
+  if (length >= viewMinBytes) return bytes.subarray(start, end);
+  const copy = room(length);
   bytes.copy(copy, 0, start, end);
   return copy;
+}
+
+/** Copies are cut from slabs: an allocation of 16 KiB costs as much as the rest of the request. */
+const SLAB_BYTES = 65_536;
+let slab = Buffer.allocUnsafeSlow(0);
+let slabUsed = 0;
+
+function room(length: number): Buffer {
+  if (length > SLAB_BYTES / 2) return Buffer.allocUnsafeSlow(length);
+  if (slabUsed + length > slab.length) {
+    slab = Buffer.allocUnsafeSlow(SLAB_BYTES);
+    slabUsed = 0;
+  }
+  const part = slab.subarray(slabUsed, slabUsed + length);
+  slabUsed += length;
+  return part;
 }
 
 function join(first: Piece | null, second: Piece): Piece {

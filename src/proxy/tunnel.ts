@@ -80,11 +80,11 @@ export class Tunnel implements UpstreamUser {
     else this.heed(plane.plan.snapshot);
   }
 
-  /** Bytes [start, end) from the client; the buffer is not written to again. */
-  toUpstream(bytes: Buffer, start: number, end: number): void {
-    this.bytesIn += end - start;
-    for (const series of this.#series) series.receivedBytes += end - start;
-    if (!this.#in.pass(bytes.subarray(start, end))) this.#downstream.pause();
+  /** Bytes from the client, in a buffer that is not written to again. */
+  toUpstream(bytes: Buffer): void {
+    this.bytesIn += bytes.length;
+    for (const series of this.#series) series.receivedBytes += bytes.length;
+    if (!this.#in.pass(bytes)) this.#downstream.pause();
     this.#passed(this.#in, 'client');
   }
 

@@ -6,12 +6,9 @@
 import type { ErrorCode } from '../base/error.ts';
 import { deadline, type Timed } from './deadlines.ts';
 import type { Pool } from './pool.ts';
+import { ReadBuffer } from './read-buffer.ts';
 import { UpstreamSocket } from './upstream-socket.ts';
 import { Writer } from './writer.ts';
-
-/** All upstream sockets read into this one: bytes are valid only during the call they are handed over in. */
-const SHARED_READ_BYTES = 65_536;
-const shared = Buffer.allocUnsafeSlow(SHARED_READ_BYTES);
 
 /** Who uses a connection: the exchange. */
 export interface UpstreamUser {
@@ -33,19 +30,24 @@ export class UpstreamConnection implements Timed {
   /** Its `write` answers false when the upstream does not take it all: wait for `upstreamDrained`. */
   readonly writer: Writer;
   readonly pool: Pool;
+  /** What it reads into: bytes are valid only during the call they are handed over in. */
+  readonly reads: ReadBuffer;
   deadlineMs = Number.POSITIVE_INFINITY;
   timedIndex = -1;
   /** Requests served before the present one. */
   served = 0;
   #state: State = 'connecting';
   #user: UpstreamUser | null;
+  /** In the call that hands over what was read. */
+  #isReading = false;
 
   constructor(pool: Pool, user: UpstreamUser) {
     this.pool = pool;
     this.#user = user;
     const address = pool.endpoint.address;
+    this.reads = new ReadBuffer(pool.plane.largeBuffers);
     const onread = {
-      buffer: shared,
+      buffer: this.reads.next as () => Uint8Array,
       callback: (length: number, bytes: Uint8Array) => this.#onRead(length, bytes as Buffer),
     };
     const options = { noDelay: address.kind === 'tcp', allowHalfOpen: true, onread };
@@ -82,8 +84,12 @@ export class UpstreamConnection implements Timed {
     this.socket.resume();
   }
 
-  /** The exchange is complete and the connection clean. `idleMaxMs`: what the upstream said it keeps it for. */
-  release(idleMaxMs: number): void {
+  /**
+   * The exchange is complete and the connection clean. `idleMaxMs`: what the upstream said it keeps it for. `reader`:
+   * where what was read went.
+   */
+  release(idleMaxMs: number, reader: Writer): void {
+    if (this.reads.isLarge) this.reads.shrink(this.#isReading && reader.isSent);
     this.#user = null;
     this.served++;
     this.#state = 'idle';
@@ -118,7 +124,11 @@ export class UpstreamConnection implements Timed {
 
   #onRead(length: number, bytes: Buffer): boolean {
     if (this.#user === null) this.destroy();
-    else this.#user.upstreamData(bytes, length);
+    else {
+      this.#isReading = true;
+      this.#user.upstreamData(bytes, length);
+      this.#isReading = false;
+    }
     return true;
   }
 
@@ -141,6 +151,7 @@ export class UpstreamConnection implements Timed {
     if (this.#state === 'closed') return;
     const wasIdle = this.#state === 'idle';
     this.#state = 'closed';
+    this.reads.shrink(false);
     this.pool.plane.deadlines.remove(this);
     this.pool.forget(this, wasIdle);
   }

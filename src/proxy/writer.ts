@@ -73,7 +73,14 @@ export class Writer {
   write(piece: Piece): boolean {
     if (typeof piece === 'string' && this.#burst.isHolding) return this.#hold(piece);
     this.flush();
-    return typeof piece === 'string' ? this.#socket.write(piece, 'latin1') : this.#socket.write(piece);
+    if (typeof piece === 'string') return this.#socket.write(piece, 'latin1');
+    // A write above the high-water mark answers false also when the kernel took all of it.
+    return this.#socket.write(piece) || this.isSent;
+  }
+
+  /** Nothing that was written waits in this process. */
+  get isSent(): boolean {
+    return this.#held === '' && this.#socket.writableLength === 0;
   }
 
   /**
@@ -90,7 +97,7 @@ export class Writer {
     this.#socket.write(text, 'latin1');
     const isTaken = this.#socket.write(piece);
     this.#socket.uncork();
-    return isTaken;
+    return isTaken || this.isSent;
   }
 
   /** Close the sending side behind what was written. */
