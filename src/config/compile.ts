@@ -7,6 +7,7 @@ import type { Experiment } from '../experiment/model.ts';
 import type { BreakerSettings } from '../resilience/breaker.ts';
 import { type RouteMatch, RouteTable } from '../routing/match.ts';
 import { compileBreaker, compileExperiment } from './compile-experiment.ts';
+import { compileListenerTls, compileUpstreamTls } from './compile-tls.ts';
 import { deepFreeze } from './freeze.ts';
 import { configHash } from './hash.ts';
 import type { RuntimeState } from './runtime.ts';
@@ -21,7 +22,10 @@ const CONNECTIONS_MAX = 10_000;
  */
 export function compile(config: Config, runtime: RuntimeState, version: number): Snapshot {
   const upstreams = new Map<string, Upstream>(
-    Object.entries(config.upstreams).map(([name, upstream]) => [name, { name, ...upstream }]),
+    Object.entries(config.upstreams).map(([name, { tls, ...upstream }]) => [
+      name,
+      { name, ...upstream, tls: tls === undefined ? null : compileUpstreamTls(tls) },
+    ]),
   );
   const experiments = new Map<string, Experiment>(
     Object.entries(config.experiments).map(([name, experiment]) => [
@@ -52,12 +56,13 @@ interface Context {
 
 function listeners(config: Config): ListenerSettings[] {
   if (config.listeners !== undefined) {
-    return config.listeners.map(({ socketMode, ...listener }) => ({
+    return config.listeners.map(({ socketMode, tls, ...listener }) => ({
       ...listener,
       socketMode: socketMode === undefined ? null : Number.parseInt(socketMode, 8),
+      tls: tls === undefined ? null : compileListenerTls(tls),
     }));
   }
-  const common = { connectionsMax: CONNECTIONS_MAX, proxyProtocol: false, socketMode: null };
+  const common = { connectionsMax: CONNECTIONS_MAX, proxyProtocol: false, socketMode: null, tls: null };
   const inbound: ListenerSettings = {
     name: 'inbound',
     direction: 'inbound',

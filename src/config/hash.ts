@@ -3,6 +3,7 @@
  * neither.
  */
 import { createHash } from 'node:crypto';
+import { withPem } from './pem.ts';
 import type { Config } from './schema.ts';
 
 const HASH_DIGITS = 12;
@@ -22,7 +23,7 @@ export function redact(config: Config): Config {
 }
 
 function withoutSecrets(config: Config, replacement: string | undefined): Config {
-  const { $schema: _, ...rest } = config;
+  const { $schema: _, ...rest } = withPem(config, () => replacement ?? '');
   const hide = (secret: string | undefined): string | undefined =>
     secret === undefined ? undefined : replacement;
   return {

@@ -15,6 +15,7 @@ import {
   propagationSchema,
   timeoutsSchema,
 } from './schema-settings.ts';
+import { listenerTlsSchema, type UpstreamTlsConfig, upstreamTlsSchema } from './schema-tls.ts';
 import {
   endpoint,
   hostMatch,
@@ -53,6 +54,7 @@ const listener = z.strictObject({
     .regex(/^0?[0-7]{3}$/, 'expected three octal digits such as "660"')
     .optional()
     .describe('File mode of a unix socket. Default: what the umask leaves.'),
+  tls: listenerTlsSchema.optional(),
 });
 
 const ENDPOINT_CONNECTIONS_MAX = 1024;
@@ -71,6 +73,7 @@ const upstream = z
         .max(100_000)
         .prefault(ENDPOINT_CONNECTIONS_MAX)
         .describe('Open connections per endpoint; a request beyond it is answered 503.'),
+      tls: upstreamTlsSchema.optional(),
     }),
   ])
   .transform((value): UpstreamConfig => {
@@ -82,6 +85,7 @@ const upstream = z
 export interface UpstreamConfig {
   endpoints: Endpoint[];
   connectionsMax: number;
+  tls?: UpstreamTlsConfig | undefined;
 }
 
 /** One value or a list of them. */

@@ -10,7 +10,7 @@ export interface SecretFile {
   readonly file: string;
 }
 
-/** The files that must be read before the config can be compiled. */
+/** The files that must be read before the config can be compiled, PEM files apart: those are in `pem.ts`. */
 export function secretFiles(config: Config): SecretFile[] {
   const files: SecretFile[] = [];
   if (config.admin.tokenFile !== undefined)

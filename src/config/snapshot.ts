@@ -24,6 +24,39 @@ export interface ListenerSettings {
   readonly proxyProtocol: boolean;
   /** File mode of a unix socket; null: what the umask leaves. */
   readonly socketMode: number | null;
+  /** Null: plain. */
+  readonly tls: ListenerTls | null;
+}
+
+/** A certificate chain and its key, as PEM text. */
+export interface KeyPair {
+  /** Where the certificate was read, for people. */
+  readonly file: string;
+  readonly certificate: string;
+  readonly key: string;
+}
+
+export type TlsVersion = 'TLSv1.2' | 'TLSv1.3';
+
+export interface ListenerTls {
+  /** The first is shown when none covers the name that the client asks for. */
+  readonly keyPairs: readonly KeyPair[];
+  readonly minVersion: TlsVersion;
+  readonly clientCertificate: 'off' | 'optional' | 'required';
+  /** PEM text of the authorities that sign client certificates; null when none is asked for. */
+  readonly clientCa: string | null;
+}
+
+export interface UpstreamTls {
+  /** PEM text of the authorities that sign its certificate; null: those that Node brings. */
+  readonly ca: string | null;
+  /** For SNI and the check of its certificate; null: the endpoint's host. */
+  readonly serverName: string | null;
+  /** When there are any, its certificate must have one of these, and no other name counts. */
+  readonly subjectAltNames: readonly string[];
+  /** What we show when it asks; null: nothing. */
+  readonly keyPair: KeyPair | null;
+  readonly minVersion: TlsVersion;
 }
 
 /** One endpoint of an upstream. `id` is `host:port` or `unix:/path` as declared, and unique in its upstream. */
@@ -37,6 +70,8 @@ export interface Upstream {
   readonly endpoints: readonly Endpoint[];
   /** Open connections per endpoint at one time; a request beyond it is answered 503 `overloaded`. */
   readonly connectionsMax: number;
+  /** Null: plain. */
+  readonly tls: UpstreamTls | null;
 }
 
 /** What a route does; `match.ts` owns how it is found. */

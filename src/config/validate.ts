@@ -10,6 +10,7 @@ import type { Config, RouteConfig } from './schema.ts';
 import type { ExperimentConfig } from './schema-experiment.ts';
 import { didYouMean } from './suggest.ts';
 import { formatDuration } from './units.ts';
+import { socketIssues } from './validate-tls.ts';
 import { fallbackName, weightsProblem } from './weights.ts';
 
 type IssueAt = (
@@ -23,6 +24,7 @@ export function validate(config: Config, issueAt: IssueAt): ConfigIssue[] {
   return [
     ...listenerIssues(config, issueAt),
     ...upstreamIssues(config, issueAt),
+    ...socketIssues(config, issueAt),
     ...routeIssues(config, issueAt),
     ...Object.entries(config.experiments).flatMap(([name, experiment]) =>
       experimentIssues(config, name, experiment, issueAt),

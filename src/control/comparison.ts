@@ -3,20 +3,25 @@
  * like in one line. Deterministic.
  */
 import { isDeepStrictEqual } from 'node:util';
-import type { Config } from '../config/schema.ts';
+import type { Config, ListenerConfig } from '../config/schema.ts';
 import type { Snapshot } from '../config/snapshot.ts';
 import { formatPercent } from '../config/units.ts';
 
 /** Sockets and files that are opened at start. */
 const AT_START: readonly (readonly [name: string, read: (config: Config) => unknown])[] = [
   ['workers', (config) => config.workers],
-  ['listeners', (config) => config.listeners],
+  ['listeners', (config) => config.listeners?.map(atStart)],
   ['admin.address', (config) => config.admin.address],
   ['admin.probeAddress', (config) => config.admin.probeAddress],
   ['accessLog', (config) => config.accessLog],
   ['exposures', (config) => config.exposures],
   ['stateFile', (config) => config.stateFile],
 ];
+
+/** Another certificate is taken up while running; whether a listener speaks TLS at all is not. */
+function atStart({ tls, ...listener }: ListenerConfig): object {
+  return { ...listener, isTls: tls !== undefined };
+}
 
 /** Secrets count: a rotated token is a change. So does the order of keys, for variants and routes. */
 export function sameConfig(left: Config, right: Config): boolean {

@@ -1,22 +1,27 @@
 /**
- * Reading the configuration: the file, the secrets it names, the environment. Answers what was found, valid or not;
+ * Reading the configuration: the file, the secrets and certificates it names, the environment. Answers what was found, valid or not;
  * decides nothing and keeps nothing.
  */
 import { readFile } from 'node:fs/promises';
+import { type Clock, systemClock } from '../base/clock.ts';
 import type { Environment } from '../config/environment.ts';
 import type { ConfigIssue } from '../config/issue.ts';
-import { parseConfig } from '../config/parse.ts';
+import { type IssueAt, parseConfig } from '../config/parse.ts';
+import { authorities, keyPairs, withPem } from '../config/pem.ts';
 import type { Config } from '../config/schema.ts';
-import { secretFiles, withSecrets } from '../config/secrets.ts';
+import { type SecretFile, secretFiles, withSecrets } from '../config/secrets.ts';
+import { certificateIssues } from './certificates.ts';
 
 export interface ConfigSource {
   /** The configuration file. */
   readonly file: string;
   readonly environment: Environment;
+  /** For how long certificates are valid; the system's unless given. */
+  readonly clock?: Clock;
 }
 
 export interface LoadedConfig {
-  /** With its secrets read in; null when there is an error. */
+  /** With its secrets and PEM files read in; null when there is an error. */
   readonly config: Config | null;
   readonly issues: readonly ConfigIssue[];
   /** Every file that went into it: what to watch. */
@@ -26,6 +31,8 @@ export interface LoadedConfig {
 /** A configuration file beyond this was not meant. */
 const FILE_MAX_BYTES = 32 * 1024 * 1024;
 const SECRET_MAX_BYTES = 64 * 1024;
+/** A system's whole list of authorities has a quarter of this. */
+const PEM_MAX_BYTES = 1024 * 1024;
 
 /** Never throws: what cannot be read is an issue. */
 export async function loadConfig(source: ConfigSource): Promise<LoadedConfig> {
@@ -44,19 +51,46 @@ export async function loadConfig(source: ConfigSource): Promise<LoadedConfig> {
   }
   const { config, issues, issueAt } = parseConfig(text.value, file, source.environment);
   if (config === null) return { config: null, issues, files: [file] };
-  const files = [file];
-  const secrets = new Map<string, string>();
-  const problems: ConfigIssue[] = [];
-  for (const secret of secretFiles(config)) {
-    files.push(secret.file);
-    const content = await readText(secret.file, SECRET_MAX_BYTES);
-    if (!content.ok) problems.push(issueAt(secret.path, content.problem));
-    else if (content.value.trim() === '')
-      problems.push(issueAt(secret.path, `the file ${secret.file} is empty; expected a secret in it`));
-    else secrets.set(secret.file, content.value);
-  }
+  const secrets = await readAll(
+    secretFiles(config),
+    { bytesMax: SECRET_MAX_BYTES, what: 'a secret' },
+    issueAt,
+  );
+  const pems = await readAll(pemFiles(config), { bytesMax: PEM_MAX_BYTES, what: 'PEM' }, issueAt);
+  const files = [...new Set([file, ...secrets.files, ...pems.files])];
+  const problems = [...secrets.problems, ...pems.problems];
   if (problems.length > 0) return { config: null, issues: [...issues, ...problems], files };
-  return { config: withSecrets(config, secrets), issues, files };
+  const complete = withPem(withSecrets(config, secrets.contents), (name) => pems.contents.get(name)!);
+  const found = certificateIssues(complete, issueAt, (source.clock ?? systemClock).wallMs());
+  const isUsable = !found.some((issue) => issue.severity === 'error');
+  return { config: isUsable ? complete : null, issues: [...issues, ...found], files };
+}
+
+function pemFiles(config: Config): SecretFile[] {
+  return [
+    ...keyPairs(config).flatMap(({ path, certificate, key }) => [
+      { path: [...path, 'certificate'], file: certificate.file },
+      { path: [...path, 'key'], file: key.file },
+    ]),
+    ...authorities(config).map(({ path, authorities: { file } }) => ({ path, file })),
+  ];
+}
+
+async function readAll(
+  wanted: readonly SecretFile[],
+  { bytesMax, what }: { readonly bytesMax: number; readonly what: string },
+  issueAt: IssueAt,
+) {
+  const contents = new Map<string, string>();
+  const problems: ConfigIssue[] = [];
+  for (const { file, path } of wanted) {
+    const content = await readText(file, bytesMax);
+    if (!content.ok) problems.push(issueAt(path, content.problem));
+    else if (content.value.trim() === '')
+      problems.push(issueAt(path, `the file ${file} is empty; expected ${what} in it`));
+    else contents.set(file, content.value);
+  }
+  return { files: wanted.map(({ file }) => file), contents, problems };
 }
 
 async function readText(

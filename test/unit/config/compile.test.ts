@@ -19,6 +19,7 @@ describe('the smallest file', () => {
         connectionsMax: 10_000,
         proxyProtocol: false,
         socketMode: null,
+        tls: null,
       },
     ]);
     const route = snapshot.routes.inbound.match('any.host', '/any/path', 'PATCH');
