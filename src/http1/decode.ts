@@ -55,7 +55,6 @@ const FORBIDDEN_TRAILERS: ReadonlySet<string> = new Set([
   'if-none-match',
   'if-range',
   'if-unmodified-since',
-  'max-forwards',
   'range',
   'x-real-ip',
 ]);

@@ -35,6 +35,7 @@ export const Field = {
   setCookie: 25,
   http2Settings: 26,
   xFairleadVariant: 27,
+  maxForwards: 28,
 } as const;
 
 /** One of the numbers in `Field`. At most 31 of them: `Head` keeps a set of ids in one integer. */
@@ -70,11 +71,12 @@ export const FIELD_NAMES: readonly string[] = [
   'set-cookie',
   'http2-settings',
   'x-fairlead-variant',
+  'max-forwards',
 ];
 
 const WORDS: readonly Uint8Array[] = FIELD_NAMES.map(ascii);
 
-/** 128 places for 27 names; the multipliers were searched for so that no two names share a place. */
+/** 128 places for 28 names; the multipliers were searched for so that no two names share a place. */
 const PLACES = 128;
 const LENGTH_FACTOR = 1;
 const FIRST_FACTOR = 5;
@@ -112,6 +114,7 @@ function endToEndTable(): Uint8Array {
     Field.host,
     Field.contentLength,
     Field.transferEncoding,
+    Field.expect,
     Field.forwardedFor,
     Field.forwardedProto,
     Field.forwardedHost,

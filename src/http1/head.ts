@@ -24,6 +24,7 @@ import {
   trimEnd,
   VALUE,
 } from './grammar.ts';
+import { isCountingForwards, readMaxForwards } from './max-forwards.ts';
 import { hasOption, readOptions } from './options.ts';
 import { parseRequestLine, parseStatusLine } from './start-line.ts';
 
@@ -39,7 +40,9 @@ const INITIAL_FIELDS = 32;
 /** nameStart, nameEnd, valueStart, valueEnd, lineEnd as 32-bit numbers. */
 const BYTES_A_FIELD = 20;
 
-const AUTHORIZATION = ascii('authorization');
+/** Beside those in `IS_END_TO_END`: what the hop before us says of the client, and what says how to read a body. */
+const END_TO_END_NAMES: readonly Uint8Array[] = ['authorization', 'forwarded', 'x-real-ip'].map(ascii);
+const END_TO_END_PREFIXES: readonly Uint8Array[] = ['content-', 'x-forwarded-'].map(ascii);
 
 /**
  * One parsed head; a connection keeps one and parses into it again and again. Everything is valid only after a
@@ -75,6 +78,9 @@ export class Head {
   /** Only for the absolute-form. */
   authorityStart = 0;
   authorityEnd = 0;
+
+  /** How many proxies a TRACE or OPTIONS may still pass, this one included; -1: any number. */
+  maxForwards = -1;
 
   status = 0;
   reasonStart = 0;
@@ -145,7 +151,7 @@ export class Head {
   isConnectionOption(i: number, protectedNames?: readonly string[]): boolean {
     const start = this.nameStart[i]!;
     const end = this.nameEnd[i]!;
-    if (IS_END_TO_END[this.id[i]!] === 1 || isWord(this.bytes, start, end, AUTHORIZATION)) return false;
+    if (IS_END_TO_END[this.id[i]!] === 1 || isEndToEndName(this.bytes, start, end)) return false;
     if (protectedNames?.some((name) => isText(this.bytes, start, end, name))) return false;
     for (let c = this.first(Field.connection); c >= 0 && c < this.count; c++) {
       if (
@@ -166,6 +172,7 @@ export class Head {
     this.method = '';
     this.status = 0;
     this.queryStart = -1;
+    this.maxForwards = -1;
     this.isClose = false;
     this.isKeepAlive = false;
     this.isUpgrade = false;
@@ -232,6 +239,7 @@ export function parseRequestHead(
   let result = parseRequestLine(head, at, stop, limits.targetMaxBytes);
   if (result > 0) result = parseFields(head, result, stop, limits.fieldsMax);
   if (result > 0) result = checkHost(head, result);
+  if (result > 0 && head.first(Field.maxForwards) >= 0) result = checkMaxForwards(head, result);
   if (result === 0 && end - at >= limits.headMaxBytes)
     return head.fail('head_too_large', 'the head is longer than headMaxBytes');
   return result;
@@ -307,6 +315,15 @@ function parseFields(head: Head, start: number, stop: number, fieldsMax: number)
   return 0;
 }
 
+function isEndToEndName(bytes: Buffer, start: number, end: number): boolean {
+  for (const name of END_TO_END_NAMES) if (isWord(bytes, start, end, name)) return true;
+  for (const prefix of END_TO_END_PREFIXES) {
+    const prefixEnd = start + prefix.length;
+    if (prefixEnd <= end && isWord(bytes, start, prefixEnd, prefix)) return true;
+  }
+  return false;
+}
+
 /** `at` is where a field name should begin and does not: only CRLF may stand there. */
 function endOfFields(head: Head, at: number, stop: number): number {
   const byte = head.bytes[at]!;
@@ -333,4 +350,17 @@ function checkHost(head: Head, result: number): number {
   return isAuthority(head.bytes, head.valueStart[i]!, head.valueEnd[i]!)
     ? result
     : head.fail('host_invalid', 'Host is not host[:port]');
+}
+
+/** A TRACE or OPTIONS that may pass nobody any more is for us, and we have nothing to say to it. */
+function checkMaxForwards(head: Head, result: number): number {
+  if (!isCountingForwards(head.method)) return result;
+  if ((head.repeated & (1 << Field.maxForwards)) !== 0)
+    return head.fail('request_malformed', 'there is more than one Max-Forwards');
+  const i = head.first(Field.maxForwards);
+  head.maxForwards = readMaxForwards(head.bytes, head.valueStart[i]!, head.valueEnd[i]!);
+  if (head.maxForwards < 0) return head.fail('request_malformed', 'Max-Forwards is not a number of digits');
+  if (head.maxForwards === 0)
+    return head.fail('method_unsupported', 'Max-Forwards is 0, and this proxy is no end for the method');
+  return result;
 }

@@ -8,7 +8,6 @@
  * exactly once; a response that has begun is finished or visibly broken off, never ended early.
  */
 import { ERRORS, type ErrorCode } from '../base/error.ts';
-import { Field } from '../http1/field.ts';
 import { Body, Framing, responseFraming } from '../http1/framing.ts';
 import type { Head } from '../http1/head.ts';
 import { isIdempotent } from '../resilience/retry.ts';
@@ -369,7 +368,7 @@ export class Exchange implements UpstreamUser, ResponseHandler {
   // ---- Tunnel ---------------------------------------------------------------------------------------------------
 
   #beginTunnel(head: Head, bytes: Buffer, at: number, end: number): void {
-    if (!this.request.isUpgradeAsked || !this.requestBody.isDone || head.first(Field.upgrade) < 0) {
+    if (!this.requestBody.isDone || !this.request.hasAskedFor(head.header('upgrade'))) {
       return this.fail(
         'upstream_malformed',
         'The upstream switched protocols unasked, or did not say to which.',

@@ -6,6 +6,8 @@ export class RequestFacts {
   versionMinor = 1;
   isKeepAliveAsked = true;
   isUpgradeAsked = false;
+  /** The protocols asked for, lower case; empty when none was. */
+  #protocols: readonly string[] = NO_PROTOCOLS;
   /** The tester wants to know why. */
   isExplainAsked = false;
   /** As received or as given by us; '' for none. */
@@ -26,7 +28,8 @@ export class RequestFacts {
     this.method = head.method;
     this.versionMinor = head.versionMinor;
     this.isKeepAliveAsked = head.versionMinor === 1 ? !head.isClose : head.isKeepAlive && !head.isClose;
-    this.isUpgradeAsked = head.isUpgrade && head.versionMinor === 1 && isTunnelProtocol(head);
+    this.#protocols = head.isUpgrade && head.versionMinor === 1 ? askedProtocols(head) : NO_PROTOCOLS;
+    this.isUpgradeAsked = this.#protocols.length > 0;
     this.isExplainAsked = false;
     this.requestId = '';
     this.traceparent = '';
@@ -37,6 +40,11 @@ export class RequestFacts {
     this.answeredMs = -1;
   }
 
+  /** RFC 9110 section 7.8: whether all that the upstream switched to, by its Upgrade field, was asked for. */
+  hasAskedFor(upgrade: string | null): boolean {
+    return upgrade !== null && members(upgrade).every((protocol) => this.#protocols.includes(protocol));
+  }
+
   /** From the request's last byte to the response's last, or to where the client held it up. */
   upstreamTimeMs(nowMs: number): number {
     if (this.completeMs < 0) return 0;
@@ -44,7 +52,24 @@ export class RequestFacts {
   }
 }
 
-/** h2c would turn the connection into a protocol that nobody here looks at: it is not passed on. */
-function isTunnelProtocol(head: Head): boolean {
-  return !/(?:^|[,\s])h2c?(?:[,\s/]|$)/i.test(head.header('upgrade') ?? 'h2c');
+const NO_PROTOCOLS: readonly string[] = [];
+/** `name` or `name/version`. */
+const PROTOCOL = /^[!#$%&'*+\-.^_`|~0-9a-z]+(?:\/[!#$%&'*+\-.^_`|~0-9a-z]+)?$/;
+
+/**
+ * None when the list is no list of protocols, or holds h2c, which would turn the connection into a protocol that
+ * nobody here looks at: an Upgrade is passed on as a whole or not at all.
+ */
+function askedProtocols(head: Head): readonly string[] {
+  const protocols = members(head.header('upgrade') ?? '');
+  return protocols.every((protocol) => PROTOCOL.test(protocol) && !/^h2c?(?:\/|$)/.test(protocol))
+    ? protocols
+    : NO_PROTOCOLS;
+}
+
+function members(list: string): readonly string[] {
+  return list
+    .toLowerCase()
+    .split(',')
+    .map((member) => member.replace(/^[ \t]+|[ \t]+$/g, ''));
 }

@@ -3,8 +3,8 @@
  * The head goes out as slices of what came in, so a field that nobody touches keeps its bytes, its case and its
  * place. Never touches a body; the framing fields are written by `http1/encode.ts` only.
  *
- * RFC 9110 section 7.6.1 (Connection and the fields it names), 7.6.3 (Via), 7.8 (Upgrade); RFC 9112 section 3.2.2
- * (absolute-form), 9.6 (persistence).
+ * RFC 9110 section 7.6.1 (Connection and the fields it names), 7.6.2 (Max-Forwards), 7.6.3 (Via), 7.8 (Upgrade);
+ * RFC 9112 section 3.2.2 (absolute-form), 9.6 (persistence).
  */
 import { TRANSFER_ENCODING_CHUNKED } from '../http1/encode.ts';
 import { Field } from '../http1/field.ts';
@@ -94,6 +94,8 @@ function isRequestFieldCut(
       return settings.forwardedProto === 'set';
     case Field.forwardedHost:
       return settings.forwardedHost === 'set';
+    case Field.maxForwards:
+      return head.maxForwards > 0;
     case Field.contentLength:
       return false;
     default:
@@ -118,6 +120,7 @@ function addedRequestFields(head: Head, settings: ForwardingSettings, facts: Req
     text += `host: ${facts.defaultHost}\r\n`;
   }
   if (facts.isChunked) text += TRANSFER_ENCODING_CHUNKED;
+  if (head.maxForwards > 0) text += `max-forwards: ${head.maxForwards - 1}\r\n`;
   if (facts.isUpgrade) text += `connection: upgrade\r\nupgrade: ${head.header('upgrade')}\r\n`;
   else if (head.first(Field.te) >= 0 && acceptsTrailers(head)) text += 'connection: te\r\nte: trailers\r\n';
   if (settings.forwardedFor !== 'off') {

@@ -112,6 +112,13 @@ describe('Connection', () => {
       'tracestate',
       'baggage',
       'X-Fairlead-Variant',
+      'Expect',
+      'Forwarded',
+      'X-Real-IP',
+      'X-Forwarded-Port',
+      'X-FORWARDED-CLIENT-CERT',
+      'Content-Type',
+      'content-encoding',
     ];
     const lines = names
       .slice(1)
@@ -120,5 +127,10 @@ describe('Connection', () => {
     expect(removed(`Connection: ${names.join(', ')}\r\n${lines}`)).toEqual([]);
     expect(removed('Connection: x-experiment\r\nX-Experiment: a=b\r\n')).toEqual(['X-Experiment']);
     expect(removed('Connection: x-experiment\r\nX-Experiment: a=b\r\n', ['x-experiment'])).toEqual([]);
+    expect(
+      removed(
+        'Connection: content, forwarded-by, x-real-i\r\nContent: 1\r\nForwarded-By: 2\r\nX-Real-I: 3\r\n',
+      ),
+    ).toEqual(['Content', 'Forwarded-By', 'X-Real-I']);
   });
 });
