@@ -52,6 +52,13 @@ export class Window {
     this.#totals[column]! += 1;
   }
 
+  /** Count several events that came in together. */
+  addMany(nowMs: number, column: number, count: number): void {
+    if (nowMs >= this.#endMs) this.#roll(nowMs);
+    this.#cells[this.#row + column]! += count;
+    this.#totals[column]! += count;
+  }
+
   /** Forget what is too old at `nowMs`; after it `total` is exact for `nowMs`. */
   advance(nowMs: number): void {
     if (nowMs >= this.#endMs) this.#roll(nowMs);

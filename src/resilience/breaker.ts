@@ -14,12 +14,16 @@
  */
 import type { Random } from '../base/clock.ts';
 import { openDurationMs } from './back-off.ts';
+import type { BreakerView } from './breaker-view.ts';
 import { Circuit, type CircuitState } from './circuit.ts';
 import { Evidence, type Limits, type TripCause } from './evidence.ts';
-import { type Call, InFlight } from './in-flight.ts';
+import { ageOf, type Call, InFlight } from './in-flight.ts';
 import type { Outcome } from './outcome.ts';
+import { Probes } from './probes.ts';
 import { formatMs } from './reason.ts';
+import { type Elsewhere, type Opening, type Report, Share, type Standing } from './sharing.ts';
 
+export type { BreakerView } from './breaker-view.ts';
 export { Call } from './in-flight.ts';
 
 /** The limits, and how the breaker behaves once one is reached. */
@@ -47,36 +51,6 @@ export interface Transition {
   readonly atMs: number;
 }
 
-/** A breaker as people see it. Counts are of the present state only; ratios are null without a counted call. */
-export interface BreakerView {
-  readonly name: string;
-  readonly state: CircuitState;
-  /** Why it is in this state. */
-  readonly reason: string;
-  /** When it came into this state; null: it has always been. */
-  readonly sinceMs: number | null;
-  /** When it will be half-open; null unless open. */
-  readonly openUntilMs: number | null;
-  /** Counted calls: finished in the window, and in flight past the slow threshold. */
-  readonly requests: number;
-  readonly failures: number;
-  readonly slow: number;
-  readonly errorRatio: number | null;
-  readonly slowRatio: number | null;
-  readonly consecutiveFailures: number;
-  /** All calls not yet settled, stale ones included. */
-  readonly inFlight: number;
-  /** Of those, counted as slow already. */
-  readonly overdue: number;
-  /** Probes admitted, of which good; 0 unless half-open. */
-  readonly probes: number;
-  readonly probesOk: number;
-  /** Times it has opened, and calls it has turned away, in its lifetime. */
-  readonly trips: number;
-  readonly turnedAway: number;
-  readonly settings: BreakerSettings;
-}
-
 /**
  * A breaker. All times are of one monotonic clock. `onTransition` is called once for each change of state, after it
  * is complete; it must not move the breaker itself.
@@ -95,9 +69,9 @@ export class Breaker {
   #state: CircuitState = 'closed';
   /** Moves with every transition; calls of an earlier one are stale. */
   #generation = 0;
-  /** Probes admitted and not given back; of those, good ones. */
-  #probes = 0;
-  #probesOk = 0;
+  readonly #probes = new Probes();
+  /** With other workers; null: this process decides alone. */
+  readonly #share: Share | null;
   #openUntilMs = 0;
   /** Openings in a row without a whole window closed in between; the exponent of the back-off. */
   #openings = 0;
@@ -111,12 +85,14 @@ export class Breaker {
     settings: BreakerSettings,
     random: Random,
     onTransition: (transition: Transition) => void,
+    isShared = false,
   ) {
     this.name = name;
     this.#settings = settings;
     this.#random = random;
     this.#onTransition = onTransition;
     this.#circuit = new Circuit(name);
+    this.#share = isShared ? new Share() : null;
     this.#evidence = new Evidence(settings.windowMs);
     this.#slowAfterMs = settings.slow?.thresholdMs ?? Number.POSITIVE_INFINITY;
   }
@@ -192,7 +168,7 @@ export class Breaker {
       if (this.#evidence.overdue > 0) this.#judge(nowMs);
     } else if (this.#state === 'half-open') {
       this.#judgeProbes(nowMs);
-    } else if (nowMs >= this.#openUntilMs) {
+    } else if (this.#isDue(nowMs)) {
       this.#halfOpen(nowMs);
     }
   }
@@ -248,12 +224,42 @@ export class Breaker {
       consecutiveFailures,
       inFlight: this.#inFlight.count,
       overdue,
-      probes: this.#probes,
-      probesOk: this.#probesOk,
+      probes: this.#probes.admitted,
+      probesOk: this.#probes.ok,
       trips: this.#trips,
       turnedAway: this.#turnedAway,
       settings: this.#settings,
     };
+  }
+
+  // With other workers: what the primary says, and what it is told. A breaker of its own has no use for these.
+
+  /** Stand where the primary says, and let it be told nothing of it. */
+  follow(standing: Standing, nowMs: number): void {
+    if (this.#share?.follow(standing, this.#probes.admitted) !== true) return;
+    this.#openings = standing.openings;
+    this.#openUntilMs = nowMs + standing.openForMs;
+    this.#enter(standing.state, standing.reason, nowMs);
+  }
+
+  /** Count what the other workers have, and judge the sum. */
+  merge({ era, calls, overdue }: Elsewhere, nowMs: number): void {
+    const evidence = this.#evidence;
+    if (era !== this.#share?.era || this.#state !== 'closed') return;
+    evidence.overdueElsewhere = overdue;
+    if (calls !== null) evidence.merge(calls, nowMs);
+    if (evidence.failures + evidence.slow > 0) this.#judge(nowMs);
+  }
+
+  /** What the others need to know of the calls here; null: nothing new since the last time. */
+  report(): Report | null {
+    return this.#share?.report(this.name, this.#evidence, this.#probes, this.#turnedAway) ?? null;
+  }
+
+  /** How long this breaker, which has just opened by itself, is open. */
+  opening(nowMs: number): Pick<Opening, 'era' | 'openForMs' | 'openings'> {
+    const openForMs = Math.max(0, this.#openUntilMs - nowMs);
+    return { era: this.#share?.era ?? 0, openForMs, openings: this.#openings };
   }
 
   // Closed: judge every call.
@@ -292,47 +298,23 @@ export class Breaker {
   /** Take a probe's slot, moving out of the open state if it is time. */
   #admitProbe(nowMs: number): boolean {
     if (this.#state === 'half-open') this.#judgeProbes(nowMs);
-    else if (nowMs >= this.#openUntilMs) this.#halfOpen(nowMs);
+    else if (this.#isDue(nowMs)) this.#halfOpen(nowMs);
     if (this.#state !== 'half-open') return this.#state === 'closed';
-    if (this.#probes >= this.#settings.halfOpenRequests) return false;
-    this.#probes++;
-    return true;
+    return this.#probes.take(this.#share?.slots ?? this.#settings.halfOpenRequests);
   }
 
   #settleProbe(call: Call, outcome: Outcome, ageMs: number, nowMs: number): void {
-    if (outcome === 'ignored') {
-      if (!call.isCounted) this.#probes--;
-    } else if (outcome === 'failure') {
-      this.#openByItself('probe-failed', `a probe failed after ${this.#probesOk} good ones`, nowMs);
-    } else if (outcome === 'slow' || ageMs > this.#probeLimitMs()) {
-      this.#openByItself('probe-failed', this.#slowProbeReason(ageMs), nowMs);
-    } else {
-      if (!call.isCounted) this.#probesOk++;
-      this.#closeIfProven(nowMs);
-    }
+    const bad = this.#probes.settle(call, outcome, ageMs, this.#probeLimitMs());
+    if (bad !== null) this.#openByItself('probe-failed', bad, nowMs);
+    else if (outcome !== 'ignored') this.#closeIfProven(nowMs);
   }
 
-  /** Look at each probe in flight: they are the newest calls, and few. */
   #judgeProbes(nowMs: number): void {
-    for (let call = this.#inFlight.newest; call !== null; call = call.older) {
-      if (call.generation !== this.#generation) break;
-      const isAnswered = call.answeredMs >= 0;
-      const ageMs = ageOf(call, nowMs);
-      if (call.isSending && !call.isCounted && nowMs - call.admittedMs > this.#settings.openForMs) {
-        // A client that never finishes sending must not keep the slot for ever.
-        call.isCounted = true;
-        this.#probes--;
-      } else if (ageMs > this.#probeLimitMs()) {
-        this.#openByItself('probe-failed', this.#slowProbeReason(ageMs), nowMs);
-        return;
-      }
-      // A stream that was answered in time and goes on must not keep its slot for ever.
-      if (isAnswered && !call.isCounted && nowMs - call.admittedMs > this.#settings.openForMs) {
-        call.isCounted = true;
-        this.#probesOk++;
-      }
-    }
-    this.#closeIfProven(nowMs);
+    const { newest } = this.#inFlight;
+    const probe = newest?.generation === this.#generation ? newest : null;
+    const bad = this.#probes.judge(probe, this.#probeLimitMs(), this.#settings.openForMs, nowMs);
+    if (bad !== null) this.#openByItself('probe-failed', bad, nowMs);
+    else this.#closeIfProven(nowMs);
   }
 
   /** A probe older than this is hung. Without a slow threshold, one open period is as long as anyone should wait. */
@@ -341,14 +323,11 @@ export class Breaker {
     return probeMaxMs ?? slow?.thresholdMs ?? openForMs;
   }
 
-  #slowProbeReason(ageMs: number): string {
-    return `a probe took ${formatMs(ageMs)} > ${formatMs(this.#probeLimitMs())}, after ${this.#probesOk} good ones`;
-  }
-
   #closeIfProven(nowMs: number): void {
     const { halfOpenRequests } = this.#settings;
-    if (this.#probesOk < halfOpenRequests) return;
-    this.#move('closed', 'probes-ok', `good probes ${this.#probesOk} >= ${halfOpenRequests}`, nowMs);
+    const { ok } = this.#probes;
+    if (this.#share !== null || ok < halfOpenRequests) return;
+    this.#move('closed', 'probes-ok', `good probes ${ok} >= ${halfOpenRequests}`, nowMs);
   }
 
   // Moves.
@@ -366,6 +345,11 @@ export class Breaker {
     this.#move('open', cause, reason, nowMs);
   }
 
+  /** Whether it is time for probes; with other workers that is for the primary to say. */
+  #isDue(nowMs: number): boolean {
+    return this.#share === null && nowMs >= this.#openUntilMs;
+  }
+
   #halfOpen(nowMs: number): void {
     const openMs = nowMs - (this.#sinceMs ?? nowMs);
     const { halfOpenRequests } = this.#settings;
@@ -373,24 +357,20 @@ export class Breaker {
     this.#move('half-open', 'timer', reason, nowMs);
   }
 
-  /** The one place where the state changes: what was counted is forgotten, and what is in flight is stale. */
   #move(to: CircuitState, cause: TransitionCause, reason: string, nowMs: number): void {
     const from = this.#state;
+    this.#enter(to, reason, nowMs);
+    if (from !== to) this.#onTransition({ breaker: this.name, from, to, cause, reason, atMs: nowMs });
+  }
+
+  /** The one place where the state changes: what was counted is forgotten, and what is in flight is stale. */
+  #enter(to: CircuitState, reason: string, nowMs: number): void {
+    if (this.#state !== to) this.#sinceMs = nowMs;
     this.#circuit.enter(to);
     this.#state = this.#circuit.state;
     this.#generation++;
     this.#evidence.clear();
-    this.#probes = 0;
-    this.#probesOk = 0;
+    this.#probes.clear();
     this.#reason = reason;
-    if (from === to) return;
-    this.#sinceMs = nowMs;
-    this.#onTransition({ breaker: this.name, from, to, cause, reason, atMs: nowMs });
   }
-}
-
-/** How long the upstream has had, or took. */
-function ageOf(call: Call, nowMs: number): number {
-  if (call.isSending) return 0;
-  return (call.answeredMs < 0 ? nowMs : call.answeredMs) - call.admittedMs;
 }

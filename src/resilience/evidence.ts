@@ -23,6 +23,29 @@ export interface Breach {
   readonly reason: string;
 }
 
+/** Finished calls that another worker has counted. `lastFailures`: of these, those behind the last good one. */
+export interface Tally {
+  readonly requests: number;
+  readonly failures: number;
+  readonly slow: number;
+  readonly lastFailures: number;
+}
+
+/** Both, `later` behind `earlier`. */
+export function addTallies(earlier: Tally, later: Tally): Tally {
+  return {
+    requests: earlier.requests + later.requests,
+    failures: earlier.failures + later.failures,
+    slow: earlier.slow + later.slow,
+    lastFailures: failuresInARow(earlier.lastFailures, later),
+  };
+}
+
+/** Failures in a row, when there were `before` and then these calls. */
+function failuresInARow(before: number, { requests, failures, lastFailures }: Tally): number {
+  return requests > failures ? lastFailures : before + lastFailures;
+}
+
 /**
  * One unlucky call is not a rate: 1 of 20 is 5 %, and a service with one error in 200 does that once in ten times.
  * A rate needs this many bad calls, or `minimumRequests` if that is less. Only limits under 5 / minimumRequests notice.
@@ -39,14 +62,21 @@ export class Evidence {
   #window: Window;
   /** Calls in flight past the slow threshold: each is a request and a slow one now, and until its end. */
   overdue = 0;
+  /** The same of the other workers; 0 without any. */
+  overdueElsewhere = 0;
   consecutiveFailures = 0;
+  /** Of the finished calls, those counted here since `take`: the other workers do not know of them. */
+  #requests = 0;
+  #failures = 0;
+  #slow = 0;
+  #lastFailures = 0;
 
   constructor(windowMs: number) {
     this.#window = new Window(windowMs, 3);
   }
 
   get requests(): number {
-    return this.#window.total(REQUESTS) + this.overdue;
+    return this.#window.total(REQUESTS) + this.overdue + this.overdueElsewhere;
   }
 
   get failures(): number {
@@ -54,20 +84,48 @@ export class Evidence {
   }
 
   get slow(): number {
-    return this.#window.total(SLOW) + this.overdue;
+    return this.#window.total(SLOW) + this.overdue + this.overdueElsewhere;
   }
 
   /** Count one finished call; a failure may be slow as well. */
   add(isFailure: boolean, isSlow: boolean, nowMs: number): void {
     const window = this.#window;
     window.add(nowMs, REQUESTS);
-    if (isSlow) window.add(nowMs, SLOW);
+    this.#requests++;
+    if (isSlow) {
+      window.add(nowMs, SLOW);
+      this.#slow++;
+    }
     if (isFailure) {
       window.add(nowMs, FAILURES);
       this.consecutiveFailures++;
+      this.#failures++;
+      this.#lastFailures++;
     } else {
       this.consecutiveFailures = 0;
+      this.#lastFailures = 0;
     }
+  }
+
+  /** Count calls that another worker has finished, as if they had ended now. */
+  merge(calls: Tally, nowMs: number): void {
+    this.#window.addMany(nowMs, REQUESTS, calls.requests);
+    this.#window.addMany(nowMs, FAILURES, calls.failures);
+    this.#window.addMany(nowMs, SLOW, calls.slow);
+    this.consecutiveFailures = failuresInARow(this.consecutiveFailures, calls);
+  }
+
+  /** What `add` has counted since the last time, or null. */
+  take(): Tally | null {
+    if (this.#requests === 0) return null;
+    const calls = {
+      requests: this.#requests,
+      failures: this.#failures,
+      slow: this.#slow,
+      lastFailures: this.#lastFailures,
+    };
+    this.#forgetTaken();
+    return calls;
   }
 
   /** Forget what has left the window. */
@@ -79,7 +137,9 @@ export class Evidence {
   clear(): void {
     this.#window.clear();
     this.overdue = 0;
+    this.overdueElsewhere = 0;
     this.consecutiveFailures = 0;
+    this.#forgetTaken();
   }
 
   /** Go on with the same counts in a window of another length. */
@@ -111,9 +171,22 @@ export class Evidence {
     if (limit !== null && slow >= badMin && slow / requests >= limit.ratio) {
       return {
         cause: 'slow-rate',
-        reason: slowRateReason(slow, requests, limit.ratio, limit.thresholdMs, this.overdue),
+        reason: slowRateReason(
+          slow,
+          requests,
+          limit.ratio,
+          limit.thresholdMs,
+          this.overdue + this.overdueElsewhere,
+        ),
       };
     }
     return null;
+  }
+
+  #forgetTaken(): void {
+    this.#requests = 0;
+    this.#failures = 0;
+    this.#slow = 0;
+    this.#lastFailures = 0;
   }
 }

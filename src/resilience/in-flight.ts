@@ -29,6 +29,12 @@ export class Call {
   }
 }
 
+/** How long the upstream has had, or took. */
+export function ageOf(call: Call, nowMs: number): number {
+  if (call.isSending) return 0;
+  return (call.answeredMs < 0 ? nowMs : call.answeredMs) - call.admittedMs;
+}
+
 /** Calls in order of admission. `fresh` is the oldest one that `Breaker` has not yet looked at for its age. */
 export class InFlight {
   oldest: Call | null = null;

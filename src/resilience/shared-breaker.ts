@@ -1,0 +1,283 @@
+/**
+ * One breaker that several workers share: the primary's half. Each worker has a `Breaker` that judges the calls of
+ * all of them and opens at once; this one puts the moves in order, passes the counts on, and alone lets the breaker
+ * recover. Half-open, the probes are dealt out, so that all workers together make no more than one process would.
+ *
+ * Each move has an era of its own. What a worker says of another era is about a breaker that has moved since, and
+ * counts for nothing: of two workers that open at the same time the first is followed by the second.
+ *
+ * Told the time, and has no timer: `tick` moves it out of the open state. Memory is fixed per worker.
+ */
+import type { BreakerSettings, Transition, TransitionCause } from './breaker.ts';
+import type { CircuitState } from './circuit.ts';
+import { addTallies, type Tally } from './evidence.ts';
+import { formatMs } from './reason.ts';
+import type { Elsewhere, Opening, Report, Standing } from './sharing.ts';
+
+export interface SharedOptions {
+  /** A number that no era of any breaker had before. */
+  readonly nextEra: () => number;
+  /** As for `Breaker`. */
+  readonly onTransition: (transition: Transition) => void;
+  /** To be told to this worker, in the order of the calls. */
+  readonly onStanding: (worker: number, standing: Standing) => void;
+}
+
+/** What is known of one worker. */
+class Member {
+  overdue = 0;
+  /** Finished calls of the others that it has not been told of. */
+  pending: Tally | null = null;
+  isOverdueNew = false;
+  /** Probes it may have made: what it was given, until it says that it has given some back. */
+  slots = 0;
+  /** What it was asked to go down to; null: nothing. */
+  loweredTo: number | null = null;
+  probes = 0;
+  probesOk = 0;
+  /** Half-open, it turns calls away for want of slots. */
+  isShort = false;
+  turnedAway = 0;
+  /** Calls turned away since the breaker was last closed: where the traffic is. */
+  demand = 0;
+
+  /** The breaker has moved. */
+  clear(): void {
+    this.overdue = 0;
+    this.pending = null;
+    this.isOverdueNew = false;
+    this.slots = 0;
+    this.loweredTo = null;
+    this.probes = 0;
+    this.probesOk = 0;
+    this.isShort = false;
+  }
+}
+
+export class SharedBreaker {
+  readonly name: string;
+  readonly #options: SharedOptions;
+  readonly #members = new Map<number, Member>();
+  #settings: BreakerSettings;
+  #state: CircuitState = 'closed';
+  #era: number;
+  #reason = 'has never opened';
+  #sinceMs: number | null = null;
+  #openUntilMs = 0;
+  #openings = 0;
+  #trips = 0;
+  /** Good probes of workers that are gone. */
+  #probesOkGone = 0;
+
+  constructor(name: string, settings: BreakerSettings, options: SharedOptions) {
+    this.name = name;
+    this.#settings = settings;
+    this.#options = options;
+    this.#era = options.nextEra();
+  }
+
+  get state(): CircuitState {
+    return this.#state;
+  }
+
+  /** What is the same for all workers; the counts are theirs to tell. */
+  get standing() {
+    const openUntilMs = this.#state === 'open' ? this.#openUntilMs : null;
+    return {
+      state: this.#state,
+      reason: this.#reason,
+      sinceMs: this.#sinceMs,
+      openUntilMs,
+      trips: this.#trips,
+      settings: this.#settings,
+    };
+  }
+
+  /** A worker has this breaker from now on, as new. It is told where the breaker stands. */
+  join(worker: number, nowMs: number): void {
+    this.#members.set(worker, new Member());
+    this.#tell(worker, nowMs);
+    for (const member of this.#members.values()) member.isOverdueNew = true;
+  }
+
+  /** A worker is gone, with its calls in flight. */
+  leave(worker: number, nowMs: number): void {
+    const gone = this.#members.get(worker);
+    if (gone === undefined) return;
+    this.#members.delete(worker);
+    this.#probesOkGone += gone.probesOk;
+    for (const member of this.#members.values()) member.isOverdueNew = true;
+    if (this.#state === 'half-open') this.#deal(nowMs);
+  }
+
+  /** A worker has opened the breaker; false: it had moved already, and the worker has been told where to. */
+  opened(opening: Opening, nowMs: number): boolean {
+    if (opening.era !== this.#era || this.#state === 'open') return false;
+    this.#openings = opening.openings;
+    this.#open(opening.cause, opening.reason, opening.openForMs, nowMs);
+    return true;
+  }
+
+  /** What a worker says of its calls. */
+  report(worker: number, report: Report, nowMs: number): void {
+    const member = this.#members.get(worker);
+    if (member === undefined) return;
+    const turnedAway = report.turnedAway - member.turnedAway;
+    member.turnedAway = report.turnedAway;
+    if (report.era !== this.#era) return;
+    if (this.#state === 'closed') {
+      this.#passOn(worker, member, report);
+      return;
+    }
+    member.demand += turnedAway;
+    if (this.#state === 'half-open') this.#hearProbes(member, report, turnedAway, nowMs);
+  }
+
+  /** What this worker needs to know of the others' calls, or null. */
+  takeElsewhere(worker: number): Elsewhere | null {
+    const member = this.#members.get(worker);
+    if (member === undefined || this.#state !== 'closed') return null;
+    if (member.pending === null && !member.isOverdueNew) return null;
+    const calls = member.pending;
+    member.pending = null;
+    member.isOverdueNew = false;
+    let overdue = -member.overdue;
+    for (const other of this.#members.values()) overdue += other.overdue;
+    return { breaker: this.name, era: this.#era, calls, overdue };
+  }
+
+  /** Let time pass. Every 20 to 50 ms is enough. */
+  tick(nowMs: number): void {
+    if (this.#state === 'open' && nowMs >= this.#openUntilMs) this.#halfOpen(nowMs);
+  }
+
+  /** Open by hand for `forMs`, finite and above 0. */
+  trip(nowMs: number, reason: string, forMs: number): void {
+    this.#open('forced', `forced open for ${formatMs(forMs)}: ${reason}`, forMs, nowMs);
+  }
+
+  /** Close by hand, forgetting all counts and the back-off. */
+  reset(nowMs: number, reason: string): void {
+    this.#openings = 0;
+    this.#move('closed', 'reset', `reset: ${reason}`, nowMs);
+  }
+
+  /** New settings from now on; the workers have them from their configuration. */
+  reconfigure(settings: BreakerSettings, nowMs: number): void {
+    this.#settings = settings;
+    if (this.#state !== 'half-open') return;
+    if (this.#closeIfProven(nowMs)) return;
+    this.#deal(nowMs);
+  }
+
+  // Closed.
+
+  #passOn(worker: number, member: Member, { calls, overdue }: Report): void {
+    const isOverdueNew = overdue !== member.overdue;
+    member.overdue = overdue;
+    for (const [id, other] of this.#members) {
+      if (id === worker) continue;
+      if (isOverdueNew) other.isOverdueNew = true;
+      if (calls !== null) other.pending = other.pending === null ? calls : addTallies(other.pending, calls);
+    }
+  }
+
+  // Half-open.
+
+  #hearProbes(member: Member, report: Report, turnedAway: number, nowMs: number): void {
+    member.probes = report.probes;
+    member.probesOk = report.probesOk;
+    // Any other number is from before it was asked, and it may use them all yet.
+    if (member.loweredTo !== null && report.slots === Math.max(member.loweredTo, report.probes)) {
+      member.slots = report.slots;
+      member.loweredTo = null;
+    }
+    member.isShort = report.probes >= report.slots && (member.isShort || turnedAway > 0);
+    if (!this.#closeIfProven(nowMs)) this.#deal(nowMs);
+  }
+
+  #closeIfProven(nowMs: number): boolean {
+    const { halfOpenRequests } = this.#settings;
+    let ok = this.#probesOkGone;
+    for (const member of this.#members.values()) ok += member.probesOk;
+    if (ok < halfOpenRequests) return false;
+    this.#move('closed', 'probes-ok', `good probes ${ok} >= ${halfOpenRequests}`, nowMs);
+    return true;
+  }
+
+  /** Give free slots to workers that are short of them; when none is free, ask those for theirs who do not use them. */
+  #deal(nowMs: number): void {
+    const short = [...this.#members].filter(([, { isShort, loweredTo }]) => isShort && loweredTo === null);
+    if (short.length === 0) return;
+    const free = this.#free();
+    for (let i = 0; i < free; i++) short[i % short.length]![1].slots++;
+    for (const [worker, member] of short.slice(0, free)) {
+      member.isShort = false;
+      this.#tell(worker, nowMs);
+    }
+    if (free <= 0) this.#askBack(nowMs);
+  }
+
+  #askBack(nowMs: number): void {
+    for (const [worker, member] of this.#members) {
+      if (member.isShort || member.loweredTo !== null || member.slots <= member.probes) continue;
+      member.loweredTo = member.probes;
+      this.#tell(worker, nowMs);
+    }
+  }
+
+  #free(): number {
+    let slots = this.#probesOkGone;
+    for (const member of this.#members.values()) slots += member.slots;
+    return this.#settings.halfOpenRequests - slots;
+  }
+
+  // Moves.
+
+  #open(cause: TransitionCause, reason: string, forMs: number, nowMs: number): void {
+    this.#openUntilMs = nowMs + forMs;
+    if (this.#state !== 'open') this.#trips++;
+    this.#move('open', cause, reason, nowMs);
+  }
+
+  #halfOpen(nowMs: number): void {
+    const openMs = nowMs - (this.#sinceMs ?? nowMs);
+    const { halfOpenRequests } = this.#settings;
+    const reason = `was open for ${formatMs(openMs)}; up to ${halfOpenRequests} probes may pass`;
+    this.#move('half-open', 'timer', reason, nowMs);
+  }
+
+  #move(to: CircuitState, cause: TransitionCause, reason: string, nowMs: number): void {
+    const from = this.#state;
+    this.#state = to;
+    this.#era = this.#options.nextEra();
+    this.#reason = reason;
+    this.#probesOkGone = 0;
+    if (from !== to) this.#sinceMs = nowMs;
+    for (const member of this.#members.values()) member.clear();
+    if (to === 'half-open') this.#dealFirst();
+    if (to === 'closed') for (const member of this.#members.values()) member.demand = 0;
+    for (const worker of this.#members.keys()) this.#tell(worker, nowMs);
+    if (from !== to) this.#options.onTransition({ breaker: this.name, from, to, cause, reason, atMs: nowMs });
+  }
+
+  /** Slots in turn, first to where the traffic is. */
+  #dealFirst(): void {
+    const members = [...this.#members.values()].sort((left, right) => right.demand - left.demand);
+    if (members.length === 0) return;
+    for (let i = 0; i < this.#settings.halfOpenRequests; i++) members[i % members.length]!.slots++;
+  }
+
+  #tell(worker: number, nowMs: number): void {
+    const member = this.#members.get(worker)!;
+    this.#options.onStanding(worker, {
+      breaker: this.name,
+      era: this.#era,
+      state: this.#state,
+      reason: this.#reason,
+      openForMs: this.#state === 'open' ? Math.max(0, this.#openUntilMs - nowMs) : 0,
+      openings: this.#openings,
+      slots: member.loweredTo ?? member.slots,
+    });
+  }
+}
