@@ -9,6 +9,8 @@ import type { Writer } from './writer.ts';
 export class TunnelFlow {
   /** Null: no WebSocket, or none that follows the rules. */
   readonly frames: FrameFollower | null;
+  /** Passed on so far. */
+  bytes = 0;
   /** The receiver was told that nothing follows: by the end of the stream. */
   isEnded = false;
   /** The receiver was told by a Close frame of ours; the sender is listened to for its own. */
@@ -26,12 +28,10 @@ export class TunnelFlow {
 
   /** The sender's bytes; nobody else changes them. False: the receiver does not take them all, wait for its drain. */
   pass(bytes: Buffer): boolean {
-    if (this.isEnded) return true;
     const { frames } = this;
-    if (frames === null) return this.#writer.write(bytes);
-    if (this.#isClosing) return this.#passRest(frames, bytes);
-    frames.follow(bytes, 0, bytes.length);
-    return this.#writer.write(bytes);
+    if (frames !== null && this.#isClosing) return this.#passRest(frames, bytes);
+    frames?.follow(bytes, 0, bytes.length);
+    return this.#write(bytes);
   }
 
   /**
@@ -55,11 +55,17 @@ export class TunnelFlow {
   #passRest(frames: FrameFollower, bytes: Buffer): boolean {
     const end = bytes.length;
     const boundary = this.isClosed ? 0 : frames.followToBoundary(bytes, 0, end);
-    const isTaken = boundary === 0 || this.#writer.write(bytes.subarray(0, boundary));
+    const isTaken = boundary === 0 || this.#write(bytes.subarray(0, boundary));
     if (frames.isLost) this.end();
     else this.#closeAtBoundary(frames);
     frames.follow(bytes, boundary, end);
     return isTaken;
+  }
+
+  #write(bytes: Buffer): boolean {
+    if (this.isEnded) return true;
+    this.bytes += bytes.length;
+    return this.#writer.write(bytes);
   }
 
   #closeAtBoundary(frames: FrameFollower): void {

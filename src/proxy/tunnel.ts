@@ -31,8 +31,6 @@ type State = 'open' | 'closing' | 'ended';
 export class Tunnel implements UpstreamUser {
   /** What ended it, or began to; null: nothing yet. */
   cause: TunnelCause | null = null;
-  bytesIn = 0;
-  bytesOut = 0;
   readonly #exchange: Exchange;
   readonly #downstream: Downstream;
   readonly #connection: UpstreamConnection;
@@ -69,6 +67,16 @@ export class Tunnel implements UpstreamUser {
     this.#touch();
   }
 
+  /** Passed on from the client. */
+  get bytesIn(): number {
+    return this.#in.bytes;
+  }
+
+  /** Passed on to the client, behind the 101. */
+  get bytesOut(): number {
+    return this.#out.bytes;
+  }
+
   /** Tell the client, and pass on what came right behind the 101: bytes [start, end) of a shared buffer. */
   begin(head: string, bytes: Buffer, start: number, end: number): void {
     if (!this.#downstream.writer.write(head)) this.#connection.pause();
@@ -82,9 +90,9 @@ export class Tunnel implements UpstreamUser {
 
   /** Bytes from the client, in a buffer that is not written to again. */
   toUpstream(bytes: Buffer): void {
-    this.bytesIn += bytes.length;
-    for (const series of this.#series) series.receivedBytes += bytes.length;
+    const before = this.#in.bytes;
     if (!this.#in.pass(bytes)) this.#downstream.pause();
+    for (const series of this.#series) series.receivedBytes += this.#in.bytes - before;
     this.#passed(this.#in, 'client');
   }
 
@@ -176,9 +184,9 @@ export class Tunnel implements UpstreamUser {
   }
 
   #fromUpstream(bytes: Buffer): void {
-    this.bytesOut += bytes.length;
-    for (const series of this.#series) series.sentBytes += bytes.length;
+    const before = this.#out.bytes;
     if (!this.#out.pass(bytes)) this.#connection.pause();
+    for (const series of this.#series) series.sentBytes += this.#out.bytes - before;
     this.#passed(this.#out, 'upstream');
   }
 
