@@ -74,7 +74,7 @@ async function connected(settings: object, clock = systemClock) {
   return { ...proxy, client, peer: await accepted };
 }
 
-async function ended(proxy: TestPlane) {
+async function ended(proxy: Pick<TestPlane, 'access'>) {
   await expect.poll(() => proxy.access.length, { interval: 5, timeout: 5000 }).toBe(1);
   return proxy.access[0]!;
 }

@@ -100,7 +100,7 @@ export class ForwardClock implements Clock {
 }
 
 /** The value of one line of the metrics page; 0 when it is not there. `labels` in the order of the page. */
-export async function metric(proxy: TestPlane, name: string, labels: string): Promise<number> {
+export async function metric(proxy: Pick<TestPlane, 'plane'>, name: string, labels: string): Promise<number> {
   const page = await proxy.plane.metrics.render();
   const line = page.split('\n').find((text) => text.startsWith(`${name}{${labels}} `));
   return line === undefined ? 0 : Number(line.split(' ').at(-1));
