@@ -159,6 +159,12 @@ export const ERRORS = {
     retry: 'never',
     title: 'The request took longer than its limit.',
   },
+  drain_timeout: {
+    side: 'internal',
+    status: 503,
+    retry: 'never',
+    title: 'Fairlead is stopping, and the request took longer than it waits.',
+  },
   stream_idle: {
     side: 'internal',
     status: 504,

@@ -62,6 +62,8 @@ export class DataPlane implements Memory {
   /** The Snapshot in force, bound. */
   plan: Plan;
   isDraining = false;
+  /** The time of a drain is over: what is still under way is cut, and not by its client. */
+  isCutting = false;
   readonly #onTransition: (transition: Transition) => void;
   readonly #pools = new Map<string, Pool>();
   readonly #groups = new Map<string, UpstreamGroup>();
@@ -127,6 +129,7 @@ export class DataPlane implements Memory {
       await new Promise((resolve) => setTimeout(resolve, TICK_MS));
     }
     const cut = this.#connectionCount();
+    this.isCutting = true;
     this.#each((connection) => connection.destroy());
     return cut;
   }

@@ -325,7 +325,7 @@ export class Exchange implements UpstreamUser, ResponseHandler {
   /** The client is gone: let the upstream go too. */
   abort(): void {
     if (this.phase === 'idle') return;
-    if (this.tunnel === null) this.error = 'client_aborted';
+    if (this.tunnel === null) this.error = this.plane.isCutting ? 'drain_timeout' : 'client_aborted';
     this.tunnel?.destroy();
     this.attempt.destroy();
     this.#settle();

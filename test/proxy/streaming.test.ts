@@ -287,7 +287,7 @@ describe('a stream on record', () => {
 
 describe('a drain', () => {
   it('leaves a stream until its time is over, and then cuts it for all to see', async () => {
-    const { stream, plane } = await world();
+    const { stream, plane, access } = await world();
     const { client, request } = await stream();
     const drained = plane.drain(400);
     request.socket.write(chunk(event(1)));
@@ -295,6 +295,8 @@ describe('a drain', () => {
     expect(await drained).toBe(1);
     const text = await client.ended();
     expect(text.endsWith(chunk(event(1)))).toBe(true);
+    await expect.poll(() => access.length, { interval: 5 }).toBe(1);
+    expect(access).toMatchObject([{ status: 200, code: 'drain_timeout', outcome: 'ignored' }]);
   });
 
   it('ends with the last stream that ends by itself', async () => {
