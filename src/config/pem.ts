@@ -51,6 +51,11 @@ export function authorities(config: Config): AuthoritiesUse[] {
   return uses;
 }
 
+/** The certificates in a PEM text, each with its own markers, in their order. */
+export function certificateBlocks(pem: string): string[] {
+  return pem.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? [];
+}
+
 /** A copy in which each PEM file holds what `pemOf` answers for it. */
 export function withPem(config: Config, pemOf: (file: string) => string): Config {
   const read = <T extends PemFile | undefined>(file: T): T =>

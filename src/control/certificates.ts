@@ -9,7 +9,7 @@ import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { createSecureContext } from 'node:tls';
 import type { ConfigIssue, ConfigPath } from '../config/issue.ts';
 import type { IssueAt } from '../config/parse.ts';
-import { authorities, type KeyPairUse, keyPairs } from '../config/pem.ts';
+import { authorities, certificateBlocks, type KeyPairUse, keyPairs } from '../config/pem.ts';
 import type { Config } from '../config/schema.ts';
 import type { PemFile } from '../config/schema-tls.ts';
 
@@ -53,8 +53,8 @@ function keyPairIssues(pair: KeyPairUse, issueAt: IssueAt, nowMs: number): Confi
 
 /** The certificates of a file in their order, or what is wrong with it. */
 function readChain({ file, pem }: PemFile): X509Certificate[] | string {
-  const blocks = pem.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g);
-  if (blocks === null)
+  const blocks = certificateBlocks(pem);
+  if (blocks.length === 0)
     return `the file ${file} holds no PEM certificate (-----BEGIN CERTIFICATE-----)${hint(pem)}`;
   const chain: X509Certificate[] = [];
   for (const [index, block] of blocks.entries()) {

@@ -27,6 +27,22 @@ export function localAnswer(
   });
 }
 
+/** For a connection beyond a listener's limit, before anything of it is read. */
+export function overloadAnswer(connectionsMax: number): string {
+  const { status, side, title } = ERRORS.overloaded;
+  const detail = `The listener has ${connectionsMax} connections, which is its limit.`;
+  return problemResponse({
+    status,
+    code: 'overloaded',
+    title,
+    side,
+    detail,
+    isHead: false,
+    close: true,
+    retryAfterSeconds: 1,
+  });
+}
+
 /** A sentence with the limit that was broken, where the title cannot know it. */
 function limitOf(code: ErrorCode, exchange: Exchange | null): string | undefined {
   if (exchange === null) return undefined;

@@ -17,6 +17,7 @@ import { Intake } from './intake.ts';
 import type { Peer } from './peer.ts';
 import { ReadBuffer } from './read-buffer.ts';
 import { readInto } from './shared-reads.ts';
+import { reset } from './tls-server.ts';
 import { Writer } from './writer.ts';
 
 /** Bytes of later requests that are held while one is under way; then the socket is not read. */
@@ -78,6 +79,11 @@ export class Downstream implements Timed {
     socket.resume();
   }
 
+  /** The first bytes, which were read before this object was made. */
+  receive(bytes: Buffer): void {
+    this.#onData(bytes, bytes.length);
+  }
+
   /** No request after the present one: the sidecar is draining. */
   get isLast(): boolean {
     return this.plane.isDraining;
@@ -110,7 +116,7 @@ export class Downstream implements Timed {
   destroy(): void {
     const { phase, request } = this.exchange;
     const isEndMistakable = phase === 'relaying' && request.versionMinor === 0;
-    if (isEndMistakable && this.socket.remoteAddress !== undefined) this.socket.resetAndDestroy();
+    if (isEndMistakable) reset(this.socket);
     else this.socket.destroy();
   }
 

@@ -66,8 +66,10 @@ export class RawClient {
   isReset = false;
   #waiting: (() => void)[] = [];
 
-  constructor(port: number) {
-    this.socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
+  /** @param target a port of this machine, or a socket that is connected or about to be */
+  constructor(target: number | Socket) {
+    this.socket =
+      typeof target === 'number' ? connect({ port: target, host: '127.0.0.1', allowHalfOpen: true }) : target;
     this.socket.setNoDelay(true);
     this.socket.on('data', (chunk) => {
       this.text += chunk.toString('latin1');

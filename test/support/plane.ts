@@ -1,8 +1,10 @@
 /** A data plane on free ports, made from config text, with real sockets and the real clock. */
+import { readFileSync } from 'node:fs';
 import type { Clock } from '../../src/base/clock.ts';
 import { systemClock, systemRandom } from '../../src/base/clock.ts';
 import { compile } from '../../src/config/compile.ts';
 import { parseConfig } from '../../src/config/parse.ts';
+import { withPem } from '../../src/config/pem.ts';
 import { EMPTY_RUNTIME } from '../../src/config/runtime.ts';
 import type { Snapshot } from '../../src/config/snapshot.ts';
 import { DataPlane } from '../../src/proxy/data-plane.ts';
@@ -15,7 +17,8 @@ import { Metrics } from '../../src/telemetry/metrics.ts';
 export function snapshotOf(yaml: string, version = 1): Snapshot {
   const { config, issues } = parseConfig(yaml, 'test.yaml');
   if (config === null) throw new Error(`The test's config is invalid: ${JSON.stringify(issues)}`);
-  return compile(config, EMPTY_RUNTIME, version);
+  const complete = withPem(config, (file) => readFileSync(file, 'utf8'));
+  return compile(complete, EMPTY_RUNTIME, version);
 }
 
 export interface TestPlane {

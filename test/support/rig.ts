@@ -148,7 +148,8 @@ export interface Rig {
   ): Promise<Upstream>;
   /** A plane in front of the endpoints. */
   plane(endpoints: readonly string[], settings?: object): Promise<TestPlane>;
-  client(port: number): RawClient;
+  /** Of a port, or on a socket of its own. */
+  client(target: number | Socket): RawClient;
   /** A plain socket, closed with the rest. */
   socket(port: number): Socket;
   /** Close something else with the rest. */
@@ -174,8 +175,8 @@ export function useRig(): Rig {
       closers.push(() => plane.close());
       return plane;
     },
-    client(port) {
-      const client = new RawClient(port);
+    client(target) {
+      const client = new RawClient(target);
       closers.push(() => client.close());
       return client;
     },
