@@ -25,20 +25,22 @@ export const systemClock: Clock = {
   wallMs: () => Date.now(),
 };
 
-/** One call to the kernel pays for 256 ids: `randomBytes` for 16 bytes costs ten times a slice of a pool. */
+/** One call to the kernel pays for 256 ids, and one to the runtime for their digits. */
 const POOL_BYTES = 4096;
-let pool = Buffer.alloc(0);
+let pool = '';
 let poolOffset = 0;
 
 export const systemRandom: Random = {
   next: () => Math.random(),
   hex(bytes: number): string {
-    if (poolOffset + bytes > pool.length) {
-      pool = randomBytes(POOL_BYTES);
+    const digits = 2 * bytes;
+    if (poolOffset + digits > pool.length) {
+      pool = randomBytes(POOL_BYTES).toString('hex');
       poolOffset = 0;
     }
-    const text = pool.hexSlice(poolOffset, poolOffset + bytes);
-    poolOffset += bytes;
-    return /[^0]/.test(text) ? text : this.hex(bytes);
+    const text = pool.slice(poolOffset, poolOffset + digits);
+    poolOffset += digits;
+    const mayBeZero = text.charCodeAt(0) === 0x30;
+    return mayBeZero && !/[^0]/.test(text) ? this.hex(bytes) : text;
   },
 };

@@ -101,6 +101,7 @@ export class Head {
   /** Bit n: there is more than one. */
   repeated = 0;
   readonly #firstIndex = new Int32Array(32);
+  #text: string | null = null;
 
   constructor() {
     this.grow(INITIAL_FIELDS);
@@ -113,12 +114,14 @@ export class Head {
 
   /** The value of field i, as latin1. */
   value(i: number): string {
-    return this.bytes.latin1Slice(this.valueStart[i]!, this.valueEnd[i]!);
+    return this.text(this.valueStart[i]!, this.valueEnd[i]!);
   }
 
-  /** bytes[start, end) as latin1. */
+  /** bytes[start, end), a part of the head, as latin1. */
   text(start: number, end: number): string {
-    return this.bytes.latin1Slice(start, end);
+    // Nearly every head is forwarded, so all of it is needed once: parts of a string cost no call into the runtime.
+    this.#text ??= this.bytes.latin1Slice(this.start, this.end);
+    return this.#text.slice(start - this.start, end - this.start);
   }
 
   /** Whether field i has this name, given in lower case. */
@@ -166,6 +169,7 @@ export class Head {
   /** Forgets the previous head. For the parse functions. */
   reset(bytes: Buffer): void {
     this.bytes = bytes;
+    this.#text = null;
     this.count = 0;
     this.seen = 0;
     this.repeated = 0;

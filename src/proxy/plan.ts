@@ -113,7 +113,8 @@ export class Plan {
 
   /** The route for a request, or null. */
   match(direction: Direction, head: Head): RoutePlan | null {
-    const route = this.snapshot.routes[direction].match(head.host() ?? '', pathOf(head), head.method);
+    const table = this.snapshot.routes[direction];
+    const route = table.match(table.hasHosts ? (head.host() ?? '') : '', pathOf(head), head.method);
     return route === null ? null : this.#routes.get(route)!;
   }
 }

@@ -47,7 +47,7 @@ export class HeadAttributes implements RequestAttributes {
   query(name: string): string | null {
     const head = this.#head;
     if (head.queryStart < 0) return null;
-    this.#query ??= new URLSearchParams(head.bytes.latin1Slice(head.queryStart, head.targetEnd));
+    this.#query ??= new URLSearchParams(head.text(head.queryStart, head.targetEnd));
     return this.#query.get(name);
   }
 }
@@ -70,5 +70,5 @@ function isAscii(text: string): boolean {
 /** The path as received, without the query; "/" when an absolute-form target has none, "*" for asterisk-form. */
 export function pathOf(head: Head): string {
   if (head.pathStart === head.pathEnd) return '/';
-  return head.bytes.latin1Slice(head.pathStart, head.pathEnd);
+  return head.text(head.pathStart, head.pathEnd);
 }

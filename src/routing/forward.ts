@@ -42,25 +42,22 @@ export interface RequestFacts {
 
 /** The request head to send upstream, always HTTP/1.1 and origin-form. */
 export function forwardRequest(head: Head, settings: ForwardingSettings, facts: RequestFacts): string {
-  const bytes = head.bytes;
-  let text = requestLine(head);
-  let from = head.fieldsStart;
+  const isLineKept = head.versionMinor === 1 && head.targetForm !== 'absolute';
+  let text = isLineKept ? '' : requestLine(head);
+  let from = isLineKept ? head.start : head.fieldsStart;
   for (let i = 0; i < head.count; i++) {
     if (!isRequestFieldCut(head, i, settings, facts)) continue;
-    text += bytes.latin1Slice(from, head.nameStart[i]!);
+    text += head.text(from, head.nameStart[i]!);
     from = head.lineEnd[i]!;
   }
-  text += bytes.latin1Slice(from, head.end - 2);
+  text += head.text(from, head.end - 2);
   return `${text}${addedRequestFields(head, settings, facts)}${facts.fields}\r\n`;
 }
 
 function requestLine(head: Head): string {
-  const bytes = head.bytes;
-  if (head.versionMinor === 1 && head.targetForm !== 'absolute')
-    return bytes.latin1Slice(head.start, head.fieldsStart);
-  let target = bytes.latin1Slice(head.targetStart, head.targetEnd);
+  let target = head.text(head.targetStart, head.targetEnd);
   if (head.targetForm === 'absolute') {
-    const rest = bytes.latin1Slice(head.authorityEnd, head.targetEnd);
+    const rest = head.text(head.authorityEnd, head.targetEnd);
     // RFC 9112 section 3.2.4: OPTIONS on an absolute-form without a path is about the server as a whole.
     if (rest === '') target = head.method === 'OPTIONS' ? '*' : '/';
     else target = rest.startsWith('/') ? rest : `/${rest}`;
@@ -115,7 +112,7 @@ function isReplaced(head: Head, i: number, names: readonly string[]): boolean {
 function addedRequestFields(head: Head, settings: ForwardingSettings, facts: RequestFacts): string {
   let text = '';
   if (head.targetForm === 'absolute') {
-    text += `host: ${head.bytes.latin1Slice(head.authorityStart, head.authorityEnd)}\r\n`;
+    text += `host: ${head.text(head.authorityStart, head.authorityEnd)}\r\n`;
   } else if (head.first(Field.host) < 0) {
     text += `host: ${facts.defaultHost}\r\n`;
   }
@@ -150,7 +147,7 @@ function addedRequestFields(head: Head, settings: ForwardingSettings, facts: Req
 }
 
 function forwardedHost(head: Head): string | null {
-  if (head.targetForm === 'absolute') return head.bytes.latin1Slice(head.authorityStart, head.authorityEnd);
+  if (head.targetForm === 'absolute') return head.text(head.authorityStart, head.authorityEnd);
   const i = head.first(Field.host);
   return i < 0 ? null : head.value(i);
 }
@@ -175,7 +172,6 @@ export interface ResponseFacts {
 
 /** The response head to send to the client: status line, fields, empty line. */
 export function forwardResponse(head: Head, facts: ResponseFacts): string {
-  const bytes = head.bytes;
   let text = '';
   let from = head.start;
   if (head.versionMinor === 0) {
@@ -184,10 +180,10 @@ export function forwardResponse(head: Head, facts: ResponseFacts): string {
   }
   for (let i = 0; i < head.count; i++) {
     if (!isResponseFieldCut(head, i)) continue;
-    text += bytes.latin1Slice(from, head.nameStart[i]!);
+    text += head.text(from, head.nameStart[i]!);
     from = head.lineEnd[i]!;
   }
-  text += bytes.latin1Slice(from, head.end - 2);
+  text += head.text(from, head.end - 2);
   if (facts.isChunked) text += TRANSFER_ENCODING_CHUNKED;
   if (facts.isUpgrade) text += `connection: upgrade\r\nupgrade: ${head.header('upgrade')}\r\n`;
   else if (facts.isClose) text += 'connection: close\r\n';

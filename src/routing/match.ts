@@ -128,11 +128,16 @@ export class RouteTable<T> {
    * @param path The path without the query; '' means `/`, and `*` (OPTIONS *) is matched by `/*` only.
    */
   match(host: string, path: string, method: string): T | null {
-    if (this.#exactHosts.size !== 0 || this.#suffixHosts.size !== 0) {
+    if (this.hasHosts) {
       const found = this.#matchByHost(hostName(host), path, method);
       if (found !== null) return found;
     }
     return find(this.#anyHost, path, method)?.value ?? null;
+  }
+
+  /** Some route names a host: without one, `match` does not look at it. */
+  get hasHosts(): boolean {
+    return this.#exactHosts.size !== 0 || this.#suffixHosts.size !== 0;
   }
 
   #matchByHost(name: string, path: string, method: string): T | null {
