@@ -6,28 +6,13 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseConfig } from '../../src/config/parse.ts';
+import { blocks, commands } from '../support/docs.ts';
 import { fixedUpstream, type RawUpstream } from '../support/peers.ts';
 import { type RunningProcess, runSidecar } from '../support/process.ts';
 import { hasTools } from '../support/tools.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const SHIM = join(ROOT, 'bin/fairlead.js');
-
-async function blocks(file: string, language: string): Promise<string[]> {
-  const text = await readFile(join(ROOT, file), 'utf8');
-  return [...text.matchAll(new RegExp(`\`\`\`${language}\n([\\s\\S]*?)\`\`\``, 'g'))].map(
-    (match) => match[1]!,
-  );
-}
-
-/** The command lines of a block: comments cut, continued lines joined. */
-function commands(block: string): string[] {
-  return block
-    .replaceAll(/\s*\\\n\s*/g, ' ')
-    .split('\n')
-    .map((line) => line.replace(/\s+#.*$/, '').trim())
-    .filter((line) => line !== '');
-}
 
 let folder: string;
 let upstreams: RawUpstream[];
