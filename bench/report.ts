@@ -1,44 +1,48 @@
 /**
- * The results as text, ratios first, and where they are kept: bench/results/*.json, and the newest in
- * bench/README.md and README.md, between two marks.
+ * The answers as text and where they are kept: a file in bench/results/ for each run, and the newest answer to each
+ * question in bench/README.md (all of it) and README.md (CPU time alone), between two marks.
  */
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus, release } from 'node:os';
 import { join } from 'node:path';
-import type { CpuRow } from './cpu.ts';
-import type { Spread } from './support/statistics.ts';
-import type { ThroughputRow } from './throughput.ts';
+import { type Answer, tableMarkdown, targetsMarkdown } from './support/answer.ts';
+import { ROOT } from './support/rig.ts';
 
-export interface Report {
+export interface Environment {
   readonly date: string;
   readonly commit: string;
   readonly node: string;
   readonly machine: string;
   readonly command: string;
-  readonly responder: string;
-  readonly connections: number;
-  readonly cpu: readonly CpuRow[];
-  readonly throughput: readonly ThroughputRow[];
 }
 
+/** One run, as it is kept. */
+export interface Report {
+  readonly environment: Environment;
+  readonly answers: Readonly<Record<string, Answer>>;
+}
+
+const RESULTS = join(ROOT, 'bench/results');
 const START = '<!-- results: written by npm run bench -->';
 const END = '<!-- end of results -->';
 
 /** What the numbers were measured with. */
-export function environment(): Pick<Report, 'date' | 'commit' | 'node' | 'machine' | 'command'> {
+export function environment(): Environment {
+  const args = process.argv.slice(2).join(' ');
   return {
     date: new Date().toISOString().slice(0, 16).replace('T', ' '),
     commit: commit(),
     node: process.versions.node,
     machine: `${cpus().length} cores, ${cpus()[0]?.model.trim() ?? 'unknown CPU'}, Linux ${release()}`,
-    command: `npm run bench${process.argv.length > 2 ? ` -- ${process.argv.slice(2).join(' ')}` : ''}`,
+    command: `npm run bench${args === '' ? '' : ` -- ${args}`}`,
   };
 }
 
 function commit(): string {
   try {
-    const git = (...args: string[]): string => execFileSync('git', args, { encoding: 'utf8' }).trim();
+    const git = (...args: string[]): string =>
+      execFileSync('git', args, { cwd: ROOT, encoding: 'utf8' }).trim();
     const isDirty = git('status', '--porcelain', '--', 'src', 'bin') !== '';
     return `${git('rev-parse', '--short', 'HEAD')}${isDirty ? ' with changes' : ''}`;
   } catch {
@@ -46,72 +50,50 @@ function commit(): string {
   }
 }
 
-/** The report as Markdown. */
-export function toMarkdown(report: Report): string {
-  const parts: string[] = [];
-  if (report.cpu.length > 0) {
-    const first = report.cpu[0]!.name;
-    parts.push(
-      `CPU time of the proxy per request (wrk, ${report.connections} connections; ratio within each round, median and quartiles):`,
-      table(
-        ['proxy', `ratio to ${first}`, 'us/request', 'requests/s', 'RSS idle', 'RSS under load', 'errors'],
-        report.cpu.map((row) => [
-          row.name,
-          ratioText(row.ratio),
-          spreadText(row.usPerRequest, 1),
-          String(row.requestsPerSecond),
-          `${row.idleMiB.toFixed(0)} MiB`,
-          `${row.loadedMiB.toFixed(0)} MiB`,
-          `${row.errors}${row.disturbed > 0 ? ` (${row.disturbed} shots disturbed)` : ''}`,
-        ]),
-      ),
-    );
+/** An answer as Markdown, under a heading. */
+export function toMarkdown(answer: Answer, environment: Environment): string {
+  return [
+    `### ${answer.title}`,
+    ...answer.tables.map(tableMarkdown),
+    ...(answer.targets.length > 0 ? [targetsMarkdown(answer.targets)] : []),
+    ...(answer.notes.length > 0 ? [answer.notes.join(' ')] : []),
+    footer(environment),
+  ].join('\n\n');
+}
+
+function footer({ date, commit: hash, node, machine, command }: Environment): string {
+  return `${date} UTC · commit ${hash} · Node ${node} · ${machine} · \`${command}\``;
+}
+
+/** Keeps a run and brings the pages up to date; answers the JSON file's path. */
+export function keep(report: Report, questions: readonly string[]): string {
+  mkdirSync(RESULTS, { recursive: true });
+  const { date, commit: hash } = report.environment;
+  const name = `${date.replace(' ', '-').replace(':', '')}-${hash.split(' ')[0]}.json`;
+  writeFileSync(join(RESULTS, name), `${JSON.stringify(report, null, 2)}\n`);
+  const newest = newestAnswers();
+  const known = questions.filter((question) => newest.has(question));
+  const page = known.map((question) => toMarkdown(...newest.get(question)!)).join('\n\n');
+  replaceResults(join(ROOT, 'bench/README.md'), page);
+  const cpu = newest.get('cpu');
+  if (cpu !== undefined) {
+    replaceResults(join(ROOT, 'README.md'), `${tableMarkdown(cpu[0].tables[0]!)}\n\n${footer(cpu[1])}`);
   }
-  if (report.throughput.length > 0) {
-    parts.push(
-      `What autocannon sees (${report.connections} connections; it is the bottleneck of the fast ones):`,
-      table(
-        ['', 'ratio to direct', 'requests/s', 'p50', 'p99', 'errors'],
-        report.throughput.map((row) => [
-          row.name,
-          ratioText(row.ratio),
-          String(row.requestsPerSecond),
-          `${row.p50Ms} ms`,
-          `${row.p99Ms} ms`,
-          String(row.errors),
-        ]),
-      ),
-    );
-  }
-  parts.push(
-    `${report.date} UTC · commit ${report.commit} · Node ${report.node} · ${report.machine} · upstreams: ${report.responder} · \`${report.command}\``,
-  );
-  return `${parts.join('\n\n')}\n`;
-}
-
-function ratioText(value: Spread): string {
-  return `**${value.median.toFixed(2)}** (${value.q1.toFixed(2)}-${value.q3.toFixed(2)})`;
-}
-
-function spreadText(value: Spread, digits: number): string {
-  return `${value.median.toFixed(digits)} (${value.q1.toFixed(digits)}-${value.q3.toFixed(digits)})`;
-}
-
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
-  return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
-}
-
-/** Keeps the report; answers the JSON file's path. */
-export function keep(report: Report): string {
-  const folder = join(import.meta.dirname, 'results');
-  mkdirSync(folder, { recursive: true });
-  const name = `${report.date.replace(' ', '-').replace(':', '')}-${report.commit.split(' ')[0]}.json`;
-  writeFileSync(join(folder, name), `${JSON.stringify(report, null, 2)}\n`);
-  replaceResults(join(import.meta.dirname, 'README.md'), toMarkdown(report));
-  // The front page is about the proxy alone; what autocannon sees is for whoever reads the method too.
-  replaceResults(join(import.meta.dirname, '../README.md'), toMarkdown({ ...report, throughput: [] }));
   return join('bench/results', name);
+}
+
+/** The newest answer to each question, with what it was measured with; file names sort by date. */
+function newestAnswers(): Map<string, [Answer, Environment]> {
+  const newest = new Map<string, [Answer, Environment]>();
+  for (const name of existsSync(RESULTS) ? readdirSync(RESULTS).sort() : []) {
+    const { answers, environment: measuredWith } = JSON.parse(
+      readFileSync(join(RESULTS, name), 'utf8'),
+    ) as Partial<Report>;
+    // The files of the first version of this benchmark have none.
+    if (answers === undefined || measuredWith === undefined) continue;
+    for (const [question, answer] of Object.entries(answers)) newest.set(question, [answer, measuredWith]);
+  }
+  return newest;
 }
 
 function replaceResults(file: string, results: string): void {
@@ -119,5 +101,5 @@ function replaceResults(file: string, results: string): void {
   const from = text.indexOf(START);
   const to = text.indexOf(END);
   if (from < 0 || to < from) throw new Error(`${file} has lost its marks ${START} and ${END}`);
-  writeFileSync(file, `${text.slice(0, from)}${START}\n\n${results}\n${text.slice(to)}`);
+  writeFileSync(file, `${text.slice(0, from)}${START}\n\n${results}\n\n${text.slice(to)}`);
 }

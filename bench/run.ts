@@ -1,13 +1,37 @@
 /**
- * `npm run bench`: Fairlead, http-proxy, an undici-based proxy and HAProxy (if it is installed) on the same job in
- * one run, ratios first. Nobody else should be using the machine. `-- --help` shows the options.
+ * `npm run bench`: Fairlead and its peers on the same job in one run, ratios first. Nobody else should be using the
+ * machine. `-- --help` shows the options.
  */
 import { parseArgs } from 'node:util';
-import { measureCpu } from './cpu.ts';
-import { environment, keep, type Report, toMarkdown } from './report.ts';
-import { type Candidate, candidates, startResponder } from './support/candidates.ts';
+import { bodies } from './bodies.ts';
+import { connections } from './connections.ts';
+import { cpu } from './cpu.ts';
+import { experiments } from './experiments.ts';
+import { latency } from './latency.ts';
+import { environment, keep, toMarkdown } from './report.ts';
+import { routes } from './routes.ts';
+import { startup } from './startup.ts';
+import type { Answer } from './support/answer.ts';
+import { hasOpenLoop } from './support/open-loop.ts';
 import { canPin, hasProgram, pinSelf } from './support/processes.ts';
-import { measureThroughput } from './throughput.ts';
+import type { Effort, Question } from './support/question.ts';
+import { LOAD_CORES } from './support/rig.ts';
+import { throughput } from './throughput.ts';
+import { workers } from './workers.ts';
+
+const QUESTIONS: readonly Question[] = [
+  cpu,
+  latency,
+  bodies,
+  connections,
+  experiments,
+  routes,
+  startup,
+  workers,
+  throughput,
+];
+
+const say = (text: string): void => void process.stderr.write(`bench: ${text}\n`);
 
 const { values: flags } = parseArgs({
   options: {
@@ -24,58 +48,64 @@ const { values: flags } = parseArgs({
 
 if (flags.help) {
   process.stdout.write(`npm run bench -- [options]
-  --quick            3 rounds instead of 9, one block instead of 3: for a look
-  --part PART        all, cpu or throughput
-  --only NAMES       comma-separated; the first is what the others are held against
+  --quick            for a look: few short rounds; nothing is written
+  --part PARTS       comma-separated: ${QUESTIONS.map(({ name }) => name).join(', ')}; all unless told
+  --only NAMES       comma-separated names of candidates; the first is what the others are held against
   --rounds N         rounds per block
   --blocks N         blocks of fresh processes (cpu)
   --connections N    64 unless told
-  --dry-run          print only; do not write bench/results and bench/README.md
+  --dry-run          print only: write neither bench/results nor the pages
 `);
   process.exit(0);
 }
 
-const say = (text: string): void => void process.stderr.write(`bench: ${text}\n`);
-const connections = Number(flags.connections);
-const rounds = Number(flags.rounds ?? (flags.quick ? 3 : 9));
-const blocks = Number(flags.blocks ?? (flags.quick ? 1 : 3));
-
-pinSelf(1);
+for (const program of ['nginx', 'wrk']) {
+  if (hasProgram(program)) continue;
+  say(`${program} is not installed, and without it nothing can be measured; bench/peers.sh installs it`);
+  process.exit(1);
+}
 if (!canPin())
   say('one core, or no taskset: proxy, load and upstreams share it, and the ratios are flattened');
+pinSelf(LOAD_CORES);
 
-const isCpu = flags.part !== 'throughput' && hasProgram('wrk');
-if (flags.part !== 'throughput' && !isCpu) say('wrk is not installed: no CPU time per request');
-const isHaproxy = hasProgram('haproxy');
-if (isCpu && !isHaproxy) say('haproxy is not installed: the ratios are to Fairlead');
-
-const only = flags.only?.split(',');
-const chosen = (options: { haproxy: boolean; twin: boolean }): Candidate[] => {
-  const all = candidates(options);
-  return only === undefined ? all : only.flatMap((name) => all.filter((one) => one.name === name));
+const effort: Effort = {
+  isQuick: flags.quick,
+  rounds: flags.rounds === undefined ? null : Number(flags.rounds),
+  blocks: flags.blocks === undefined ? null : Number(flags.blocks),
+  connections: Number(flags.connections),
+  only: flags.only?.split(',') ?? null,
 };
+const parts = flags.part === 'all' ? QUESTIONS.map(({ name }) => name) : flags.part.split(',');
+const unknown = parts.find((part) => !QUESTIONS.some(({ name }) => name === part));
+if (unknown !== undefined) {
+  say(`there is no part ${unknown}; --help lists them`);
+  process.exit(1);
+}
+const needsCompiler = (question: Question): boolean => question === latency || question === connections;
+const asked = QUESTIONS.filter((question) => {
+  if (!parts.includes(question.name)) return false;
+  if (!needsCompiler(question) || hasOpenLoop()) return true;
+  say(`${question.name} is left out: there is no C compiler (cc) for the open-loop generator`);
+  return false;
+});
 
-const responder = await startResponder(null);
-await responder.stop();
-
-const cpu = isCpu
-  ? await measureCpu(
-      chosen({ haproxy: isHaproxy, twin: true }),
-      { connections, rounds, blocks, shotSeconds: 2 },
-      say,
-    )
-  : [];
-const throughput =
-  flags.part === 'cpu'
-    ? []
-    : await measureThroughput(
-        chosen({ haproxy: false, twin: false }),
-        { connections, rounds: flags.quick ? 2 : 4, seconds: 4 },
-        say,
-      );
-
-const report: Report = { ...environment(), responder: responder.name, connections, cpu, throughput };
-process.stdout.write(`${toMarkdown(report)}\n`);
-if (!flags['dry-run']) say(`kept in ${keep(report)} and bench/README.md`);
+const minutes = asked.reduce((sum, question) => sum + question.seconds(effort), 0) / 60;
+say(`about ${Math.max(1, Math.round(minutes))} minutes`);
+const startedAt = performance.now();
+const report = { environment: environment(), answers: {} as Record<string, Answer> };
+for (const question of asked) {
+  const answer = await question.answer(effort, (text) => say(`${question.name}: ${text}`));
+  report.answers[question.name] = answer;
+  process.stdout.write(`${toMarkdown(answer, report.environment)}\n\n`);
+}
+say(`took ${((performance.now() - startedAt) / 60_000).toFixed(1)} minutes`);
+if (!flags['dry-run'] && !flags.quick) {
+  say(
+    `kept in ${keep(
+      report,
+      QUESTIONS.map(({ name }) => name),
+    )}, bench/README.md and README.md`,
+  );
+}
 // autocannon leaves a timer behind.
 process.exit(0);

@@ -1,70 +1,84 @@
 /**
- * What would a user see? autocannon against the upstream itself and through each proxy, in one run and in rounds
- * of alternating order. autocannon shares its core with the upstream and is the bottleneck of the fast ones, so
- * the differences read smaller here than they are; `cpu.ts` is the measurement, this is the picture.
+ * What would a user of autocannon see? It shares its core with the upstream and is the bottleneck of the fast ones,
+ * so the differences read smaller here than they are; `cpu.ts` is the measurement, this is the picture.
  */
 import autocannon from 'autocannon';
+import type { Candidate } from './peers/candidate.ts';
+import { fairlead } from './peers/fairlead.ts';
+import { httpProxy, undici } from './peers/node.ts';
 import { CONTROL_PORT } from './proxies/split.ts';
-import { type Candidate, startResponder } from './support/candidates.ts';
-import { type Started, start } from './support/processes.ts';
-import { type Spread, spread } from './support/statistics.ts';
+import { type Answer, ratioText } from './support/answer.ts';
+import { chosen, type Effort, extent, type Question } from './support/question.ts';
+import { PROXY_CORES } from './support/rig.ts';
+import { Ledger, orderOf, type Row, running, type Shot } from './support/rounds.ts';
 
-export interface ThroughputRow {
-  readonly name: string;
-  /** Requests per second, to `direct` within each round. */
-  readonly ratio: Spread;
-  readonly requestsPerSecond: number;
-  readonly p50Ms: number;
-  readonly p99Ms: number;
-  readonly errors: number;
-}
+const FULL = { rounds: 5 };
+const QUICK = { rounds: 2 };
+const SHOT_SECONDS = 2;
+const DIRECT = { name: 'direct', port: CONTROL_PORT };
 
-/** Measures `direct` and every candidate. */
-export async function measureThroughput(
-  candidates: readonly Candidate[],
-  options: { connections: number; rounds: number; seconds: number },
-  say: (text: string) => void,
-): Promise<ThroughputRow[]> {
-  const responder = await startResponder(1);
-  const processes: Started[] = [];
-  const all = [{ name: 'direct', port: CONTROL_PORT }, ...candidates];
-  const results = new Map<string, autocannon.Result[]>(all.map(({ name }) => [name, []]));
-  try {
-    for (const one of candidates) processes.push(await start(one.command, { core: 0, port: one.port }));
-    for (const one of all) await cannon(one.port, options.connections, 2);
-    for (let round = 0; round < options.rounds; round++) {
-      say(`autocannon round ${round + 1}/${options.rounds}`);
-      for (const one of round % 2 === 0 ? all : [...all].reverse()) {
-        results.get(one.name)!.push(await cannon(one.port, options.connections, options.seconds));
+export const throughput: Question = {
+  name: 'throughput',
+  seconds(effort) {
+    const { rounds } = extent(effort, FULL, QUICK);
+    return (candidates(effort).length + 1) * (rounds + 1) * (SHOT_SECONDS + 0.2) + 4;
+  },
+  async answer(effort, say) {
+    const all = [DIRECT, ...candidates(effort).map((one) => ({ ...one, isSlow: false }))];
+    const ledger = new Ledger(all);
+    const { rounds } = extent(effort, FULL, QUICK);
+    await running(candidates(effort), PROXY_CORES, async () => {
+      for (const one of all) await cannon(one.port, effort.connections);
+      for (let round = 0; round < rounds; round++) {
+        say(`round ${round + 1}/${rounds}`);
+        for (const one of orderOf(all, round))
+          ledger.add(one.name, round, await cannon(one.port, effort.connections));
       }
-    }
-  } finally {
-    await Promise.all([...processes, responder].map((one) => one.stop()));
-  }
-  const direct = results.get('direct')!.map((result) => result.requests.average);
-  return all.map(({ name }) => toRow(name, results.get(name)!, direct));
+    });
+    return answerOf(ledger.rows(), effort);
+  },
+};
+
+let all: Candidate[] | null = null;
+
+function candidates(effort: Effort): Candidate[] {
+  all ??= [fairlead(), undici(), httpProxy()];
+  return chosen(all, effort);
 }
 
-function toRow(
-  name: string,
-  results: readonly autocannon.Result[],
-  direct: readonly number[],
-): ThroughputRow {
+async function cannon(port: number, connections: number): Promise<Shot> {
+  const result = await autocannon({
+    url: `http://127.0.0.1:${port}/api/items`,
+    connections,
+    duration: SHOT_SECONDS,
+    requests: Array.from({ length: 100 }, (_, user) => ({ headers: { 'x-user-id': `user-${user}` } })),
+  });
   return {
-    name,
-    ratio: spread(results.map((result, round) => result.requests.average / direct[round]!)),
-    requestsPerSecond: Math.round(spread(results.map((result) => result.requests.average)).median),
-    p50Ms: spread(results.map((result) => result.latency.p50)).median,
-    p99Ms: spread(results.map((result) => result.latency.p99)).median,
-    errors: results.reduce((sum, result) => sum + result.errors + result.timeouts + result.non2xx, 0),
+    values: { requestsPerSecond: result.requests.average, p50: result.latency.p50, p99: result.latency.p99 },
+    errors: result.errors + result.timeouts + result.non2xx,
   };
 }
 
-async function cannon(port: number, connections: number, duration: number): Promise<autocannon.Result> {
-  return autocannon({
-    url: `http://127.0.0.1:${port}/api/items`,
-    connections,
-    duration,
-    requests: Array.from({ length: 100 }, (_, user) => ({ headers: { 'x-user-id': `user-${user}` } })),
-  });
+function answerOf(rows: readonly Row[], effort: Effort): Answer {
+  const median = (row: Row, key: string): string => row.values[key]!.value.median.toFixed(0);
+  return {
+    title: 'What autocannon sees',
+    tables: [
+      {
+        caption: `Requests per second (autocannon, ${effort.connections} connections; it is the bottleneck of the fast ones):`,
+        head: ['', 'ratio to direct', 'requests/s', 'p50, ms', 'p99, ms', 'errors'],
+        rows: rows.map((row) => [
+          row.name,
+          ratioText(row.values.requestsPerSecond!.ratio),
+          median(row, 'requestsPerSecond'),
+          median(row, 'p50'),
+          median(row, 'p99'),
+          String(row.errors),
+        ]),
+      },
+    ],
+    targets: [],
+    notes: [],
+    data: rows,
+  };
 }

@@ -1,4 +1,4 @@
-/** Medians and quartiles of a few rounds. */
+/** Medians and quartiles of a few rounds. Pure. */
 
 export interface Spread {
   readonly median: number;
@@ -17,4 +17,19 @@ export function spread(values: readonly number[]): Spread {
     return sorted[low]! + (sorted[high]! - sorted[low]!) * (position - low);
   };
   return { median: at(0.5), q1: at(0.25), q3: at(0.75) };
+}
+
+/** Least-squares slope of values taken at these times, in value per unit of time; 0 with fewer than two. */
+export function slope(points: readonly { readonly at: number; readonly value: number }[]): number {
+  const count = points.length;
+  if (count < 2) return 0;
+  const meanAt = points.reduce((sum, { at }) => sum + at, 0) / count;
+  const meanValue = points.reduce((sum, { value }) => sum + value, 0) / count;
+  let covariance = 0;
+  let variance = 0;
+  for (const { at, value } of points) {
+    covariance += (at - meanAt) * (value - meanValue);
+    variance += (at - meanAt) ** 2;
+  }
+  return variance === 0 ? 0 : covariance / variance;
 }

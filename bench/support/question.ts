@@ -1,0 +1,36 @@
+/** A question of the benchmark, one file each in bench/. */
+import type { Answer } from './answer.ts';
+
+export interface Effort {
+  /** For a look: fewer and shorter rounds, fewer sizes. */
+  readonly isQuick: boolean;
+  /** Instead of the question's own. */
+  readonly rounds: number | null;
+  readonly blocks: number | null;
+  readonly connections: number;
+  /** Names of candidates, the first being what the others are held against; null: all. */
+  readonly only: readonly string[] | null;
+}
+
+export interface Question {
+  readonly name: string;
+  /** How long it takes, about. */
+  seconds(effort: Effort): number;
+  answer(effort: Effort, say: (text: string) => void): Promise<Answer>;
+}
+
+/** The candidates that were asked for, in that order. */
+export function chosen<T extends { readonly name: string }>(all: readonly T[], effort: Effort): T[] {
+  if (effort.only === null) return [...all];
+  return effort.only.flatMap((name) => all.filter((one) => one.name === name));
+}
+
+/** Rounds and blocks of a question: as asked for, or its own. */
+export function extent(
+  effort: Effort,
+  full: { readonly rounds: number; readonly blocks?: number },
+  quick: { readonly rounds: number; readonly blocks?: number },
+): { rounds: number; blocks: number } {
+  const own = effort.isQuick ? quick : full;
+  return { rounds: effort.rounds ?? own.rounds, blocks: effort.blocks ?? own.blocks ?? 1 };
+}
