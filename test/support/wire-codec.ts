@@ -1,9 +1,10 @@
 /** Runs a wire case on the codec alone: request bytes in, the messages for the upstream or the refusal out. */
 import { Body, type Framing } from '../../src/http1/framing.ts';
 import type { Head } from '../../src/http1/head.ts';
+import { RequestFacts } from '../../src/proxy/request-facts.ts';
 import { type ForwardingSettings, forwardRequest } from '../../src/routing/forward.ts';
 import { type MessageReader, readMessages } from './codec.ts';
-import { canonical, WIRE_LIMITS, type WireCase } from './wire.ts';
+import { canonical, canonicalBeginning, WIRE_LIMITS, type WireCase } from './wire.ts';
 
 /** As in proxy/relay.ts. */
 const CHUNK_LIMITS = { extensionMaxBytes: 1024, trailerMaxBytes: 8192 };
@@ -62,16 +63,24 @@ function forward(head: Head, framing: Framing): string {
     scheme: 'http',
     isChunked: framing.kind === Body.chunked,
     replaced: [],
-    ownNames: ['x-experiment'],
+    ownNames: ['x-experiment', 'x-experiment-override', 'x-experiment-explain'],
     fields: '',
     defaultHost: 'app',
-    isUpgrade: head.isUpgrade && head.versionMinor === 1 && !/h2c/i.test(head.header('upgrade') ?? 'h2c'),
+    isUpgrade: isUpgradeAsked(head),
   });
+}
+
+const facts = new RequestFacts();
+function isUpgradeAsked(head: Head): boolean {
+  facts.read(head, 0);
+  return facts.isUpgradeAsked;
 }
 
 /** What the case says that the upstream sees, in the same form. */
 export function expectedUpstream(wireCase: WireCase): readonly string[] {
   const { messages, rest } = canonical(wireCase.upstream);
-  if (rest !== '') throw new Error(`${wireCase.name}: the upstream block is not made of complete messages`);
-  return messages;
+  if (rest === '') return messages;
+  if (!wireCase.isEarly)
+    throw new Error(`${wireCase.name}: the upstream block is not made of complete messages`);
+  return [...messages, canonicalBeginning(rest)];
 }

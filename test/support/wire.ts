@@ -10,7 +10,9 @@ export interface WireCase {
   readonly title: string;
   /** What the client sends. */
   readonly request: Buffer;
-  /** The complete messages that the upstream sees, as they are written in the case. */
+  /** The same, cut at each `\|`: a piece is sent when the client has got something since the one before. */
+  readonly requestPieces: readonly Buffer[];
+  /** What the upstream sees, as it is written in the case: complete messages, unless it answers early. */
   readonly upstream: string;
   /** What the upstream sends for each complete request; null: 200 with `ok`. */
   readonly response: Buffer | null;
@@ -21,8 +23,13 @@ export interface WireCase {
   readonly refusal: { readonly status: number; readonly code: string } | null;
   /** Sentences below the blocks. */
   readonly isUpstreamClosing: boolean;
+  readonly isUpstreamResetting: boolean;
+  readonly isEarly: boolean;
+  readonly isUpstreamKept: boolean;
+  readonly isUpstreamDropped: boolean;
   readonly isBrokenOff: boolean;
   readonly isClientClosed: boolean;
+  readonly isTakenByCodec: boolean;
 }
 
 /** The limits that the wire suite runs with, so that its cases can be read. */
@@ -30,14 +37,20 @@ export const WIRE_LIMITS = { headMaxBytes: 1024, targetMaxBytes: 128, fieldsMax:
 
 const PLAIN_GET = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n';
 
-/** Stands for `\|` in a response; no other byte of a block becomes it, since blocks are latin1. */
+/** Stands for `\|` in a request or response; no other byte of a block becomes it, since blocks are latin1. */
 const PIECE_END = '\u2502';
 
 const DIRECTIVES = {
   isUpstreamClosing: 'The upstream closes.',
+  isUpstreamResetting: 'The upstream resets.',
+  isEarly: 'The upstream answers early.',
+  isUpstreamKept: 'The upstream connection is used again.',
+  isUpstreamDropped: 'The upstream connection is not used again.',
   isBrokenOff: 'The response is broken off.',
   isClientClosed: 'The connection is closed.',
+  isTakenByCodec: 'The codec takes it.',
 } as const;
+type Directives = Record<keyof typeof DIRECTIVES, boolean>;
 
 /** The cases of one file. @throws when something in it is neither prose nor the format. */
 export function parseWireFile(file: string, text: string): WireCase[] {
@@ -77,24 +90,27 @@ function parseCase(place: string, title: string, text: string): WireCase {
   if (!blocks.has('request') && !blocks.has('response'))
     throw new Error(`${place}: neither a request nor a response`);
   if (upstream === '' && refused === null) throw new Error(`${place}: nothing comes of it`);
-  const pieces =
-    blocks
-      .get('response')
-      ?.split(PIECE_END)
-      .map((piece) => Buffer.from(piece, 'latin1')) ?? null;
+  for (const block of ['upstream', 'client'])
+    if (blocks.get(block)?.includes(PIECE_END)) throw new Error(`${place}: nobody waits in ${block}`);
+  const requestPieces = piecesOf(blocks.get('request') ?? PLAIN_GET);
+  const responsePieces = blocks.has('response') ? piecesOf(blocks.get('response')!) : [];
+  const directives = Object.entries(DIRECTIVES).map(([key, sentence]) => [key, lines.includes(sentence)]);
   return {
     name: `${place} ${title}`,
     title,
-    request: Buffer.from(blocks.get('request') ?? PLAIN_GET, 'latin1'),
+    request: Buffer.concat(requestPieces),
+    requestPieces,
     upstream,
-    response: pieces === null ? null : Buffer.concat(pieces),
-    responsePieces: pieces ?? [],
+    response: blocks.has('response') ? Buffer.concat(responsePieces) : null,
+    responsePieces,
     client: blocks.get('client') ?? null,
     refusal: refused && { status: Number(refused[1]), code: refused[2]! },
-    isUpstreamClosing: lines.includes(DIRECTIVES.isUpstreamClosing),
-    isBrokenOff: lines.includes(DIRECTIVES.isBrokenOff),
-    isClientClosed: lines.includes(DIRECTIVES.isClientClosed),
+    ...(Object.fromEntries(directives) as Directives),
   };
+}
+
+function piecesOf(text: string): Buffer[] {
+  return text.split(PIECE_END).map((piece) => Buffer.from(piece, 'latin1'));
 }
 
 /** Bytes as they are written in a block: line breaks of the file are not part of it, `\r\n` are. */
@@ -142,4 +158,22 @@ export function canonical(
     if (message.status === 101) break;
   }
   return { messages, rest };
+}
+
+/** An incomplete message in the same form: its head and what there is of its body; what is no whole head as it is. */
+export function canonicalBeginning(text: string): string {
+  const headEnd = text.indexOf('\r\n\r\n') + 4;
+  if (headEnd < 4) return text;
+  const head = text.slice(0, headEnd);
+  if (!/\r\ntransfer-encoding: *chunked/i.test(head)) return text;
+  let data = '';
+  let at = headEnd;
+  for (;;) {
+    const line = /^([0-9a-f]+)\r\n/i.exec(text.slice(at));
+    if (line === null) return head + data;
+    const size = Number.parseInt(line[1]!, 16);
+    at += line[0].length;
+    data += text.slice(at, at + size);
+    at += size + 2;
+  }
 }
