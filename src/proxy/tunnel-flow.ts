@@ -35,8 +35,8 @@ export class TunnelFlow {
   }
 
   /**
-   * Ask the receiver to go: by a Close frame behind the frame that is under way, or by the end of the stream when
-   * there are no frames. A Close frame of the sender that is under way already is left alone.
+   * Ask the receiver to go: by a Close frame behind the frame that is under way, or by the end of the stream when there
+   * are no frames. Not for senders whose own Close frame has begun.
    */
   close(): void {
     const { frames } = this;
@@ -71,6 +71,6 @@ export class TunnelFlow {
   #closeAtBoundary(frames: FrameFollower): void {
     if (!frames.isAtBoundary || this.isClosed || this.isEnded) return;
     this.isClosed = true;
-    if (!frames.hasClose) this.#writer.write(goingAwayFrame(this.#mask));
+    this.#writer.write(goingAwayFrame(this.#mask));
   }
 }

@@ -81,11 +81,10 @@ export class Tunnel implements UpstreamUser {
   begin(head: string, bytes: Buffer, start: number, end: number): void {
     if (!this.#downstream.writer.write(head)) this.#connection.pause();
     if (start < end) this.#fromUpstream(Buffer.from(bytes.subarray(start, end)));
-    const { plane } = this.#exchange;
     this.#downstream.pump();
     if (this.#downstream.isEnded) this.clientEnded();
-    if (plane.isDraining) this.close('drain');
-    else this.heed(plane.plan.snapshot);
+    // The rules may have changed since the request.
+    this.heed(this.#exchange.plane.plan.snapshot);
   }
 
   /** Bytes from the client, in a buffer that is not written to again. */

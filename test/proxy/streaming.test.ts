@@ -4,7 +4,7 @@ import { type Clock, systemClock } from '../../src/base/clock.ts';
 import type { RawClient } from '../support/peers.ts';
 import { startPlane, type TestPlane } from '../support/plane.ts';
 import { answer, get, ok, type Received, type Upstream, useRig } from '../support/rig.ts';
-import { ForwardClock, metric } from '../support/tunnel.ts';
+import { ForwardClock, metric, ticked } from '../support/tunnel.ts';
 
 const rig = useRig();
 
@@ -310,9 +310,3 @@ describe('a drain', () => {
     expect(client.text.endsWith(FINAL_CHUNK)).toBe(true);
   });
 });
-
-/** The plane has looked at its deadlines since. */
-async function ticked({ plane }: Pick<TestPlane, 'plane'>): Promise<void> {
-  const nowMs = plane.clock.now();
-  await expect.poll(() => plane.deadlines.nowMs, { interval: 5 }).toBeGreaterThanOrEqual(nowMs);
-}

@@ -105,3 +105,15 @@ export async function metric(proxy: Pick<TestPlane, 'plane'>, name: string, labe
   const line = page.split('\n').find((text) => text.startsWith(`${name}{${labels}} `));
   return line === undefined ? 0 : Number(line.split(' ').at(-1));
 }
+
+/** The plane has looked at its deadlines since. */
+export async function ticked({ plane }: Pick<TestPlane, 'plane'>): Promise<void> {
+  const nowMs = plane.clock.now();
+  await expect.poll(() => plane.deadlines.nowMs, { interval: 5 }).toBeGreaterThanOrEqual(nowMs);
+}
+
+/** The record of the one request that is over, or will be. */
+export async function ended(proxy: Pick<TestPlane, 'access'>) {
+  await expect.poll(() => proxy.access.length, { interval: 5, timeout: 5000 }).toBe(1);
+  return proxy.access[0]!;
+}
