@@ -58,7 +58,8 @@ const FORBIDDEN_TRAILERS: ReadonlySet<string> = new Set([
   'range',
   'x-real-ip',
 ]);
-const OWN_PREFIXES = ['x-experiment', 'x-fairlead'] as const;
+/** What is ours, and what the hop before us says of the client. */
+const FORBIDDEN_PREFIXES = ['x-experiment', 'x-fairlead', 'x-forwarded-'] as const;
 
 /** One chunked body after the other; a connection keeps one for each direction. */
 export class ChunkDecoder {
@@ -226,7 +227,7 @@ export class ChunkDecoder {
     const name = this.trailers.slice(this.#lineStart, -1).toLowerCase();
     const isForbidden =
       FORBIDDEN_TRAILERS.has(name) ||
-      OWN_PREFIXES.some((prefix) => name.startsWith(prefix)) ||
+      FORBIDDEN_PREFIXES.some((prefix) => name.startsWith(prefix)) ||
       this.#limits.forbiddenTrailers?.includes(name) === true;
     if (isForbidden) this.#fail('a trailer has a name that must not be in trailers');
   }

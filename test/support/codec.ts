@@ -35,23 +35,31 @@ export interface ReaderOptions {
 }
 
 /** Bytes that lie around every piece; none of them may ever be read. */
-const HOSTILE = ' HTTP/1.1\r\nHost: hostile\r\n\r\n0\r\n\r\n';
 const PADDING_BYTES = 48;
+const EMPTY = Buffer.alloc(0);
+const HOSTILE = Buffer.alloc(PADDING_BYTES, ' HTTP/1.1\r\nHost: hostile\r\n\r\n0\r\n\r\n', 'latin1');
+
+/** Shared, as the proxy shares it: a head is used up before another one is parsed. */
+const sharedHead = new Head();
 
 export class MessageReader {
   readonly messages: Message[] = [];
   refusal: { readonly code: string; readonly detail: string } | null = null;
   readonly #isRequest: boolean;
   readonly #options: ReaderOptions;
-  readonly #head = new Head();
   readonly #framing = new Framing();
-  readonly #decoder = new ChunkDecoder();
-  #pending: Buffer = Buffer.alloc(0);
+  #chunks: ChunkDecoder | null = null;
+  #pending: Buffer = EMPTY;
   #remaining = 0;
 
   constructor(direction: 'request' | 'response', options: ReaderOptions = {}) {
     this.#isRequest = direction === 'request';
     this.#options = options;
+  }
+
+  get #decoder(): ChunkDecoder {
+    this.#chunks ??= new ChunkDecoder();
+    return this.#chunks;
   }
 
   get #current(): Message | undefined {
@@ -67,7 +75,9 @@ export class MessageReader {
   push(piece: Buffer): void {
     if (this.refusal !== null) return;
     const length = this.#pending.length + piece.length;
-    const bytes = Buffer.alloc(length + 2 * PADDING_BYTES, HOSTILE, 'latin1');
+    const bytes = Buffer.allocUnsafe(length + 2 * PADDING_BYTES);
+    HOSTILE.copy(bytes, 0);
+    HOSTILE.copy(bytes, length + PADDING_BYTES);
     this.#pending.copy(bytes, PADDING_BYTES);
     piece.copy(bytes, PADDING_BYTES + this.#pending.length);
     const end = PADDING_BYTES + length;
@@ -77,7 +87,7 @@ export class MessageReader {
       at = this.#current === undefined ? this.#takeHead(bytes, at, end) : this.#takeBody(bytes, at, end);
       if (at === before) break;
     }
-    this.#pending = Buffer.from(bytes.subarray(at, end));
+    this.#pending = at < end ? Buffer.from(bytes.subarray(at, end)) : EMPTY;
     bytes.fill(0x58);
   }
 
@@ -88,7 +98,7 @@ export class MessageReader {
   }
 
   #takeHead(bytes: Buffer, start: number, end: number): number {
-    const head = this.#head;
+    const head = sharedHead;
     const limits = this.#options.limits ?? LIMITS;
     const parse = this.#isRequest ? parseRequestHead : parseResponseHead;
     const after = parse(head, bytes, start, end, limits);
@@ -108,7 +118,7 @@ export class MessageReader {
     }
     this.messages.push(this.#newMessage(head));
     this.#remaining = this.#framing.length;
-    this.#decoder.reset(this.#options.chunkLimits ?? CHUNK_LIMITS);
+    if (this.#framing.kind === Body.chunked) this.#decoder.reset(this.#options.chunkLimits ?? CHUNK_LIMITS);
     return after;
   }
 

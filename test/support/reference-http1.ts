@@ -41,6 +41,10 @@ export function referenceRequest(text: string): ReferenceMessage | null {
     !hosts.every((host) => isAuthority(trimmed(host)))
   )
     return null;
+  const isCounted = method === 'TRACE' || method === 'OPTIONS';
+  const forwards = values(fields, 'max-forwards').map(trimmed);
+  if (isCounted && (forwards.length > 1 || !forwards.every((count) => /^\d*[1-9]\d*$/.test(count))))
+    return null;
   const body = framing(fields, minor === '1', 'none');
   return body && { startLine: lines[0]!, fields: tidy(fields), body, size: skipped + sizeOf(lines) };
 }
@@ -136,4 +140,4 @@ export function referenceChunked(text: string): { data: string; trailers: string
 }
 
 const FORBIDDEN_TRAILER =
-  /^(?:host|content-(?:length|type|encoding|range)|transfer-encoding|connection|keep-alive|proxy-[a-z]*|te|trailer|upgrade|expect|x-forwarded-(?:for|proto|host)|via|x-request-id|trace(?:parent|state)|baggage|(?:set-)?cookie|vary|cache-control|retry-after|http2-settings|authorization|forwarded|if-[a-z-]*|max-forwards|range|x-real-ip|x-(?:experiment|fairlead)[^:]*):/im;
+  /^(?:host|content-(?:length|type|encoding|range)|transfer-encoding|connection|keep-alive|proxy-(?:connection|authenticate|authorization)|te|trailer|upgrade|expect|x-forwarded-[^:]*|via|x-request-id|trace(?:parent|state)|baggage|(?:set-)?cookie|vary|cache-control|retry-after|http2-settings|authorization|forwarded|if-(?:match|none-match|modified-since|unmodified-since|range)|max-forwards|range|x-real-ip|x-(?:experiment|fairlead)[^:]*):/im;
