@@ -110,6 +110,12 @@ export const ERRORS = {
     retry: 'safe',
     title: 'The upstream could not be connected.',
   },
+  upstream_tls_failed: {
+    side: 'upstream',
+    status: 502,
+    retry: 'safe',
+    title: 'The upstream could not be connected with TLS.',
+  },
   upstream_reset: {
     side: 'upstream',
     status: 502,

@@ -4,19 +4,22 @@
  * Never reads files, never decides about a request.
  */
 import type { Clock, Random } from '../base/clock.ts';
-import type { Direction, RouteVariant, Snapshot, Upstream } from '../config/snapshot.ts';
+import type { Direction, Endpoint, RouteVariant, Snapshot, Upstream } from '../config/snapshot.ts';
 import { Head } from '../http1/head.ts';
 import { Breaker, type BreakerView, type Transition } from '../resilience/breaker.ts';
 import type { AccessLog } from '../telemetry/access-log.ts';
 import type { Exposures } from '../telemetry/exposure.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Metrics, RequestSeries } from '../telemetry/metrics.ts';
+import { Certificates } from './certificates.ts';
 import { Deadlines, TICK_MS } from './deadlines.ts';
+import { fitToDescriptors } from './descriptors.ts';
 import type { Downstream } from './downstream.ts';
 import { Listener } from './listener.ts';
 import { type Memory, Plan, UpstreamGroup } from './plan.ts';
 import { Pool } from './pool.ts';
 import { LargeBuffers } from './read-buffer.ts';
+import { type TlsClient, tlsClientFor } from './tls-client.ts';
 import { Burst } from './writer.ts';
 
 export interface DataPlaneOptions {
@@ -59,6 +62,7 @@ export class DataPlane implements Memory {
   readonly responseHead = new Head();
   /** Requests that no route matched. */
   readonly unrouted: Readonly<Record<Direction, RequestSeries>>;
+  readonly certificates: Certificates;
   /** The Snapshot in force, bound. */
   plan: Plan;
   isDraining = false;
@@ -85,18 +89,24 @@ export class DataPlane implements Memory {
       inbound: this.metrics.requests('inbound', '', '', ''),
       outbound: this.metrics.requests('outbound', '', '', ''),
     };
+    this.certificates = new Certificates(options.log);
     this.plan = this.#bind(snapshot);
   }
 
-  /** Use another Snapshot from the next request on. Listeners stay as they were opened. */
+  /** Use another Snapshot from the next request on. Listeners stay as they were opened, certificates apart. */
   adopt(snapshot: Snapshot): void {
     this.plan = this.#bind(snapshot);
     this.#each(({ exchange }) => exchange.tunnel?.heed(snapshot));
+    for (const listener of this.#listeners) {
+      const settings = snapshot.listeners.find(({ name }) => name === listener.settings.name);
+      if (settings !== undefined) listener.adopt(settings);
+    }
   }
 
   /** Open the listeners and start the clock; rejects when one cannot be bound, and then none stays open. */
   async start(): Promise<void> {
     const listeners = this.plan.snapshot.listeners.map((settings) => new Listener(settings, this));
+    fitToDescriptors(listeners, this.log);
     try {
       for (const listener of listeners) await listener.listen();
     } catch (error) {
@@ -124,13 +134,12 @@ export class DataPlane implements Memory {
     const idleUntilMs = Math.min(endMs, this.clock.now() + IDLE_GRACE_MS);
     while (this.#connectionCount() > 0 && this.clock.now() < endMs) {
       this.#each(({ exchange }) => exchange.tunnel?.close('drain'));
-      if (this.clock.now() >= idleUntilMs)
-        this.#each((connection) => connection.isIdle && connection.destroy());
+      if (this.clock.now() >= idleUntilMs) this.#cutIdle();
       await new Promise((resolve) => setTimeout(resolve, TICK_MS));
     }
     const cut = this.#connectionCount();
     this.isCutting = true;
-    this.#each((connection) => connection.destroy());
+    this.#cutAll();
     return cut;
   }
 
@@ -139,7 +148,7 @@ export class DataPlane implements Memory {
     if (this.#ticker !== null) clearInterval(this.#ticker);
     this.#ticker = null;
     for (const listener of this.#listeners) listener.close();
-    this.#each((connection) => connection.destroy());
+    this.#cutAll();
     for (const pool of this.#pools.values()) pool.retire();
   }
 
@@ -148,9 +157,10 @@ export class DataPlane implements Memory {
   group(upstream: Upstream): UpstreamGroup {
     let group = this.#groups.get(upstream.name);
     if (group === undefined || group.upstream !== upstream) {
+      const tls = tlsClientFor(upstream.tls, group?.pools[0]?.tls ?? null);
       group = new UpstreamGroup(
         upstream,
-        upstream.endpoints.map((endpoint) => this.#pool(upstream, endpoint.id)),
+        upstream.endpoints.map((endpoint) => this.#pool(upstream, endpoint, tls)),
       );
       this.#groups.set(upstream.name, group);
     }
@@ -217,6 +227,7 @@ export class DataPlane implements Memory {
     this.#wantedBreakers = new Set();
     const plan = new Plan(snapshot, this);
     for (const upstream of snapshot.upstreams.values()) this.group(upstream);
+    this.certificates.adopt(snapshot);
     this.#forgetUnwanted(snapshot);
     return plan;
   }
@@ -235,12 +246,13 @@ export class DataPlane implements Memory {
     }
   }
 
-  #pool(upstream: Upstream, endpointId: string): Pool {
-    const key = `${upstream.name} ${endpointId}`;
+  #pool(upstream: Upstream, endpoint: Endpoint, tls: TlsClient | null): Pool {
+    const key = `${upstream.name} ${endpoint.id}`;
     let pool = this.#pools.get(key);
-    if (pool === undefined) {
-      const endpoint = upstream.endpoints.find(({ id }) => id === endpointId)!;
-      pool = new Pool(endpoint, upstream.connectionsMax, this);
+    if (pool === undefined || pool.tls !== tls) {
+      // What was connected under other settings finishes what it has begun.
+      pool?.retire();
+      pool = new Pool(endpoint, tls, this);
       this.#pools.set(key, pool);
     }
     pool.connectionsMax = upstream.connectionsMax;
@@ -265,12 +277,24 @@ export class DataPlane implements Memory {
   #tick(): void {
     this.deadlines.sweep();
     this.burst.tick();
+    this.certificates.check(this.clock.wallMs());
     const nowMs = this.clock.now();
     for (const breaker of this.#breakers.values()) breaker.tick(nowMs);
   }
 
   #connectionCount(): number {
-    return this.#listeners.reduce((count, listener) => count + listener.connections.size, 0);
+    return this.#listeners.reduce((count, listener) => count + listener.open, 0);
+  }
+
+  /** Those without a request: nobody misses them. */
+  #cutIdle(): void {
+    for (const listener of this.#listeners) listener.cutArrivals();
+    this.#each((connection) => connection.isIdle && connection.destroy());
+  }
+
+  #cutAll(): void {
+    for (const listener of this.#listeners) listener.cutArrivals();
+    this.#each((connection) => connection.destroy());
   }
 
   #each(visit: (connection: Downstream) => void): void {

@@ -7,7 +7,7 @@
  * way; assignments are made once, so a retry or a breaker changes the target and never the variant; `settle` runs
  * exactly once; a response that has begun is finished or visibly broken off, never ended early.
  */
-import { ERRORS, type ErrorCode } from '../base/error.ts';
+import { ERRORS, type ErrorCode, ProxyError } from '../base/error.ts';
 import { Body, Framing, responseFraming } from '../http1/framing.ts';
 import type { Head } from '../http1/head.ts';
 import { isIdempotent } from '../resilience/retry.ts';
@@ -286,10 +286,11 @@ export class Exchange implements UpstreamUser, ResponseHandler {
     this.upstreamFailed('upstream_reset', null);
   }
 
-  upstreamFailed(code: ErrorCode, _cause: unknown): void {
+  upstreamFailed(code: ErrorCode, cause: unknown): void {
     if (this.phase === 'relaying') return this.#breakOff('upstream_aborted');
     const failed = this.attempt.pool;
-    if (!this.attempt.mayRetry(code, this.request, this.requestBody.bytes)) return this.fail(code);
+    if (!this.attempt.mayRetry(code, this.request, this.requestBody.bytes))
+      return this.fail(code, cause instanceof ProxyError ? cause.message : undefined);
     this.plane.metrics.retries(this.decision.route!.route.name, code).value++;
     this.#connect(code === 'upstream_reset' ? null : failed);
   }

@@ -2,14 +2,19 @@
  * Connections to one endpoint: an idle stack (the warmest first, so that surplus ones run into their idle limit),
  * and a bound on how many are open. Nothing waits here: at the bound the caller is told no.
  */
+import type { ProxyError } from '../base/error.ts';
 import type { Endpoint } from '../config/snapshot.ts';
 import type { DataPlane } from './data-plane.ts';
+import { Seldom } from './seldom.ts';
+import type { TlsClient } from './tls-client.ts';
 import { UpstreamConnection, type UpstreamUser } from './upstream.ts';
 
 export class Pool {
   readonly endpoint: Endpoint;
+  /** Null: plain. */
+  readonly tls: TlsClient | null;
   /** Changed by a reload. */
-  connectionsMax: number;
+  connectionsMax = 0;
   connectTimeoutMs = 0;
   idleTimeoutMs = 0;
   /** Open or opening. */
@@ -20,10 +25,11 @@ export class Pool {
   isRetired = false;
   readonly plane: DataPlane;
   readonly #idle: UpstreamConnection[] = [];
+  readonly #tlsFailures = new Seldom();
 
-  constructor(endpoint: Endpoint, connectionsMax: number, plane: DataPlane) {
+  constructor(endpoint: Endpoint, tls: TlsClient | null, plane: DataPlane) {
     this.endpoint = endpoint;
-    this.connectionsMax = connectionsMax;
+    this.tls = tls;
     this.plane = plane;
   }
 
@@ -48,6 +54,19 @@ export class Pool {
     this.requests++;
     this.open++;
     return new UpstreamConnection(this, user);
+  }
+
+  /** What went wrong with a fresh connection, if that was TLS. Its log says so, now and then. */
+  tlsFailure(error: Error, isConnecting: boolean): ProxyError | null {
+    const failure = this.tls?.failure(this.endpoint, error, isConnecting) ?? null;
+    if (failure === null) return null;
+    const count = this.#tlsFailures.count(this.plane.clock.now());
+    if (count > 0)
+      this.plane.log.warn(
+        { endpoint: this.endpoint.id, count },
+        `TLS to ${this.endpoint.id}: ${failure.message}`,
+      );
+    return failure;
   }
 
   /** The connection has served its request and can serve another. */

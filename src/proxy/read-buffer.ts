@@ -23,11 +23,17 @@ const VIEW_MIN_BYTES = 65_536;
 /** The buffers for large bodies: made when first needed, lent and given back. */
 export class LargeBuffers {
   readonly #free: Buffer[] = [];
+  readonly #max: number;
   #lent = 0;
+
+  /** `max` 0: there are none to take. */
+  constructor(max = OWN_MAX) {
+    this.#max = max;
+  }
 
   /** Null when all are lent. */
   take(): Buffer | null {
-    if (this.#lent >= OWN_MAX) return null;
+    if (this.#lent >= this.#max) return null;
     this.#lent++;
     return this.#free.pop() ?? Buffer.allocUnsafeSlow(OWN_BYTES);
   }
@@ -38,6 +44,9 @@ export class LargeBuffers {
     if (isFree) this.#free.push(buffer);
   }
 }
+
+/** For TLS, which hands over no more than a record of 16 KiB at a time. */
+export const NO_LARGE_BUFFERS = new LargeBuffers(0);
 
 /** What one socket reads into. */
 export class ReadBuffer {

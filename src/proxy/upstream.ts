@@ -3,10 +3,13 @@
  * allocation per read), hands the bytes to whoever uses the connection, and knows whether it may be used again.
  * Never parses: that is the exchange's. Bytes nobody asked for poison the connection, and it is destroyed.
  */
+import type { OnReadOpts } from 'node:net';
+import type { TLSSocket } from 'node:tls';
 import type { ErrorCode } from '../base/error.ts';
+import type { SocketAddress } from '../config/snapshot.ts';
 import { deadline, type Timed } from './deadlines.ts';
 import type { Pool } from './pool.ts';
-import { ReadBuffer } from './read-buffer.ts';
+import { NO_LARGE_BUFFERS, ReadBuffer } from './read-buffer.ts';
 import { UpstreamSocket } from './upstream-socket.ts';
 import { Writer } from './writer.ts';
 
@@ -26,7 +29,7 @@ export interface UpstreamUser {
 type State = 'connecting' | 'busy' | 'idle' | 'closed';
 
 export class UpstreamConnection implements Timed {
-  readonly socket: UpstreamSocket;
+  readonly socket: UpstreamSocket | TLSSocket;
   /** Its `write` answers false when the upstream does not take it all: wait for `upstreamDrained`. */
   readonly writer: Writer;
   readonly pool: Pool;
@@ -44,18 +47,15 @@ export class UpstreamConnection implements Timed {
   constructor(pool: Pool, user: UpstreamUser) {
     this.pool = pool;
     this.#user = user;
-    const address = pool.endpoint.address;
-    this.reads = new ReadBuffer(pool.plane.largeBuffers);
+    const { endpoint, tls } = pool;
+    this.reads = new ReadBuffer(tls === null ? pool.plane.largeBuffers : NO_LARGE_BUFFERS);
     const onread = {
       buffer: this.reads.next as () => Uint8Array,
       callback: (length: number, bytes: Uint8Array) => this.#onRead(length, bytes as Buffer),
     };
-    const options = { noDelay: address.kind === 'tcp', allowHalfOpen: true, onread };
-    this.socket = new UpstreamSocket(options);
-    if (address.kind === 'unix') this.socket.connect(address.path);
-    else this.socket.connect(address.port, address.host);
+    this.socket = tls === null ? openPlain(endpoint.address, onread) : tls.connect(endpoint, onread);
     this.writer = new Writer(this.socket, pool.plane.burst, true);
-    this.socket.on('connect', () => this.#onConnect());
+    this.socket.on(tls === null ? 'connect' : 'secureConnect', () => this.#onConnect());
     this.socket.on('drain', () => this.#user?.upstreamDrained());
     this.socket.on('end', () => this.#onEnd());
     this.socket.on('error', (error) => this.#onClosed(error));
@@ -133,8 +133,11 @@ export class UpstreamConnection implements Timed {
   }
 
   #onEnd(): void {
+    // In the middle of a TLS handshake: an error follows that says so.
+    if (this.#state === 'connecting') return;
     if (this.#user === null) this.destroy();
-    else if (this.socket.writeError !== null) this.socket.destroy(this.socket.writeError);
+    else if (this.socket instanceof UpstreamSocket && this.socket.writeError !== null)
+      this.socket.destroy(this.socket.writeError);
     else this.#user.upstreamEnded();
   }
 
@@ -144,7 +147,10 @@ export class UpstreamConnection implements Timed {
     this.#user = null;
     this.#leave();
     if (wasConnecting) this.pool.connectFailures++;
-    user?.upstreamFailed(wasConnecting ? 'upstream_connect_failed' : 'upstream_reset', error);
+    const isFresh = this.served === 0;
+    const failure = isFresh && error !== null ? this.pool.tlsFailure(error, wasConnecting) : null;
+    if (failure !== null) user?.upstreamFailed(failure.code, failure);
+    else user?.upstreamFailed(wasConnecting ? 'upstream_connect_failed' : 'upstream_reset', error);
   }
 
   #leave(): void {
@@ -155,4 +161,9 @@ export class UpstreamConnection implements Timed {
     this.pool.plane.deadlines.remove(this);
     this.pool.forget(this, wasIdle);
   }
+}
+
+function openPlain(address: SocketAddress, onread: OnReadOpts): UpstreamSocket {
+  const socket = new UpstreamSocket({ noDelay: address.kind === 'tcp', allowHalfOpen: true, onread });
+  return address.kind === 'unix' ? socket.connect(address.path) : socket.connect(address.port, address.host);
 }

@@ -9,6 +9,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { collectDefaultMetrics, type Metric, Registry } from '@prometheus-io/client';
 import type { ErrorCode } from '../base/error.ts';
 import type { Reason } from '../experiment/model.ts';
+import { ConnectionMetrics } from './connection-metrics.ts';
 import { registerFamilies } from './families.ts';
 import { Histogram, OVERHEAD_BUCKETS } from './histogram.ts';
 import { LabelBudget, LabelSets } from './label-sets.ts';
@@ -65,6 +66,7 @@ export interface ReloadFacts {
 
 export class Metrics {
   readonly counters = new ProcessCounters();
+  readonly connections: ConnectionMetrics;
   readonly #registry = new Registry();
   readonly #budget: LabelBudget;
   readonly #requests: LabelSets<RequestSeries>;
@@ -88,6 +90,7 @@ export class Metrics {
     const budget = new LabelBudget(options.labelSetsMax ?? LABEL_SETS_MAX);
     const counter = (...names: string[]) => new LabelSets(names, budget, () => new Counter());
     this.#budget = budget;
+    this.connections = new ConnectionMetrics(budget);
     this.#overhead = new LabelSets(['direction', 'route'], budget, () => new Histogram(OVERHEAD_BUCKETS));
     this.#requests = new LabelSets(['direction', 'route', 'experiment', 'variant'], budget, (values) => {
       const [direction = '', route = ''] = values;
@@ -226,6 +229,7 @@ export class Metrics {
         isReady: this.#isReady,
       }),
     });
+    this.connections.register(this.#registry);
     registerTunnels(this.#registry, this.#tunnels);
     if (options.isProcessIncluded === false) return;
     collectDefaultMetrics({ register: this.#registry, eventLoopUtilizationTimeout: NEVER_MS });

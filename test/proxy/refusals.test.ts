@@ -315,23 +315,6 @@ describe('an upstream that cannot be used', () => {
   });
 });
 
-describe('a connection past the listener’s limit', () => {
-  it('is closed at once, and taken again when there is room', async () => {
-    const upstream = await rig.upstream(({ socket }) => socket.write(ok()));
-    const listeners = [{ name: 'inbound', address: '127.0.0.1:0', connectionsMax: 1 }];
-    const { port, plane } = await rig.plane([upstream.endpoint], { listeners });
-    const first = rig.client(port);
-    expect((await answer(first.send(get()))).status).toBe(200);
-    const second = rig.client(port).send(get());
-    await second.ended();
-    expect(second.text).toBe('');
-    expect(plane.metrics.counters.connectionsRefused.value).toBe(1);
-    first.socket.end();
-    await first.until(() => first.isClosed);
-    expect((await answer(rig.client(port).send(get()))).status).toBe(200);
-  });
-});
-
 describe('what is logged of an answer of our own', () => {
   it('is its code, and the route only when there is one', async () => {
     const { port, access } = await rig.plane(['unix:/nonexistent/app.sock']);

@@ -1,0 +1,59 @@
+/**
+ * File descriptors set a limit to connections as well, and one that is not seen: out of them, the system closes what
+ * it has just accepted without telling anybody. So listeners stop short of it, where a connection can still be told.
+ */
+import { readFileSync } from 'node:fs';
+import type { Log } from '../telemetry/log.ts';
+import type { Listener } from './listener.ts';
+
+/** For logs, the admin API, configuration files, upstream connections that are idle, and the runtime itself. */
+const RESERVE = 64;
+/** Connections of one listener that are told that there are too many; those beyond are closed without a word. */
+const TURNED_AWAY_MAX = 256;
+/** Of what is not held back, one descriptor in eight is for them. */
+const TURNED_AWAY_SHARE = 1 / 8;
+
+/** Bounds listeners, before they listen, by the descriptors of this process. */
+export function fitToDescriptors(listeners: readonly Listener[], log: Log): void {
+  const limit = descriptorsMax();
+  const wanted = listeners.map(({ connectionsMax }) => connectionsMax);
+  const { connections, turnedAway, isEnough } = connectionLimits(wanted, limit);
+  for (const [index, listener] of listeners.entries()) {
+    listener.connectionsMax = connections[index]!;
+    listener.turnedAwayMax = turnedAway;
+  }
+  if (isEnough) return;
+  const sentence = `this process may open ${limit} files, too few for the connections that listeners may have: ${wanted.join(' + ')} wanted, ${connections.join(' + ')} accepted (raise the limit, ulimit -n)`;
+  log.warn({ limit, wanted, connections }, sentence);
+}
+
+export interface ConnectionLimits {
+  /** For each listener, in their order. */
+  readonly connections: readonly number[];
+  /** Connections that may linger while they are told that there are too many; for each listener. */
+  readonly turnedAway: number;
+  /** Whether `connections` is what was wanted. */
+  readonly isEnough: boolean;
+}
+
+/** What listeners may accept with this many descriptors: each connection takes one, and one more to its upstream. */
+export function connectionLimits(wanted: readonly number[], limit: number): ConnectionLimits {
+  const free = Math.max(0, limit - RESERVE);
+  const turnedAway = Math.min(TURNED_AWAY_MAX, Math.floor((free * TURNED_AWAY_SHARE) / wanted.length));
+  const room = Math.floor((free - turnedAway * wanted.length) / 2);
+  const sum = wanted.reduce((total, connections) => total + connections, 0);
+  if (sum <= room) return { connections: wanted, turnedAway, isEnough: true };
+  const connections = wanted.map((one) => Math.max(1, Math.floor((one * room) / sum)));
+  return { connections, turnedAway, isEnough: false };
+}
+
+/** How many descriptors this process may have; Infinity where the system does not say. */
+export function descriptorsMax(): number {
+  try {
+    const [, soft = ''] =
+      /^Max open files +([0-9]+)/m.exec(readFileSync('/proc/self/limits', 'latin1')) ?? [];
+    return soft === '' ? Number.POSITIVE_INFINITY : Number(soft);
+  } catch {
+    return Number.POSITIVE_INFINITY;
+  }
+}
