@@ -1,7 +1,7 @@
 /**
  * `npm run build`: src/ and the runtime dependencies as plain JavaScript in dist/, for the package and the image.
  * dist/fairlead.js is what bin/fairlead.js starts; what only some commands need is in chunks beside it, loaded
- * when called. dist/LICENSES.txt holds the licence of every package that went in.
+ * when called; dist/worker.js is what a worker process runs. dist/LICENSES.txt holds the licence of every package that went in.
  */
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -12,7 +12,7 @@ const DIST = join(ROOT, 'dist');
 
 rmSync(DIST, { recursive: true, force: true });
 const bundle = await rolldown({
-  input: { fairlead: join(ROOT, 'src/main.ts') },
+  input: { fairlead: join(ROOT, 'src/main.ts'), worker: join(ROOT, 'src/cli/serve-worker.ts') },
   platform: 'node',
   onLog(level, log) {
     // In a part of hdr-histogram-js that autocannon, with its WebAssembly histograms, does not reach.

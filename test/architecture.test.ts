@@ -63,6 +63,8 @@ describe('import ranks', () => {
     ['proxy', 'admin'],
     ['control', 'proxy'],
     ['control', 'routing'],
+    ['workers', 'proxy'],
+    ['workers', 'control'],
     ['admin', 'proxy'],
     ['admin', 'resilience'],
     ['fleet', 'admin'],

@@ -40,4 +40,8 @@ export interface DataPlaneView {
   readonly isStarted: boolean;
   /** Requests begun and not settled. */
   inFlight(): number;
+  /** Where the traffic is carried by other processes: looks at them, before the rest is read. Never rejects. */
+  refresh?(): Promise<void>;
+  /** And resolves when the changes made so far hold in all of them, or after a moment. Never rejects. */
+  settled?(): Promise<void>;
 }

@@ -54,10 +54,21 @@ export async function buildAdmin(options: AdminOptions): Promise<FastifyInstance
     }
     app.verifyBearerAuth?.(request, reply, done);
   });
+  addFreshness(app, options.dataPlane);
   addProbes(app, options);
   addRest(app, options);
   await app.ready();
   return app;
+}
+
+/** What is shown is of now, and an answer to a change says that it holds: also where other processes carry the traffic. */
+function addFreshness(app: FastifyInstance, dataPlane: DataPlaneView): void {
+  app.addHook('preHandler', async ({ routeOptions: { url = '' } }) => {
+    if (url.startsWith('/v1/') || url === '/clusters') await dataPlane.refresh?.();
+  });
+  app.addHook('onSend', async ({ method }) => {
+    if (method !== 'GET' && method !== 'HEAD') await dataPlane.settled?.();
+  });
 }
 
 /** The probe listener: `/metrics`, `/livez`, `/readyz`, `/startupz` and nothing else. */

@@ -1,21 +1,21 @@
 /**
  * The composition root: builds every object of a sidecar once, connects them, and takes them down again in order.
- * Nothing else in the program knows both the data plane and the control plane.
+ * Nothing else in the program knows both the control plane and what carries the traffic.
  */
 
+import { availableParallelism } from 'node:os';
 import { Audit } from '../admin/audit.ts';
 import type { DataPlaneView } from '../admin/ports.ts';
 import { buildAdmin, buildProbes, listen } from '../admin/server.ts';
-import { type Clock, type Random, systemClock, systemRandom } from '../base/clock.ts';
+import { type Clock, systemClock } from '../base/clock.ts';
 import type { Snapshot, SocketAddress } from '../config/snapshot.ts';
 import { ConfigWatcher } from '../control/reload.ts';
 import { ConfigInvalidError, ControlState, type ReloadResult } from '../control/state.ts';
-import { DataPlane } from '../proxy/data-plane.ts';
-import type { Transition } from '../resilience/breaker.ts';
 import { type Log, silentLog } from '../telemetry/log.ts';
 import { Metrics } from '../telemetry/metrics.ts';
-import { openAccessLog, openExposures, openLog } from '../telemetry/open.ts';
+import { openLog } from '../telemetry/open-log.ts';
 import { Exit, type Io } from './io.ts';
+import type { Traffic, TrafficContext } from './traffic.ts';
 import { buildInfo } from './version.ts';
 
 export interface SidecarOptions {
@@ -41,7 +41,6 @@ export interface Sidecar {
  */
 export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
   const clock: Clock = systemClock;
-  const random: Random = systemRandom;
   const metrics = new Metrics(buildInfo());
   const pending: Parameters<Audit['onControlEvent']>[0][] = [];
   let audit: Audit | null = null;
@@ -52,26 +51,20 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     onEvent: (event) => (audit === null ? void pending.push(event) : audit.onControlEvent(event)),
   });
   const { snapshot } = control;
-  const service = { service: snapshot.service, metrics };
-  const opened = options.isQuiet === true ? { log: silentLog, sink: null } : openLog(service);
+  const opened =
+    options.isQuiet === true
+      ? { log: silentLog, sink: null }
+      : openLog({ service: snapshot.service, metrics });
   const { log } = opened;
   audit = new Audit(log, clock);
   for (const event of pending) audit.onControlEvent(event);
-  const accessLog = openAccessLog({ ...service, log }, snapshot.accessLog);
-  const exposures = openExposures({ ...service, log }, snapshot.exposures);
-  const plane = new DataPlane(snapshot, {
-    clock,
-    random,
-    metrics,
-    log,
-    accessLog: accessLog?.accessLog ?? null,
-    exposures: exposures?.exposures ?? null,
-    onTransition: (transition) => onTransition(transition, metrics, log),
-  });
-  const life = new Life(plane);
-  connectMetrics(metrics, plane, control);
+  const writeLog = (lines: string): boolean => opened.sink?.write(lines) ?? false;
+  const traffic = await openTraffic({ control, clock, metrics, log, writeLog });
+  const life = new Life(traffic);
+  metrics.configured(snapshot.hash, snapshot.version);
+  metrics.reloaded({ ok: true, atMs: control.lastReload.atMs });
   control.subscribe((next) => {
-    plane.adopt(next);
+    traffic.adopt(next);
     metrics.configured(next.hash, next.version);
   });
   const reload = async (cause: 'file' | 'signal' | 'admin'): Promise<ReloadResult> => {
@@ -86,43 +79,48 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     get lastReload() {
       return control.lastReload;
     },
-    view: () => control.view(),
+    view: () => ({ ...control.view(), ...traffic.describe() }),
     reload,
     change: control.change.bind(control),
+  };
+  const page = {
+    contentType: metrics.contentType,
+    render: () => {
+      metrics.setReady(life.isReady());
+      return traffic.renderMetrics();
+    },
   };
   const servers: { close(): Promise<unknown> }[] = [];
   const addresses: Record<string, SocketAddress> = {};
   let watcher: ConfigWatcher | null = null;
   const release = async (): Promise<void> => {
     watcher?.close();
-    plane.stop();
+    await traffic.stop();
     await Promise.all(servers.map((server) => server.close()));
     await control.flush();
-    await Promise.all([accessLog?.sink.close(), exposures?.sink.close(), opened.sink?.close()]);
+    await opened.sink?.close();
   };
   try {
     const { address, probeAddress } = snapshot.admin;
     if (address !== null) {
-      const admin = await buildAdmin({ control: port, dataPlane: life, metrics, audit, log });
+      const admin = await buildAdmin({ control: port, dataPlane: life, metrics: page, audit, log });
       servers.push(admin);
       addresses.admin = bound(address, await listen(admin, address));
     }
     if (probeAddress !== null) {
-      const probes = await buildProbes({ dataPlane: life, metrics, log });
+      const probes = await buildProbes({ dataPlane: life, metrics: page, log });
       servers.push(probes);
       addresses.probes = bound(probeAddress, await listen(probes, probeAddress));
     }
-    await plane.start();
+    Object.assign(addresses, await traffic.start());
     watcher = await ConfigWatcher.start({ files: () => control.files, onChange: () => reload('file') });
   } catch (error) {
     await release();
     throw error;
   }
-  for (const listener of plane.listeners) addresses[listener.settings.name] = listener.address;
   life.isStarted = true;
-  metrics.setReady(true);
   log.info(
-    { addresses, hash: snapshot.hash },
+    { addresses, hash: snapshot.hash, ...traffic.describe() },
     `fairlead ${buildInfo().version} is ready: ${describe(addresses)}`,
   );
   let stopping: Promise<void> | null = null;
@@ -134,8 +132,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     reload,
     stop: () => {
       stopping ??= (async () => {
-        metrics.setReady(false);
-        await drain(life, plane, control.snapshot, log);
+        await drain(life, traffic, control.snapshot, log);
         await release();
       })();
       return stopping;
@@ -169,84 +166,73 @@ export async function runCommand(options: { config: string }, io: Io): Promise<n
   return Exit.ok;
 }
 
-/** The data plane as the admin API sees it, with the state of the process's life. */
+/** This process alone, or workers; what only one of them needs is not loaded for the other. */
+async function openTraffic(context: TrafficContext): Promise<Traffic> {
+  const { workers } = context.control.snapshot;
+  const count = workers === 'auto' ? availableParallelism() : workers;
+  if (count === 1) {
+    const { singleProcess } = await import('./serve-single.ts');
+    return singleProcess(context);
+  }
+  const { WorkerTraffic } = await import('./serve-primary.ts');
+  return new WorkerTraffic(context, count);
+}
+
+/** The traffic as the admin API sees it, with the state of the process's life. */
 class Life implements DataPlaneView {
   isStarted = false;
   isStopping = false;
-  readonly #plane: DataPlane;
+  readonly #traffic: Traffic;
 
-  constructor(plane: DataPlane) {
-    this.#plane = plane;
+  constructor(traffic: Traffic) {
+    this.#traffic = traffic;
   }
 
   isReady(): boolean {
-    return this.isStarted && !this.isStopping;
+    return this.isStarted && !this.isStopping && this.#traffic.isServing();
   }
 
   breakers() {
-    return this.#plane.breakers();
+    return this.#traffic.breakers();
   }
 
   upstreams() {
-    return this.#plane.upstreams().map(({ name, endpoints }) => ({
-      name,
-      endpoints: endpoints.map(({ open, ...endpoint }) => ({ ...endpoint, active: open - endpoint.idle })),
-    }));
+    return this.#traffic.upstreams();
   }
 
   trip(name: string, forMs: number, reason: string): boolean {
-    return this.#plane.trip(name, forMs, reason);
+    return this.#traffic.trip(name, forMs, reason);
   }
 
   reset(name: string, reason: string): boolean {
-    return this.#plane.reset(name, reason);
+    return this.#traffic.reset(name, reason);
   }
 
   inFlight(): number {
-    return this.#plane.inFlight();
+    return this.#traffic.inFlight();
+  }
+
+  async refresh(): Promise<void> {
+    await this.#traffic.refresh?.();
+  }
+
+  async settled(): Promise<void> {
+    await this.#traffic.settled?.();
   }
 }
 
 /** Not ready at once, still accepting for `delayMs` while the word spreads, then only finishing what is under way. */
-async function drain(life: Life, plane: DataPlane, snapshot: Snapshot, log: Log): Promise<void> {
+async function drain(life: Life, traffic: Traffic, snapshot: Snapshot, log: Log): Promise<void> {
   const { delayMs, timeoutMs } = snapshot.drain;
   life.isStopping = true;
   log.info(
     { delayMs, timeoutMs },
-    `draining: accepting for ${delayMs} ms, then up to ${timeoutMs} ms for ${plane.inFlight()} requests`,
+    `draining: accepting for ${delayMs} ms, then up to ${timeoutMs} ms for ${traffic.inFlight()} requests`,
   );
   if (delayMs > 0) await new Promise((resolve) => setTimeout(resolve, delayMs));
-  const cut = await plane.drain(timeoutMs);
+  const cut = await traffic.drain(timeoutMs);
   if (cut > 0) log.warn({ cut }, `drained with ${cut} connections cut after ${timeoutMs} ms`);
   else log.info({}, 'drained: every request was finished');
-}
-
-function connectMetrics(metrics: Metrics, plane: DataPlane, control: ControlState): void {
-  const { snapshot } = control;
-  metrics.configured(snapshot.hash, snapshot.version);
-  metrics.reloaded({ ok: true, atMs: control.lastReload.atMs });
-  metrics.setBreakerSource(() => plane.breakers());
-  metrics.setEndpointSource(() =>
-    plane
-      .upstreams()
-      .flatMap(({ name, endpoints }) =>
-        endpoints.map(({ id, open, idle }) => ({ upstream: name, endpoint: id, active: open - idle, idle })),
-      ),
-  );
-  metrics.setListenerSource(() =>
-    plane.listeners.map(({ settings, connections }) => ({
-      listener: settings.name,
-      connections: connections.size,
-    })),
-  );
-}
-
-function onTransition(transition: Transition, metrics: Metrics, log: Log): void {
-  metrics.breakerTransition(transition);
-  const { breaker, from, to, reason } = transition;
-  const sentence = `breaker ${breaker}: ${from} -> ${to}: ${reason}`;
-  if (to === 'open') log.warn({ transition }, sentence);
-  else log.info({ transition }, sentence);
 }
 
 function bound(address: SocketAddress, port: number): SocketAddress {

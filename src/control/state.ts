@@ -131,6 +131,12 @@ export class ControlState {
     return this.#active.snapshot;
   }
 
+  /** What that was compiled from, secrets included. */
+  get rules(): { readonly config: Config; readonly runtime: RuntimeState; readonly version: number } {
+    const { config, runtime, snapshot } = this.#active;
+    return { config, runtime, version: snapshot.version };
+  }
+
   get lastReload(): ReloadResult {
     return this.#lastReload;
   }

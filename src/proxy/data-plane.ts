@@ -4,7 +4,14 @@
  * Never reads files, never decides about a request.
  */
 import type { Clock, Random } from '../base/clock.ts';
-import type { Direction, Endpoint, RouteVariant, Snapshot, Upstream } from '../config/snapshot.ts';
+import type {
+  Direction,
+  Endpoint,
+  ListenerSettings,
+  RouteVariant,
+  Snapshot,
+  Upstream,
+} from '../config/snapshot.ts';
 import { Head } from '../http1/head.ts';
 import { Breaker, type BreakerView, type Transition } from '../resilience/breaker.ts';
 import type { AccessLog } from '../telemetry/access-log.ts';
@@ -15,7 +22,7 @@ import { Certificates } from './certificates.ts';
 import { Deadlines, TICK_MS } from './deadlines.ts';
 import { fitToDescriptors } from './descriptors.ts';
 import type { Downstream } from './downstream.ts';
-import { Listener } from './listener.ts';
+import { type Binding, Listener } from './listener.ts';
 import { type Memory, Plan, UpstreamGroup } from './plan.ts';
 import { Pool } from './pool.ts';
 import { LargeBuffers } from './read-buffer.ts';
@@ -31,6 +38,10 @@ export interface DataPlaneOptions {
   readonly exposures: Pick<Exposures, 'record'> | null;
   /** Called for each change of a breaker's state. */
   readonly onTransition: (transition: Transition) => void;
+  /** The breakers are those of several processes; see `resilience/sharing.ts`. */
+  readonly isShared?: boolean;
+  /** Called at the end of each tick. */
+  readonly onTick?: () => void;
 }
 
 /** An endpoint as people see it. */
@@ -69,6 +80,8 @@ export class DataPlane implements Memory {
   /** The time of a drain is over: what is still under way is cut, and not by its client. */
   isCutting = false;
   readonly #onTransition: (transition: Transition) => void;
+  readonly #isShared: boolean;
+  readonly #onTick: (() => void) | undefined;
   readonly #pools = new Map<string, Pool>();
   readonly #groups = new Map<string, UpstreamGroup>();
   readonly #breakers = new Map<string, Breaker>();
@@ -84,6 +97,8 @@ export class DataPlane implements Memory {
     this.accessLog = options.accessLog;
     this.exposures = options.exposures;
     this.#onTransition = options.onTransition;
+    this.#isShared = options.isShared === true;
+    this.#onTick = options.onTick;
     this.deadlines = new Deadlines(options.clock);
     this.unrouted = {
       inbound: this.metrics.requests('inbound', '', '', ''),
@@ -104,11 +119,11 @@ export class DataPlane implements Memory {
   }
 
   /** Open the listeners and start the clock; rejects when one cannot be bound, and then none stays open. */
-  async start(): Promise<void> {
+  async start(bindingOf?: (settings: ListenerSettings) => Binding): Promise<void> {
     const listeners = this.plan.snapshot.listeners.map((settings) => new Listener(settings, this));
     fitToDescriptors(listeners, this.log);
     try {
-      for (const listener of listeners) await listener.listen();
+      for (const listener of listeners) await listener.listen(bindingOf?.(listener.settings));
     } catch (error) {
       for (const listener of listeners) listener.close();
       throw error;
@@ -172,12 +187,17 @@ export class DataPlane implements Memory {
     this.#wantedBreakers.add(name);
     let breaker = this.#breakers.get(name);
     if (breaker === undefined) {
-      breaker = new Breaker(name, variant.breaker, this.random, this.#onTransition);
+      breaker = new Breaker(name, variant.breaker, this.random, this.#onTransition, this.#isShared);
       this.#breakers.set(name, breaker);
     } else {
       breaker.reconfigure(variant.breaker);
     }
     return breaker;
+  }
+
+  /** The breakers by name, for whoever shares them with other processes. */
+  get shared(): ReadonlyMap<string, Breaker> {
+    return this.#breakers;
   }
 
   // What the admin API sees.
@@ -280,6 +300,7 @@ export class DataPlane implements Memory {
     this.certificates.check(this.clock.wallMs());
     const nowMs = this.clock.now();
     for (const breaker of this.#breakers.values()) breaker.tick(nowMs);
+    this.#onTick?.();
   }
 
   #connectionCount(): number {

@@ -18,6 +18,15 @@ import { removeStaleSocket } from './unix-socket.ts';
 /** Connections the kernel may hold that are not accepted yet. */
 const BACKLOG = 1024;
 
+/**
+ * How a listener gets its connections: on a socket of its own, on a port that other processes listen on as well
+ * (the kernel deals the connections out), or handed over by another process (`take`).
+ */
+export type Binding =
+  | { readonly kind: 'alone' }
+  | { readonly kind: 'shared-port'; readonly port: number }
+  | { readonly kind: 'handed-over' };
+
 export class Listener implements ArrivalOwner {
   readonly settings: ListenerSettings;
   readonly connections = new Set<Downstream>();
@@ -49,12 +58,14 @@ export class Listener implements ArrivalOwner {
   }
 
   /** Rejects with the system's error when the address cannot be bound. */
-  async listen(): Promise<void> {
+  async listen(binding: Binding = { kind: 'alone' }): Promise<void> {
     const { address, socketMode } = this.settings;
+    if (binding.kind === 'handed-over') return;
+    const shared = binding.kind === 'shared-port' ? { port: binding.port, reusePort: true } : {};
     if (address.kind === 'unix') await removeStaleSocket(address.path);
     await new Promise<void>((resolve, reject) => {
       this.#server.once('error', reject);
-      this.#server.listen({ ...bindTo(address), backlog: BACKLOG }, () => {
+      this.#server.listen({ ...bindTo(address), ...shared, backlog: BACKLOG }, () => {
         this.#server.off('error', reject);
         this.#server.on('error', (error) => this.#acceptFailed(error));
         resolve();
@@ -79,6 +90,12 @@ export class Listener implements ArrivalOwner {
   adopt({ tls }: ListenerSettings): void {
     if (this.#tls === null || tls === null || isDeepStrictEqual(tls, this.#tls.settings)) return;
     this.#tls = new TlsServer(tls);
+  }
+
+  /** A connection that another process has accepted. */
+  take(socket: Socket): void {
+    socket.allowHalfOpen = true;
+    this.#accept(socket);
   }
 
   /** Accept nothing more. Connections live on. */

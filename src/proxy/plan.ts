@@ -2,6 +2,7 @@
  * The Snapshot bound to what remembers: per route, experiment and variant the pools, the breaker and the counters,
  * so that a request finds each with one property read. Made once per Snapshot; what it binds outlives it.
  */
+import { breakerName } from '../config/breakers.ts';
 import type {
   Direction,
   Route,
@@ -166,11 +167,6 @@ function planExperiment(
       return fellBack[cause];
     },
   };
-}
-
-/** `route/experiment/variant`: the name a breaker has in the API, the metrics and the log. */
-export function breakerName(route: string, experiment: string, variant: string): string {
-  return `${route}/${experiment}/${variant}`;
 }
 
 function contextFields(snapshot: Snapshot, members: readonly { name: string; variant: string }[]): string {

@@ -76,6 +76,7 @@ export class ConnectionMetrics {
     registerFamily(registry, {
       name: 'fairlead_certificate_expiry_timestamp_seconds',
       type: 'gauge',
+      aggregator: 'first',
       help: 'When the first certificate in the file ends.',
       read: () =>
         Array.from(this.#certificates(), ({ owner, name, file, expiresMs }) => ({

@@ -18,11 +18,25 @@ export interface Sample {
   readonly metricName?: string;
 }
 
+/** What several processes have counted of one family: added up, or the first one's alone. */
+export type Aggregator = 'sum' | 'first';
+
+/** The samples of one family in one process. */
+export interface FamilySamples {
+  readonly name: string;
+  readonly aggregator: Aggregator;
+  /** A counter or a histogram: it never falls while its process lives. */
+  readonly isCounted: boolean;
+  readonly values: readonly Sample[];
+}
+
 /** Name, kind and help of a family; `read` is called once a scrape. */
 export interface FamilyOptions {
   readonly name: string;
   readonly help: string;
   readonly type: 'counter' | 'gauge' | 'histogram';
+  /** `sum` unless given. */
+  readonly aggregator?: Aggregator;
   read(): Sample[];
 }
 
@@ -30,10 +44,10 @@ const NO_LABELS: Labels = {};
 
 /** Adds a family to the registry. @throws Error when the name is taken. */
 export function registerFamily(registry: Registry, options: FamilyOptions): void {
-  const { name, help, type } = options;
-  const collect = () => Promise.resolve({ name, help, type, aggregator: 'sum', values: readSafely(options) });
+  const { name, help, type, aggregator = 'sum' } = options;
+  const collect = () => Promise.resolve({ name, help, type, aggregator, values: readSafely(options) });
   // The registry needs a name, a type and one of these two methods; its type asks for the library's own classes.
-  const family = { name, help, type, aggregator: 'sum', get: collect, getForPromString: collect, reset() {} };
+  const family = { name, help, type, aggregator, get: collect, getForPromString: collect, reset() {} };
   registry.registerMetric(family as unknown as Metric);
 }
 

@@ -121,6 +121,7 @@ function registerDecisions(registry: Registry, from: FamilySources): void {
   registerFamily(registry, {
     name: 'fairlead_breaker_state',
     type: 'gauge',
+    aggregator: 'first',
     help: 'State of each breaker: 0 closed, 1 half-open, 2 open.',
     read: () =>
       Array.from(from.breakers(), (breaker) => ({
@@ -165,7 +166,7 @@ function registerConnections(registry: Registry, from: FamilySources): void {
 
 function registerState(registry: Registry, from: FamilySources): void {
   const gauge = (name: string, help: string, read: () => Sample[]) =>
-    registerFamily(registry, { name, help, type: 'gauge', read });
+    registerFamily(registry, { name, help, type: 'gauge', aggregator: 'first', read });
   gauge('fairlead_build_info', 'Version of Fairlead and of Node; always 1.', () => [
     { labels: { ...from.build }, value: 1 },
   ]);

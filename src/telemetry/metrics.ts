@@ -10,6 +10,7 @@ import { collectDefaultMetrics, type Metric, Registry } from '@prometheus-io/cli
 import type { ErrorCode } from '../base/error.ts';
 import type { Reason } from '../experiment/model.ts';
 import { ConnectionMetrics } from './connection-metrics.ts';
+import type { FamilySamples, Sample } from './exposition.ts';
 import { registerFamilies } from './families.ts';
 import { Histogram, OVERHEAD_BUCKETS } from './histogram.ts';
 import { LabelBudget, LabelSets } from './label-sets.ts';
@@ -20,9 +21,11 @@ import {
   breakerLabels,
   type EndpointSample,
   type ListenerSample,
+  type WorkerSample,
 } from './sources.ts';
 import { registerTunnels } from './tunnel-families.ts';
 import { TunnelSeries } from './tunnel-series.ts';
+import { registerWorkers } from './worker-families.ts';
 
 export type { Counter, RequestSeries } from './series.ts';
 export type { TunnelSeries } from './tunnel-series.ts';
@@ -81,6 +84,7 @@ export class Metrics {
   #breakers: () => Iterable<BreakerSample> = () => [];
   #endpoints: () => Iterable<EndpointSample> = () => [];
   #listeners: () => Iterable<ListenerSample> = () => [];
+  #workers: () => WorkerSample | null = () => null;
   #config: { hash: string; version: number } | null = null;
   #isLastReloadOk: boolean | null = null;
   #lastGoodReloadMs: number | null = null;
@@ -165,6 +169,11 @@ export class Metrics {
     this.#listeners = source;
   }
 
+  /** Where the state of the worker processes is read at each scrape. */
+  setWorkerSource(source: () => WorkerSample): void {
+    this.#workers = source;
+  }
+
   /** Counts a reload, good or bad. */
   reloaded(facts: ReloadFacts): void {
     this.#reloads.get(facts.ok ? 'success' : 'failure').value++;
@@ -190,20 +199,31 @@ export class Metrics {
   /**
    * The page, in the Prometheus text format. Family by family, with a turn of the event loop after each large one:
    * `registry.metrics()` would format the whole page at once, and requests would wait for it.
+   * @param withOthers what to show for a family, given this process's own samples; its own unless given
    */
-  async render(): Promise<string> {
+  async render(withOthers?: (family: FamilySamples) => readonly Sample[]): Promise<string> {
     const parts: string[] = [];
-    for (const metric of this.#registry.getMetricsAsArray()) {
-      const part = await this.#registry.getMetricsAsString(metric as unknown as Metric);
+    for (const metric of this.#registered()) {
+      const shown = withOthers === undefined ? metric : await replaceValues(metric, withOthers);
+      const part = await this.#registry.getMetricsAsString(shown as unknown as Metric);
       parts.push(part);
       if (part.length > TURN_CHARS) await nextTurn();
     }
     return `${parts.join('\n\n')}\n`;
   }
 
+  /** The samples of this process, family by family, for another one that renders the page. */
+  async *samples(): AsyncGenerator<FamilySamples> {
+    for (const metric of this.#registered()) yield samplesIn(await metric.get());
+  }
+
   /** Names of all families, for the test that compares them with `docs/metrics.md`. */
   names(): string[] {
-    return this.#registry.getMetricsAsArray().map((metric) => metric.name);
+    return this.#registered().map((metric) => metric.name);
+  }
+
+  #registered(): readonly Registered[] {
+    return this.#registry.getMetricsAsArray() as unknown as readonly Registered[];
   }
 
   #registerAll(options: MetricsOptions): void {
@@ -231,8 +251,41 @@ export class Metrics {
     });
     this.connections.register(this.#registry);
     registerTunnels(this.#registry, this.#tunnels);
+    registerWorkers(this.#registry, () => this.#workers());
     if (options.isProcessIncluded === false) return;
     collectDefaultMetrics({ register: this.#registry, eventLoopUtilizationTimeout: NEVER_MS });
     for (const name of UNWANTED_DEFAULTS) this.#registry.removeSingleMetric(name);
   }
+}
+
+/** What the registry asks of everything that is registered; its types name the library's own classes only. */
+interface Registered {
+  readonly name: string;
+  get(): Promise<RegisteredSamples>;
+}
+
+interface RegisteredSamples {
+  readonly name: string;
+  readonly type: string;
+  readonly aggregator?: string;
+  readonly values: readonly Sample[];
+}
+
+function samplesIn({ name, type, aggregator, values }: RegisteredSamples): FamilySamples {
+  return {
+    name,
+    aggregator: aggregator === 'first' ? 'first' : 'sum',
+    isCounted: type !== 'gauge',
+    values,
+  };
+}
+
+/** A metric that formats like `metric`, with other samples. */
+async function replaceValues(
+  metric: Registered,
+  withOthers: (family: FamilySamples) => readonly Sample[],
+): Promise<Pick<Registered, 'get'>> {
+  const own = await metric.get();
+  const values = withOthers(samplesIn(own));
+  return { get: () => Promise.resolve({ ...own, values }) };
 }

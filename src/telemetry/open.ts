@@ -1,23 +1,17 @@
 /**
- * Opens the log, the access log and the exposures on their sinks, with the counters of the metrics behind them.
+ * Opens the access log and the exposures on their sinks, with the counters of the metrics behind them.
  * The settings are those of the Snapshot, described here by shape since telemetry does not know config.
  */
 import { AccessLog } from './access-log.ts';
 import { Exposures } from './exposure.ts';
-import { createLog, type Log, type LogLevel } from './log.ts';
+import type { Log } from './log.ts';
 import type { Metrics } from './metrics.ts';
 import { Sink } from './sink.ts';
 
-/** What the three share. */
+/** What the two share. */
 export interface TelemetryContext {
   readonly service: string;
   readonly metrics: Metrics;
-}
-
-/** The service log on stderr. Call `close` (or `sink.flushSync` when dying) last of all. */
-export function openLog(context: TelemetryContext, level: LogLevel = 'info'): { log: Log; sink: Sink } {
-  const sink = new Sink({ target: 2, dropped: context.metrics.counters.logDropped });
-  return { log: createLog({ sink, service: context.service, level }), sink };
 }
 
 /** The access log, or null when it is off. `file` null: stdout. */

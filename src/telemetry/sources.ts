@@ -31,6 +31,13 @@ export interface ListenerSample {
   readonly connections: number;
 }
 
+/** The worker processes, when there are any. */
+export interface WorkerSample {
+  readonly serving: number;
+  readonly restarts: readonly { readonly cause: string; readonly count: number }[];
+  readonly reportsMissing: number;
+}
+
 /** The labels of a breaker from its name. Names without slashes give the route alone. */
 export function breakerLabels(name: string): { route: string; experiment: string; variant: string } {
   const parts = name.split('/');

@@ -42,10 +42,11 @@ export const ALLOWED_IMPORTS: Readonly<Record<string, readonly string[]>> = {
   telemetry: ['base', 'experiment', 'propagation', 'analysis'],
   proxy: [...SERVER_ALL, 'telemetry'],
   control: ['base', 'resilience', 'analysis', 'config', 'telemetry'],
+  workers: ['base', 'resilience', 'config', 'telemetry'],
   admin: ['base', 'experiment', 'analysis', 'config', 'telemetry', 'control'],
   fleet: ['base', 'analysis', 'config', 'control'],
-  cli: [...SERVER_ALL, 'telemetry', 'proxy', 'control', 'admin', 'fleet'],
-  'main.ts': [...SERVER_ALL, 'telemetry', 'proxy', 'control', 'admin', 'fleet', 'cli'],
+  cli: [...SERVER_ALL, 'telemetry', 'proxy', 'control', 'workers', 'admin', 'fleet'],
+  'main.ts': [...SERVER_ALL, 'telemetry', 'proxy', 'control', 'workers', 'admin', 'fleet', 'cli'],
   dashboard: [],
 };
 

@@ -1,0 +1,281 @@
+/**
+ * Traffic carried by worker processes: what `workers: N` means. This process, the primary, carries none. It keeps
+ * the rules, the admin API and the metrics page, and looks after the workers.
+ * docs/decisions/0007-workers.md says why it is done this way.
+ */
+import { chmodSync } from 'node:fs';
+import { createServer, type Socket } from 'node:net';
+import { breakersOf } from '../config/breakers.ts';
+import type { Config } from '../config/schema.ts';
+import type { ListenerSettings, Snapshot, SocketAddress } from '../config/snapshot.ts';
+import { Certificates } from '../proxy/certificates.ts';
+import { removeStaleSocket } from '../proxy/unix-socket.ts';
+import type { BreakerView } from '../resilience/breaker.ts';
+import { Sink } from '../telemetry/sink.ts';
+import { BreakerExchange } from '../workers/breaker-exchange.ts';
+import { Handover } from '../workers/handover.ts';
+import type { WorkerLink } from '../workers/link.ts';
+import type { Bindings, ToPrimary, WorkerState } from '../workers/messages.ts';
+import { startProcess } from '../workers/process.ts';
+import { SeriesTotals } from '../workers/series-totals.ts';
+import { breakerTotal, upstreamTotals } from '../workers/state-totals.ts';
+import { type Addresses, Supervisor } from '../workers/supervisor.ts';
+import { packageFile } from './package-root.ts';
+import { recordTransition, type Traffic, type TrafficContext } from './traffic.ts';
+
+/** A worker that has not answered by then is busy or stuck; its last known values are shown. */
+const ANSWER_MS = 500;
+/** Beats of the watch after which no connection is handed to a worker that says nothing, while others do. */
+const SILENCE_MAX = 2;
+
+export class WorkerTraffic implements Traffic {
+  readonly #context: TrafficContext;
+  readonly #count: number;
+  /** Listeners, logs and shares are those of the start. */
+  readonly #atStart: Config;
+  readonly #listeners: readonly ListenerSettings[];
+  readonly #supervisor: Supervisor;
+  readonly #exchange: BreakerExchange;
+  readonly #totals = new SeriesTotals();
+  readonly #states = new Map<number, WorkerState>();
+  readonly #handovers: Handover[] = [];
+  readonly #stdout: Sink;
+  /** For the page; the workers warn of those that end. */
+  readonly #certificates: Certificates;
+  #turn = 0;
+  #reportsMissing = 0;
+  #collecting: Promise<void> | null = null;
+
+  constructor(context: TrafficContext, workers: number) {
+    const { control, clock, metrics, log } = context;
+    this.#context = context;
+    this.#count = workers;
+    this.#atStart = control.rules.config;
+    this.#listeners = control.snapshot.listeners;
+    this.#stdout = new Sink({ target: 1, dropped: metrics.counters.accessLogDropped });
+    this.#supervisor = new Supervisor({
+      workers,
+      clock,
+      log,
+      startProcess: (events) =>
+        startProcess(
+          workerEntry(),
+          { stdout: (lines) => this.#stdout.write(lines), stderr: context.writeLog },
+          events,
+        ),
+      onLoaded: (link, first) => this.#tellToStart(link, first),
+      onMessage: (link, message) => this.#receive(link, message),
+      onServing: (link) => this.#exchange.adopted(link.worker, link.version),
+      onGone: (link) => this.#forget(link.worker),
+    });
+    this.#exchange = new BreakerExchange({
+      clock,
+      send: (worker, message) => this.#supervisor.link(worker)?.send(message),
+      onTransition: recordTransition(context),
+    });
+    this.#exchange.configure(breakersOf(control.snapshot), control.snapshot.version);
+    this.#certificates = new Certificates(log);
+    this.#certificates.adopt(control.snapshot);
+    metrics.connections.setCertificateSource(() => this.#certificates.list);
+    metrics.setBreakerSource(() => this.#exchange.breakers().map(({ name, state }) => ({ name, state })));
+    metrics.setWorkerSource(() => ({
+      serving: this.#supervisor.serving().length,
+      restarts: Array.from(this.#supervisor.restarts, ([cause, count]) => ({ cause, count })),
+      reportsMissing: this.#reportsMissing,
+    }));
+  }
+
+  async start(): Promise<Addresses> {
+    await this.#checkPorts();
+    // Nothing may outlive this process, however it ends.
+    process.once('exit', this.#stopNow);
+    this.#exchange.start();
+    const addresses: Record<string, SocketAddress> = { ...(await this.#supervisor.start()) };
+    for (const { name, address, socketMode } of this.#listeners) {
+      if (address.kind !== 'unix') continue;
+      await this.#listenOn(address.path, name);
+      if (socketMode !== null) chmodSync(address.path, socketMode);
+    }
+    return addresses;
+  }
+
+  adopt(snapshot: Snapshot): void {
+    this.#exchange.configure(breakersOf(snapshot), snapshot.version);
+    this.#certificates.adopt(snapshot);
+    for (const link of this.#supervisor.told()) link.adopt(this.#context.control.rules);
+  }
+
+  isServing(): boolean {
+    return this.#supervisor.serving().length > 0;
+  }
+
+  breakers(): BreakerView[] {
+    const states = [...this.#states.values()];
+    const views = Map.groupBy(
+      states.flatMap(({ breakers }) => breakers),
+      ({ name }) => name,
+    );
+    return this.#exchange
+      .breakers()
+      .map(({ name, standing }) => breakerTotal(name, standing, views.get(name) ?? []));
+  }
+
+  upstreams() {
+    return upstreamTotals([...this.#states.values()]);
+  }
+
+  inFlight(): number {
+    let count = 0;
+    for (const { inFlight } of this.#states.values()) count += inFlight;
+    return count;
+  }
+
+  trip(name: string, forMs: number, reason: string): boolean {
+    return this.#exchange.trip(name, forMs, reason);
+  }
+
+  reset(name: string, reason: string): boolean {
+    return this.#exchange.reset(name, reason);
+  }
+
+  async refresh(): Promise<void> {
+    const ask = async (link: WorkerLink): Promise<void> => {
+      const answer = await link.ask('state', ANSWER_MS);
+      if (answer?.state != null) this.#states.set(link.worker, answer.state);
+    };
+    await Promise.all(this.#supervisor.serving().map(ask));
+  }
+
+  async settled(): Promise<void> {
+    const { version } = this.#context.control.snapshot;
+    // What is said to a worker is heard in order: when it answers, it has heard all that was said before.
+    const heard = this.#supervisor.serving().map(async (link) => {
+      await link.reached(version);
+      await link.ask('sign', ANSWER_MS);
+    });
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise((resolve) => {
+      timer = setTimeout(resolve, ANSWER_MS);
+    });
+    await Promise.race([Promise.all(heard), late]);
+    clearTimeout(timer);
+  }
+
+  async renderMetrics(): Promise<string> {
+    this.#collecting ??= this.#collect();
+    await this.#collecting;
+    return this.#context.metrics.render((family) => this.#totals.merge(family));
+  }
+
+  async drain(timeoutMs: number): Promise<number> {
+    await Promise.all(this.#handovers.map((handover) => handover.close()));
+    return this.#supervisor.drain(timeoutMs);
+  }
+
+  async stop(): Promise<void> {
+    process.off('exit', this.#stopNow);
+    this.#exchange.stop();
+    await Promise.all(this.#handovers.map((handover) => handover.close()));
+    this.#supervisor.stop();
+    await this.#stdout.close();
+  }
+
+  describe(): object {
+    const { control } = this.#context;
+    const workers = this.#supervisor.all().map(({ link, isServing }) => ({
+      worker: link.worker,
+      pid: link.process.pid,
+      state: isServing ? 'serving' : 'starting',
+      version: link.version,
+      isCurrent: link.version === control.snapshot.version,
+    }));
+    return { workers };
+  }
+
+  readonly #stopNow = (): void => this.#supervisor.stop();
+
+  /**
+   * Workers share their ports with whoever asks for it, another sidecar of this user too, which would take part of
+   * the requests: so the ports must be free now. Rejects with the system's error.
+   */
+  async #checkPorts(): Promise<void> {
+    for (const { address } of this.#listeners) {
+      if (address.kind === 'unix' || address.port === 0) continue;
+      await new Promise<void>((resolve, reject) => {
+        const server = createServer();
+        server.once('error', reject);
+        server.listen({ host: address.host, port: address.port }, () => server.close(() => resolve()));
+      });
+    }
+  }
+
+  async #listenOn(path: string, listener: string): Promise<void> {
+    await removeStaleSocket(path);
+    const handover = new Handover((socket) => this.#give(listener, socket));
+    this.#handovers.push(handover);
+    await handover.listen(path, (error) =>
+      this.#context.log.error({ listener, error: error.message }, 'accept failed'),
+    );
+  }
+
+  #give(listener: string, socket: Socket): void {
+    const serving = this.#supervisor.serving();
+    const lively = serving.filter(({ silence }) => silence <= SILENCE_MAX);
+    const links = lively.length > 0 ? lively : serving;
+    const link = links[this.#turn++ % links.length];
+    if (link === undefined) socket.destroy();
+    else link.send({ kind: 'connection', listener }, socket);
+  }
+
+  #tellToStart(link: WorkerLink, first: Addresses | null): void {
+    const { rules } = this.#context.control;
+    const bindings: Bindings = Object.fromEntries(
+      this.#listeners.map(({ name, address }) => [name, bindingOf(address, first?.[name])]),
+    );
+    link.start({ workers: this.#count, atStart: this.#atStart, bindings }, rules);
+  }
+
+  #receive(link: WorkerLink, message: ToPrimary): void {
+    switch (message.kind) {
+      case 'adopted':
+        this.#exchange.adopted(link.worker, message.version);
+        return;
+      case 'opened':
+        this.#exchange.opened(message.opening);
+        return;
+      case 'report':
+        this.#exchange.reported(link.worker, message.reports);
+        return;
+      case 'log':
+        this.#context.log[message.level]({ worker: link.worker, ...message.facts }, message.sentence);
+    }
+  }
+
+  #forget(worker: number): void {
+    this.#exchange.leave(worker);
+    this.#totals.forget(worker);
+    this.#states.delete(worker);
+  }
+
+  /** The series of all workers, as far as they come in time. */
+  async #collect(): Promise<void> {
+    const ask = async (link: WorkerLink): Promise<void> => {
+      const answer = await link.ask('series', ANSWER_MS);
+      // One that has gone in the meantime has been counted already.
+      if (answer === null || this.#supervisor.link(link.worker) !== link) this.#reportsMissing++;
+      else this.#totals.reported(link.worker, answer.families);
+    };
+    await Promise.all(this.#supervisor.serving().map(ask));
+    this.#collecting = null;
+  }
+}
+
+function bindingOf(address: SocketAddress, first: SocketAddress | undefined): Bindings[string] {
+  if (address.kind === 'unix') return { kind: 'handed-over' };
+  return { kind: 'shared-port', port: first?.kind === 'tcp' ? first.port : address.port };
+}
+
+/** The program of a worker: beside this file in a checkout, a bundle of its own when built. */
+function workerEntry(): string {
+  return packageFile(import.meta.url.endsWith('.ts') ? 'src/cli/serve-worker.ts' : 'dist/worker.js');
+}

@@ -1,0 +1,73 @@
+/** Traffic carried by this process itself: what `workers: 1` means. */
+
+import { systemRandom } from '../base/clock.ts';
+import type { SocketAddress } from '../config/snapshot.ts';
+import { DataPlane } from '../proxy/data-plane.ts';
+import { openAccessLog, openExposures } from '../telemetry/open.ts';
+import { recordTransition, type Traffic, type TrafficContext } from './traffic.ts';
+
+/** The data plane of this process, not listening yet. */
+export function singleProcess(context: TrafficContext): Traffic {
+  const { control, clock, metrics, log } = context;
+  const { snapshot } = control;
+  const logs = { service: snapshot.service, metrics, log };
+  const accessLog = openAccessLog(logs, snapshot.accessLog);
+  const exposures = openExposures(logs, snapshot.exposures);
+  const plane = new DataPlane(snapshot, {
+    clock,
+    random: systemRandom,
+    metrics,
+    log,
+    accessLog: accessLog?.accessLog ?? null,
+    exposures: exposures?.exposures ?? null,
+    onTransition: recordTransition(context),
+  });
+  metrics.setBreakerSource(() => plane.breakers());
+  connectPlane(context, plane);
+  return {
+    renderMetrics: () => metrics.render(),
+    start: async () => {
+      await plane.start();
+      return addressesOf(plane);
+    },
+    adopt: (next) => plane.adopt(next),
+    isServing: () => true,
+    breakers: () => plane.breakers(),
+    upstreams: () => upstreamsOf(plane),
+    trip: (name, forMs, reason) => plane.trip(name, forMs, reason),
+    reset: (name, reason) => plane.reset(name, reason),
+    inFlight: () => plane.inFlight(),
+    drain: (timeoutMs) => plane.drain(timeoutMs),
+    stop: async () => {
+      plane.stop();
+      await Promise.all([accessLog?.sink.close(), exposures?.sink.close()]);
+    },
+    describe: () => ({}),
+  };
+}
+
+/** The metrics show this plane's connections. */
+export function connectPlane({ metrics }: Pick<TrafficContext, 'metrics'>, plane: DataPlane): void {
+  metrics.setEndpointSource(() =>
+    upstreamsOf(plane).flatMap(({ name, endpoints }) =>
+      endpoints.map(({ id, active, idle }) => ({ upstream: name, endpoint: id, active, idle })),
+    ),
+  );
+  metrics.setListenerSource(() =>
+    plane.listeners.map(({ settings, open }) => ({ listener: settings.name, connections: open })),
+  );
+  metrics.connections.setCertificateSource(() => plane.certificates.list);
+}
+
+/** The plane's upstreams as people see them. */
+export function upstreamsOf(plane: DataPlane) {
+  return plane.upstreams().map(({ name, endpoints }) => ({
+    name,
+    endpoints: endpoints.map(({ open, ...endpoint }) => ({ ...endpoint, active: open - endpoint.idle })),
+  }));
+}
+
+/** What the plane's listeners are bound to, by name. */
+export function addressesOf(plane: DataPlane): Readonly<Record<string, SocketAddress>> {
+  return Object.fromEntries(plane.listeners.map(({ settings, address }) => [settings.name, address]));
+}

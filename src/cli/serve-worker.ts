@@ -1,0 +1,186 @@
+/**
+ * The program of a worker process: the data plane and nothing else, told what to do over its channel by the primary
+ * that started it (`serve-primary.ts`). Reads no file but what it logs to, and decides nothing about its own life.
+ *
+ * It does not outlive the primary by longer than a drain: when the channel closes, it finishes what is under way.
+ */
+import type { Socket } from 'node:net';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { systemClock, systemRandom } from '../base/clock.ts';
+import { compile } from '../config/compile.ts';
+import type { Config } from '../config/schema.ts';
+import type { Snapshot } from '../config/snapshot.ts';
+import { DataPlane } from '../proxy/data-plane.ts';
+import type { Transition } from '../resilience/breaker.ts';
+import type { Opening } from '../resilience/sharing.ts';
+import type { FamilySamples } from '../telemetry/exposition.ts';
+import { Metrics } from '../telemetry/metrics.ts';
+import { openAccessLog, openExposures } from '../telemetry/open.ts';
+import { RemoteLog } from '../workers/log.ts';
+import type { Rules, ToPrimary, ToWorker } from '../workers/messages.ts';
+import { shareOfUpstreams, withListenersOf } from '../workers/share.ts';
+import { addressesOf, connectPlane, upstreamsOf } from './serve-single.ts';
+import { buildInfo } from './version.ts';
+
+/** Samples in a message: making and sending them takes about a millisecond, and requests wait for no longer. */
+const SAMPLES_MAX = 2000;
+
+/** Tells the primary; when it is gone, nobody. */
+function send(message: ToPrimary, done: () => void = () => {}): void {
+  if (process.connected) process.send?.(message, undefined, undefined, () => done());
+  else done();
+}
+
+class Worker {
+  readonly #metrics: Metrics;
+  readonly #log: RemoteLog;
+  readonly #plane: DataPlane;
+  readonly #workers: number;
+  readonly #atStart: Snapshot;
+  readonly #accessLog: ReturnType<typeof openAccessLog>;
+  readonly #exposures: ReturnType<typeof openExposures>;
+  /** Resolves when it serves. */
+  readonly #started: Promise<void>;
+  #config: Config;
+  #isReporting = false;
+  #isEnding = false;
+
+  constructor({ worker, workers, rules, atStart, bindings }: ToWorker & { kind: 'start' }) {
+    process.title = `fairlead worker ${worker}`;
+    this.#workers = workers;
+    this.#config = rules.config ?? atStart;
+    this.#atStart = compile(atStart, rules.runtime, rules.version);
+    this.#metrics = new Metrics(buildInfo());
+    this.#log = new RemoteLog(send, this.#metrics.counters.logDropped);
+    const logs = { service: this.#atStart.service, metrics: this.#metrics, log: this.#log };
+    this.#accessLog = openAccessLog(logs, this.#atStart.accessLog);
+    this.#exposures = openExposures(logs, this.#atStart.exposures);
+    this.#plane = new DataPlane(this.#compile(rules), {
+      clock: systemClock,
+      random: systemRandom,
+      metrics: this.#metrics,
+      log: this.#log,
+      accessLog: this.#accessLog?.accessLog ?? null,
+      exposures: this.#exposures?.exposures ?? null,
+      onTransition: (transition) => this.#opened(transition),
+      isShared: true,
+      onTick: () => this.#report(),
+    });
+    connectPlane({ metrics: this.#metrics }, this.#plane);
+    this.#started = this.#plane.start(({ name }) => bindings[name] ?? { kind: 'alone' });
+    this.#started.then(
+      () => send({ kind: 'serving', addresses: addressesOf(this.#plane), version: rules.version }),
+      (error: Error) => send({ kind: 'failed', message: error.message }, () => process.exit(1)),
+    );
+  }
+
+  receive(message: ToWorker, socket: Socket | undefined): void {
+    switch (message.kind) {
+      case 'rules':
+        this.#plane.adopt(this.#compile(message.rules));
+        send({ kind: 'adopted', version: message.rules.version });
+        return;
+      case 'standings':
+        for (const standing of message.standings)
+          this.#plane.shared.get(standing.breaker)?.follow(standing, systemClock.now());
+        return;
+      case 'elsewhere':
+        for (const elsewhere of message.breakers)
+          this.#plane.shared.get(elsewhere.breaker)?.merge(elsewhere, systemClock.now());
+        return;
+      case 'connection':
+        this.#take(message.listener, socket);
+        return;
+      case 'ask':
+        void this.#answer(message.id, message.what);
+        return;
+      case 'drain':
+        void this.end(message.timeoutMs);
+    }
+  }
+
+  /** Finish within `timeoutMs` (unless given, what the rules say), then exit. */
+  async end(timeoutMs = this.#plane.plan.snapshot.drain.timeoutMs): Promise<void> {
+    if (this.#isEnding) return;
+    this.#isEnding = true;
+    await this.#started;
+    const cut = await this.#plane.drain(timeoutMs);
+    this.#plane.stop();
+    await Promise.all([this.#accessLog?.sink.close(), this.#exposures?.sink.close()]);
+    send({ kind: 'drained', cut }, () => process.exit(0));
+  }
+
+  #compile({ config, runtime, version }: Rules): Snapshot {
+    this.#config = config ?? this.#config;
+    const snapshot = compile(shareOfUpstreams(this.#config, this.#workers), runtime, version);
+    return withListenersOf(snapshot, this.#atStart, this.#workers);
+  }
+
+  #take(name: string, socket: Socket | undefined): void {
+    const listener = this.#plane.listeners.find(({ settings }) => settings.name === name);
+    if (listener === undefined || socket === undefined) socket?.destroy();
+    else listener.take(socket);
+  }
+
+  /** A breaker opens by itself here, and the others hear of it at once; all its other moves are the primary's. */
+  #opened({ breaker, cause, reason }: Transition): void {
+    const opening = this.#plane.shared.get(breaker)?.opening(systemClock.now());
+    if (opening === undefined) return;
+    send({ kind: 'opened', opening: { breaker, cause: cause as Opening['cause'], reason, ...opening } });
+  }
+
+  /** What the calls here have come to since the last tick; a primary that is slow to read gets more in fewer. */
+  #report(): void {
+    if (this.#isReporting) return;
+    const reports = [];
+    for (const breaker of this.#plane.shared.values()) {
+      const report = breaker.report();
+      if (report !== null) reports.push(report);
+    }
+    if (reports.length === 0) return;
+    this.#isReporting = true;
+    send({ kind: 'report', reports }, () => {
+      this.#isReporting = false;
+    });
+  }
+
+  async #answer(id: number, what: 'series' | 'state' | 'sign'): Promise<void> {
+    if (what === 'series') {
+      for await (const family of this.#metrics.samples()) {
+        for (const part of partsOf(family)) {
+          send({ kind: 'answer', id, families: [part], state: null, isLast: false });
+          if (part.values.length === SAMPLES_MAX) await nextTurn();
+        }
+      }
+    }
+    const state = what === 'state' ? this.#state() : null;
+    send({ kind: 'answer', id, families: [], state, isLast: true });
+  }
+
+  #state() {
+    const plane = this.#plane;
+    return { breakers: plane.breakers(), upstreams: upstreamsOf(plane), inFlight: plane.inFlight() };
+  }
+}
+
+function* partsOf(family: FamilySamples): Generator<FamilySamples> {
+  for (let at = 0; at < family.values.length; at += SAMPLES_MAX)
+    yield { ...family, values: family.values.slice(at, at + SAMPLES_MAX) };
+}
+
+function start(): void {
+  let worker: Worker | null = null;
+  // A terminal and a service manager signal the whole group; the primary has the signal too, and says what to do.
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => {});
+  process.on('message', (message: ToWorker, socket: Socket | undefined) => {
+    if (message.kind === 'start') worker ??= new Worker(message);
+    else worker?.receive(message, socket);
+  });
+  process.on('disconnect', () => {
+    if (worker === null) process.exit(0);
+    void worker.end();
+  });
+  send({ kind: 'loaded' });
+}
+
+if (import.meta.main) start();

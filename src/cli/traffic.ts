@@ -1,0 +1,49 @@
+/**
+ * What carries the traffic of a sidecar, as the composition root sees it: this process (`serve-single.ts`) or worker
+ * processes (`serve-primary.ts`). The rest of the sidecar is the same.
+ */
+import type { DataPlaneView } from '../admin/ports.ts';
+import type { Clock } from '../base/clock.ts';
+import type { Snapshot, SocketAddress } from '../config/snapshot.ts';
+import type { ControlState } from '../control/state.ts';
+import type { Transition } from '../resilience/breaker.ts';
+import type { Log } from '../telemetry/log.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
+
+/** What it is built from. */
+export interface TrafficContext {
+  readonly control: Pick<ControlState, 'snapshot' | 'rules'>;
+  readonly clock: Clock;
+  readonly metrics: Metrics;
+  readonly log: Log;
+  /** Lines on stderr as they are; false: dropped. */
+  readonly writeLog: (lines: string) => boolean;
+}
+
+export interface Traffic extends Omit<DataPlaneView, 'isReady' | 'isStarted'> {
+  /** The metrics of everything that carries traffic, with those of this process. */
+  renderMetrics(): Promise<string>;
+  /** Opens the listeners; answers what they are bound to, by name. Rejects when one cannot be bound. */
+  start(): Promise<Readonly<Record<string, SocketAddress>>>;
+  /** Use another Snapshot from the next request on. */
+  adopt(snapshot: Snapshot): void;
+  /** Whether requests are served. */
+  isServing(): boolean;
+  /** Finish what is under way within `timeoutMs`; answers how many connections were cut. */
+  drain(timeoutMs: number): Promise<number>;
+  /** Release everything; what is left is cut. */
+  stop(): Promise<void>;
+  /** What there is to see of it in `GET /v1/config`. */
+  describe(): object;
+}
+
+/** Counts and logs each move of a breaker. */
+export function recordTransition({ metrics, log }: TrafficContext): (transition: Transition) => void {
+  return (transition) => {
+    metrics.breakerTransition(transition);
+    const { breaker, from, to, reason } = transition;
+    const sentence = `breaker ${breaker}: ${from} -> ${to}: ${reason}`;
+    if (to === 'open') log.warn({ transition }, sentence);
+    else log.info({ transition }, sentence);
+  };
+}

@@ -1,0 +1,96 @@
+/**
+ * What the primary and a worker say to each other over their channel: plain data in structured clones, in order, and
+ * private to the two. Secrets of the configuration go over it, so none of it is ever logged.
+ */
+import type { RuntimeState } from '../config/runtime.ts';
+import type { Config } from '../config/schema.ts';
+import type { SocketAddress } from '../config/snapshot.ts';
+import type { BreakerView } from '../resilience/breaker.ts';
+import type { Elsewhere, Opening, Report, Standing } from '../resilience/sharing.ts';
+import type { FamilySamples } from '../telemetry/exposition.ts';
+
+/** What a Snapshot is compiled from. */
+export interface Rules {
+  /** Null: that of the rules before. */
+  readonly config: Config | null;
+  readonly runtime: RuntimeState;
+  readonly version: number;
+}
+
+/** How a listener of a worker gets its connections, by the listener's name. */
+export type Bindings = Readonly<
+  Record<string, { readonly kind: 'shared-port'; readonly port: number } | { readonly kind: 'handed-over' }>
+>;
+
+export type ToWorker =
+  /** First of all. */
+  | {
+      readonly kind: 'start';
+      readonly worker: number;
+      /** How many share the limits that are per process. */
+      readonly workers: number;
+      readonly rules: Rules;
+      /** The configuration that the sidecar was started with: what is read at start is read there. */
+      readonly atStart: Config;
+      readonly bindings: Bindings;
+    }
+  | { readonly kind: 'rules'; readonly rules: Rules }
+  | { readonly kind: 'standings'; readonly standings: readonly Standing[] }
+  | { readonly kind: 'elsewhere'; readonly breakers: readonly Elsewhere[] }
+  /** Answered by `answer` with the same id, after everything that was said before. */
+  | { readonly kind: 'ask'; readonly id: number; readonly what: Question }
+  /** With a socket: a connection that the primary has accepted for this listener. */
+  | { readonly kind: 'connection'; readonly listener: string }
+  /** Finish within this time, then exit. */
+  | { readonly kind: 'drain'; readonly timeoutMs: number };
+
+/** `series`: the metrics; `state`: what the admin API shows; `sign`: of life. */
+export type Question = 'series' | 'state' | 'sign';
+
+export type ToPrimary =
+  /** Loaded: waiting for `start`. */
+  | { readonly kind: 'loaded' }
+  /** Serving, under these rules. */
+  | {
+      readonly kind: 'serving';
+      readonly addresses: Readonly<Record<string, SocketAddress>>;
+      readonly version: number;
+    }
+  /** Cannot start, as the system says; exits. */
+  | { readonly kind: 'failed'; readonly message: string }
+  | { readonly kind: 'adopted'; readonly version: number }
+  | { readonly kind: 'opened'; readonly opening: Opening }
+  | { readonly kind: 'report'; readonly reports: readonly Report[] }
+  | { readonly kind: 'log'; readonly level: LogLevel; readonly facts: object; readonly sentence: string }
+  | {
+      readonly kind: 'answer';
+      readonly id: number;
+      /** Of a long answer, this part. */
+      readonly families: readonly FamilySamples[];
+      readonly state: WorkerState | null;
+      readonly isLast: boolean;
+    }
+  /** Every request was finished but those of `cut` connections; exits. */
+  | { readonly kind: 'drained'; readonly cut: number };
+
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
+
+/** What the admin API shows of one worker. */
+export interface WorkerState {
+  readonly breakers: readonly BreakerView[];
+  readonly upstreams: readonly UpstreamState[];
+  readonly inFlight: number;
+}
+
+export interface UpstreamState {
+  readonly name: string;
+  readonly endpoints: readonly EndpointState[];
+}
+
+export interface EndpointState {
+  readonly id: string;
+  readonly active: number;
+  readonly idle: number;
+  readonly requests: number;
+  readonly connectFailures: number;
+}

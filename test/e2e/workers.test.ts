@@ -1,0 +1,377 @@
+/** `workers: 2` as its users run it: one port, one page, one admin API, and a worker that is killed. */
+import { spawnSync } from 'node:child_process';
+import { readFile, writeFile } from 'node:fs/promises';
+import { connect } from 'node:net';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import type { RawClient } from '../support/peers.ts';
+import { fairlead } from '../support/process.ts';
+import { hasTools } from '../support/tools.ts';
+import {
+  ask,
+  candidateRequest,
+  type Sidecar,
+  servedBy,
+  useWorkers,
+  workersConfig,
+} from '../support/workers.ts';
+
+const rig = useWorkers();
+const PLAIN = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n';
+
+const report: string[] = [];
+afterAll(() => console.log(['how soon all workers know', ...report].join('\n')));
+
+/** Requests one after the other until told to stop or the connection is lost; answers what became of them. */
+function load(client: RawClient, request = PLAIN) {
+  const result = { answered: 0, lost: 0, bad: [] as string[] };
+  let isOver = false;
+  const gone = new Promise<string>((resolve) => {
+    client.socket.once('end', () => resolve(''));
+    client.socket.once('close', () => resolve(''));
+  });
+  const done = (async () => {
+    while (!isOver) {
+      client.send(request);
+      const answer = client.response(10_000).catch(() => '');
+      const response = await Promise.race([answer, gone]);
+      if (response === '') {
+        result.lost++;
+        return result;
+      }
+      result.answered++;
+      if (!/^HTTP\/1\.1 200/.test(response)) result.bad.push(response.slice(0, 200));
+      if (/\r\nconnection: close\r\n/i.test(response)) return result;
+    }
+    return result;
+  })();
+  return {
+    result,
+    done,
+    stop: () => {
+      isOver = true;
+      return done;
+    },
+  };
+}
+
+/** One connection of each of the two workers. */
+async function pair(sidecar: Sidecar): Promise<[RawClient, RawClient]> {
+  const [one, two] = [...(await sidecar.clientsOfEach(1)).values()];
+  return [one![0]!, two![0]!];
+}
+
+/** Asks until the answer is this one; answers how long that took. */
+async function untilServedBy(client: RawClient, variant: string): Promise<number> {
+  const startMs = performance.now();
+  while ((await ask(client, candidateRequest())) !== variant) {
+    if (performance.now() - startMs > 5000) throw new Error(`still not served by ${variant}`);
+  }
+  return performance.now() - startMs;
+}
+
+function median(values: readonly number[]): number {
+  return [...values].sort((left, right) => left - right)[Math.floor(values.length / 2)]!;
+}
+
+describe.skipIf(process.platform !== 'linux')('workers: 2', () => {
+  it('serves on one port from two processes, and shows them on one page and in one admin API', async () => {
+    const sidecar = await rig.start();
+    const clients = await sidecar.clientsOfEach(2);
+    expect(clients.size).toBe(2);
+    const count = [...clients.values()].flat().length;
+    expect(await sidecar.metric('fairlead_requests_total{code_class="2xx"')).toBe(count);
+    expect(await sidecar.metric('fairlead_downstream_connections{')).toBe(count);
+    expect(await sidecar.metric('fairlead_workers ')).toBe(2);
+    const page = await sidecar.page();
+    for (const worker of ['primary', '1', '2'])
+      expect(page).toContain(`process_resident_memory_bytes{worker="${worker}"}`);
+    if (hasTools('promtool')) {
+      const { status, stderr } = spawnSync('promtool', ['check', 'metrics'], {
+        input: page,
+        encoding: 'utf8',
+      });
+      expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+    }
+    expect(await sidecar.workers()).toMatchObject([
+      { worker: 1, state: 'serving', version: 1, isCurrent: true },
+      { worker: 2, state: 'serving', version: 1, isCurrent: true },
+    ]);
+    const { upstreams } = (await sidecar.get('/v1/upstreams')) as {
+      upstreams: { name: string; endpoints: { requests: number }[] }[];
+    };
+    const total = upstreams.flatMap(({ endpoints }) => endpoints).reduce((sum, one) => sum + one.requests, 0);
+    expect(total).toBe(count);
+    // The service log has one line for each event, whoever it happened to.
+    for (const line of sidecar.log().trim().split('\n')) expect(() => JSON.parse(line)).not.toThrow();
+  });
+
+  it('loses only the requests of a worker that is killed, replaces it, and no total goes back', async () => {
+    const sidecar = await rig.start();
+    const clients = await sidecar.clientsOfEach(4);
+    const before = await sidecar.workers();
+    const killed = before[0]!.pid;
+    const loads = new Map([...clients].map(([pid, own]) => [pid, own.map((client) => load(client))]));
+    let isOver = false;
+    const totals: number[] = [];
+    const scrapes = (async () => {
+      while (!isOver) totals.push(await sidecar.metric('fairlead_requests_total{'));
+    })();
+    const killedLoads = loads.get(killed)!;
+    await expect
+      .poll(() => killedLoads.every(({ result }) => result.answered > 100), { timeout: 10_000 })
+      .toBe(true);
+    process.kill(killed, 'SIGKILL');
+    await Promise.all(killedLoads.map(({ done }) => done));
+    await expect
+      .poll(async () => (await sidecar.workers()).filter(({ state }) => state === 'serving').length, {
+        timeout: 15_000,
+      })
+      .toBe(2);
+    expect((await sidecar.workers()).map(({ pid }) => pid)).not.toContain(killed);
+    expect(await sidecar.metric('fairlead_worker_restarts_total{cause="ended"}')).toBe(1);
+    // The successor has its share of new connections, and works by the same rules.
+    const successors = await sidecar.clientsOfEach(1);
+    expect(successors.has(killed)).toBe(false);
+    isOver = true;
+    await scrapes;
+    for (const [pid, own] of loads) {
+      for (const one of own) {
+        const { lost, bad } = await one.stop();
+        expect([pid === killed, lost, bad]).toEqual([pid === killed, pid === killed ? 1 : 0, []]);
+      }
+    }
+    expect(totals.length).toBeGreaterThan(5);
+    for (const [index, total] of totals.entries())
+      expect(total).toBeGreaterThanOrEqual(totals[index - 1] ?? 0);
+    expect(sidecar.log()).toMatch(/worker 1 ended \(signal SIGKILL\); its successor starts in 0 ms/);
+  });
+
+  it('gives a successor the rules in force, and the breakers where they stand', async () => {
+    const sidecar = await rig.start();
+    await sidecar.post('/v1/experiments/ranking/weights', { weights: { candidate: '100%' }, reason: 'all' });
+    await sidecar.trip('1h');
+    const [first] = await sidecar.workers();
+    process.kill(first!.pid, 'SIGKILL');
+    await expect.poll(() => sidecar.metric('fairlead_worker_restarts_total'), { timeout: 10_000 }).toBe(1);
+    await expect.poll(() => sidecar.metric('fairlead_workers '), { timeout: 10_000 }).toBe(2);
+    for (const { isCurrent } of await sidecar.workers()) expect(isCurrent).toBe(true);
+    const [one, two] = await pair(sidecar);
+    for (const client of [one, two]) expect(await ask(client, candidateRequest())).toBe('control');
+    await sidecar.reset();
+    const user = 'GET / HTTP/1.1\r\nHost: a\r\nx-user-id: 1\r\n\r\n';
+    for (const client of [one, two]) expect(await ask(client, user)).toBe('candidate');
+  });
+
+  it('opens a breaker in both when one has seen it fail, at once', async () => {
+    const sidecar = await rig.start();
+    const [one, two] = await pair(sidecar);
+    const delays: number[] = [];
+    for (let round = 0; round < 7; round++) {
+      const [bad, other] = round % 2 === 0 ? [one, two] : [two, one];
+      expect(await ask(other, candidateRequest())).toBe('candidate');
+      for (let i = 0; (await ask(bad, candidateRequest('/fail'))) === 'status 500'; i++)
+        expect(i).toBeLessThan(60);
+      delays.push(await untilServedBy(other, 'control'));
+      expect(await sidecar.breaker()).toMatchObject({ state: 'open' });
+      // The answer to a change says that it holds in all workers.
+      await sidecar.reset();
+      for (const client of [one, two]) expect(await ask(client, candidateRequest())).toBe('candidate');
+    }
+    report.push(`a breaker that one of them opened: median ${median(delays).toFixed(1)} ms`);
+    expect(median(delays)).toBeLessThan(100);
+    expect(await sidecar.metric('fairlead_breaker_transitions_total{')).toBe(14);
+  });
+
+  it('opens a breaker on what both have seen together', async () => {
+    const sidecar = await rig.start();
+    const [one, two] = await pair(sidecar);
+    for (const client of [one, two])
+      for (let i = 0; i < 9; i++) expect(await ask(client, candidateRequest('/fail'))).toBe('status 500');
+    await expect.poll(async () => (await sidecar.breaker()).failures, { timeout: 5000 }).toBe(18);
+    expect(await sidecar.breaker()).toMatchObject({ state: 'closed' });
+    await ask(one, candidateRequest('/fail'));
+    await ask(two, candidateRequest('/fail'));
+    await expect.poll(async () => (await sidecar.breaker()).state, { timeout: 5000 }).toBe('open');
+    expect(String((await sidecar.breaker()).reason)).toContain(
+      'error rate 100% >= 50% (20 of 20 calls in 10s)',
+    );
+    for (const client of [one, two]) await untilServedBy(client, 'control');
+  });
+
+  it('lets a breaker recover by the probes of the worker that has the traffic', async () => {
+    const sidecar = await rig.start();
+    const [one, two] = await pair(sidecar);
+    await sidecar.trip('200ms');
+    for (const client of [one, two]) expect(await ask(client, candidateRequest())).toBe('control');
+    // Only one of them sends: also the probes that the other could make are its own in the end.
+    await untilServedBy(two, 'candidate');
+    const state = async (): Promise<unknown> => {
+      await ask(two, candidateRequest());
+      return (await sidecar.breaker()).state;
+    };
+    await expect.poll(state, { timeout: 5000 }).toBe('closed');
+    await untilServedBy(one, 'candidate');
+    expect(await sidecar.metric('fairlead_breaker_transitions_total{')).toBe(3);
+  });
+
+  it('obeys a kill, a new weight and a trip by hand in both, from the answer on', async () => {
+    const sidecar = await rig.start();
+    const clients = await pair(sidecar);
+    const user = 'GET / HTTP/1.1\r\nHost: a\r\nx-user-id: 1\r\n\r\n';
+    const took: Record<string, number[]> = { kill: [], weight: [], trip: [] };
+    const timed = async (what: string, change: () => Promise<unknown>): Promise<void> => {
+      const startMs = performance.now();
+      await change();
+      took[what]!.push(performance.now() - startMs);
+    };
+    for (let round = 0; round < 5; round++) {
+      await timed('kill', () => sidecar.post('/v1/experiments/ranking:kill', { reason: 'test' }));
+      for (const client of clients) expect(await ask(client, candidateRequest())).toBe('control');
+      await sidecar.post('/v1/experiments/ranking:start', { reason: 'test' });
+      for (const client of clients) expect(await ask(client, candidateRequest())).toBe('candidate');
+      for (const [percent, variant] of [
+        ['100%', 'candidate'],
+        ['0%', 'control'],
+      ]) {
+        const weights = { weights: { candidate: percent }, reason: 'test' };
+        await timed('weight', () => sidecar.post('/v1/experiments/ranking/weights', weights));
+        for (const client of clients) expect(await ask(client, user)).toBe(variant);
+      }
+      await timed('trip', () => sidecar.trip('1h'));
+      for (const client of clients) expect(await ask(client, candidateRequest())).toBe('control');
+      await sidecar.reset();
+    }
+    for (const [what, values] of Object.entries(took)) {
+      report.push(`a ${what} by hand, from sending it to its answer: median ${median(values).toFixed(1)} ms`);
+      expect(median(values)).toBeLessThan(100);
+    }
+  });
+
+  it('loses no request while the rules are reloaded under load, and then all of it works by the last ones', async () => {
+    const sidecar = await rig.start();
+    const clients = await sidecar.clientsOfEach(4);
+    const loads = [...clients.values()].flat().map((client) => load(client, candidateRequest()));
+    for (let round = 0; round < 20; round++) sidecar.child.kill('SIGHUP');
+    for (let percent = 1; percent <= 20; percent++)
+      await sidecar.post('/v1/experiments/ranking/weights', {
+        weights: { candidate: `${percent}%` },
+        reason: 'load',
+      });
+    for (const one of loads) expect(await one.stop()).toMatchObject({ lost: 0, bad: [] });
+    for (const { isCurrent } of await sidecar.workers()) expect(isCurrent).toBe(true);
+    expect(await sidecar.metric('fairlead_config_version ')).toBeGreaterThan(20);
+  });
+
+  it('answers every request that was sent before and during a drain, then exits 0 with nobody left', async () => {
+    const sidecar = await rig.start();
+    const clients = await sidecar.clientsOfEach(4);
+    const pids = (await sidecar.workers()).map(({ pid }) => pid);
+    const slow = [sidecar.client(), sidecar.client(), sidecar.client(), sidecar.client()];
+    for (const client of slow) await client.sent('GET /slow/500 HTTP/1.1\r\nHost: a\r\n\r\n');
+    const loads = [...clients.values()].flat().map((client) => load(client));
+    await expect.poll(() => loads.every(({ result }) => result.answered > 20), { timeout: 5000 }).toBe(true);
+    sidecar.child.kill('SIGTERM');
+    let answered = slow.length + loads.length;
+    for (const { done } of loads) {
+      const result = await done;
+      expect(result).toMatchObject({ lost: 0, bad: [] });
+      answered += result.answered;
+    }
+    for (const client of slow) expect(servedBy(await client.response())).toBe('control');
+    expect(await sidecar.exited).toBe(0);
+    for (const pid of pids) expect(() => process.kill(pid, 0)).toThrow('ESRCH');
+    const lines = (await readFile(join(sidecar.cwd, 'access.log'), 'utf8')).trim().split('\n');
+    for (const line of lines) expect(() => JSON.parse(line)).not.toThrow();
+    expect(lines.length).toBeGreaterThanOrEqual(answered);
+    expect(sidecar.log()).toContain('drained: every request was finished');
+  });
+
+  it('leaves no worker behind when the primary is killed, and they finish what is under way', async () => {
+    const sidecar = await rig.start();
+    const [one, two] = await pair(sidecar);
+    const pids = (await sidecar.workers()).map(({ pid }) => pid);
+    for (const client of [one, two]) await client.sent('GET /slow/300 HTTP/1.1\r\nHost: a\r\n\r\n');
+    sidecar.child.kill('SIGKILL');
+    await sidecar.exited;
+    for (const client of [one, two]) expect(servedBy(await client.response())).toBe('control');
+    const isAlive = (pid: number): boolean => {
+      try {
+        return process.kill(pid, 0);
+      } catch {
+        return false;
+      }
+    };
+    await expect.poll(() => pids.some(isAlive), { timeout: 10_000 }).toBe(false);
+  });
+});
+
+describe.skipIf(process.platform !== 'linux')('what workers share', () => {
+  it('writes whole lines to stdout, one for each request', async () => {
+    const sidecar = await rig.start((ports) => workersConfig(ports, 'accessLog: { enabled: true }'));
+    let out = '';
+    sidecar.child.stdout!.on('data', (chunk) => {
+      out += chunk;
+    });
+    const clients = await sidecar.clientsOfEach(4);
+    const loads = [...clients.values()].flat().map((client) => load(client, candidateRequest()));
+    await expect
+      .poll(() => loads.every(({ result }) => result.answered > 200), { timeout: 10_000 })
+      .toBe(true);
+    let answered = loads.length;
+    for (const one of loads) answered += (await one.stop()).answered;
+    sidecar.child.kill('SIGTERM');
+    expect(await sidecar.exited).toBe(0);
+    const lines = out.trim().split('\n');
+    for (const line of lines) expect(JSON.parse(line)).toMatchObject({ msg: 'request', status: 200 });
+    expect(lines.length).toBeGreaterThanOrEqual(answered);
+  });
+
+  it('serves a unix socket from both, half-closing clients too', async () => {
+    const sidecar = await rig.start((ports, folder) => {
+      const local = `{ name: local, address: "unix:${folder}/local.sock" }`;
+      return workersConfig(ports, `listeners: [{ name: inbound, address: "127.0.0.1:0" }, ${local}]`);
+    });
+    const answers = await Promise.all(
+      Array.from({ length: 10 }, async () => {
+        const socket = connect({ path: `${sidecar.cwd}/local.sock`, allowHalfOpen: true });
+        let text = '';
+        socket.on('data', (chunk) => {
+          text += chunk;
+        });
+        socket.end('GET /slow/50 HTTP/1.1\r\nHost: a\r\n\r\n');
+        await new Promise((resolve) => socket.on('close', resolve));
+        return text;
+      }),
+    );
+    for (const text of answers) expect(text).toMatch(/^HTTP\/1\.1 200[\s\S]*control$/);
+    const page = await sidecar.page();
+    expect(page).toContain('fairlead_downstream_connections{listener="local"} 0');
+    sidecar.child.kill('SIGTERM');
+    expect(await sidecar.exited).toBe(0);
+  });
+
+  it('is not a port that another sidecar has: that one would get part of the requests', async () => {
+    const sidecar = await rig.start();
+    const taken = `listeners: [{ name: inbound, address: "127.0.0.1:${sidecar.ports.inbound}" }]`;
+    await writeFile(
+      join(sidecar.cwd, 'taken.yaml'),
+      workersConfig({ control: 1, candidate: 2 }, `${taken}\nx-other: 1`),
+    );
+    const refused = fairlead(['run', '-c', 'taken.yaml'], sidecar.cwd);
+    expect(await refused.exited).toBe(78);
+    expect(refused.log()).toContain('EADDRINUSE');
+  });
+});
+
+describe.skipIf(process.platform !== 'linux')('workers: 1', () => {
+  it('is one process that serves, with nothing of workers on its page', async () => {
+    const sidecar = await rig.start((ports) => workersConfig(ports, '', 1));
+    const { pid } = sidecar.child;
+    expect(await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8')).toBe('');
+    expect(await sidecar.workers()).toEqual([]);
+    const page = await sidecar.page();
+    expect(page).not.toMatch(/^fairlead_worker/m);
+    expect(page).toMatch(/^process_resident_memory_bytes \d+$/m);
+  });
+});

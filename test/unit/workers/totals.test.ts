@@ -1,0 +1,109 @@
+import { describe, expect, test } from 'vitest';
+import { compile } from '../../../src/config/compile.ts';
+import { EMPTY_RUNTIME } from '../../../src/config/runtime.ts';
+import { shareOfUpstreams, withListenersOf } from '../../../src/workers/share.ts';
+import { breakerTotal, upstreamTotals } from '../../../src/workers/state-totals.ts';
+import { configOf, minimal, snapshotOf } from '../../support/config.ts';
+import { SharedBench } from '../../support/shared-bench.ts';
+
+describe('a breaker of all workers', () => {
+  test('shows the calls of all of them, each once', () => {
+    const bench = new SharedBench({ workers: 3 });
+    bench.run(1, 3, 'ok');
+    bench.run(2, 1, 'failure');
+    const calls = bench.start(3, 2);
+    bench.spread();
+    const total = () =>
+      breakerTotal(
+        bench.shared.name,
+        bench.shared.standing,
+        [...bench.workers.values()].map((breaker) => breaker.view(bench.nowMs)),
+      );
+    expect(total()).toMatchObject({
+      state: 'closed',
+      requests: 4,
+      failures: 1,
+      errorRatio: 0.25,
+      inFlight: 2,
+    });
+    for (const call of calls) bench.worker(3).settle(call, 'ok', bench.nowMs);
+    bench.spread();
+    expect(total()).toMatchObject({ requests: 6, inFlight: 0 });
+  });
+
+  test('shows where it stands also when no worker has said anything', () => {
+    const { shared } = new SharedBench({ workers: 1 });
+    expect(breakerTotal(shared.name, shared.standing, [])).toMatchObject({
+      state: 'closed',
+      requests: 0,
+      errorRatio: null,
+      turnedAway: 0,
+    });
+  });
+
+  test('adds up the probes and the calls turned away', () => {
+    const bench = new SharedBench({ workers: 2 });
+    bench.run(1, 20, 'failure');
+    bench.wait(4);
+    bench.run(1, 2, 'ok');
+    bench.run(2, 3, 'ok');
+    while (bench.shared.state === 'open') bench.step();
+    bench.wait(2);
+    bench.start(1, 1);
+    bench.start(2, 1);
+    const views = [...bench.workers.values()].map((breaker) => breaker.view(bench.nowMs));
+    expect(breakerTotal(bench.shared.name, bench.shared.standing, views)).toMatchObject({
+      state: 'half-open',
+      probes: 2,
+      turnedAway: 5,
+      trips: 1,
+    });
+  });
+});
+
+test('upstreams are added up by endpoint', () => {
+  const state = (active: number, names: readonly string[]) => ({
+    breakers: [],
+    inFlight: 0,
+    upstreams: names.map((name) => ({
+      name,
+      endpoints: [{ id: '127.0.0.1:9001', active, idle: 1, requests: 10, connectFailures: 2 }],
+    })),
+  });
+  expect(upstreamTotals([state(1, ['a']), state(4, ['a', 'b'])])).toEqual([
+    {
+      name: 'a',
+      endpoints: [{ id: '127.0.0.1:9001', active: 5, idle: 2, requests: 20, connectFailures: 4 }],
+    },
+    {
+      name: 'b',
+      endpoints: [{ id: '127.0.0.1:9001', active: 4, idle: 1, requests: 10, connectFailures: 2 }],
+    },
+  ]);
+});
+
+describe('the share of a worker', () => {
+  test('of a limit is rounded up', () => {
+    const config = configOf(
+      [
+        'version: 1',
+        'upstreams: { a: { endpoints: ["127.0.0.1:1"], connectionsMax: 10 }, b: "127.0.0.1:2" }',
+        'routes: [{ name: all, upstream: a }]',
+      ].join('\n'),
+    );
+    const { upstreams } = shareOfUpstreams(config, 4);
+    expect([upstreams.a!.connectionsMax, upstreams.b!.connectionsMax]).toEqual([3, 256]);
+    const snapshot = compile(config, EMPTY_RUNTIME, 1);
+    const shared = withListenersOf(snapshot, snapshot, 3);
+    expect(shared.listeners.map(({ connectionsMax }) => connectionsMax)).toEqual([3334]);
+    expect(withListenersOf(snapshot, snapshot, 1_000_000).listeners[0]!.connectionsMax).toBe(1);
+  });
+
+  test('a worker that comes after a reload opens the listeners of the start', () => {
+    const listeners = (port: number) =>
+      minimal(`listeners: [{ name: inbound, address: "127.0.0.1:${port}" }]`, 'service: now');
+    const shared = withListenersOf(snapshotOf(listeners(2222)), snapshotOf(listeners(1111)), 2);
+    expect(shared.listeners[0]!.address).toEqual({ kind: 'tcp', host: '127.0.0.1', port: 1111 });
+    expect(shared.service).toBe('now');
+  });
+});
