@@ -121,7 +121,7 @@ export class DataPlane implements Memory {
   /** Open the listeners and start the clock; rejects when one cannot be bound, and then none stays open. */
   async start(bindingOf?: (settings: ListenerSettings) => Binding): Promise<void> {
     const listeners = this.plan.snapshot.listeners.map((settings) => new Listener(settings, this));
-    fitToDescriptors(listeners, this.log);
+    fitToDescriptors(listeners, this.plan.snapshot, this.log);
     try {
       for (const listener of listeners) await listener.listen(bindingOf?.(listener.settings));
     } catch (error) {

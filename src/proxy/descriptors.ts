@@ -3,6 +3,7 @@
  * it has just accepted without telling anybody. So listeners stop short of it, where a connection can still be told.
  */
 import { readFileSync } from 'node:fs';
+import type { Snapshot } from '../config/snapshot.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Listener } from './listener.ts';
 
@@ -14,10 +15,10 @@ const TURNED_AWAY_MAX = 256;
 const TURNED_AWAY_SHARE = 1 / 8;
 
 /** Bounds listeners, before they listen, by the descriptors of this process. */
-export function fitToDescriptors(listeners: readonly Listener[], log: Log): void {
+export function fitToDescriptors(listeners: readonly Listener[], snapshot: Snapshot, log: Log): void {
   const limit = descriptorsMax();
-  const wanted = listeners.map(({ connectionsMax }) => connectionsMax);
-  const { connections, turnedAway, isEnough } = connectionLimits(wanted, limit);
+  const wanted = listeners.map(({ settings }) => settings.connectionsMax);
+  const { connections, turnedAway, isEnough } = connectionLimits(wanted, upstreamsMax(snapshot), limit);
   for (const [index, listener] of listeners.entries()) {
     listener.connectionsMax = connections[index]!;
     listener.turnedAwayMax = turnedAway;
@@ -25,6 +26,13 @@ export function fitToDescriptors(listeners: readonly Listener[], log: Log): void
   if (isEnough) return;
   const sentence = `this process may open ${limit} files, too few for the connections that listeners may have: ${wanted.join(' + ')} wanted, ${connections.join(' + ')} accepted (raise the limit, ulimit -n)`;
   log.warn({ limit, wanted, connections }, sentence);
+}
+
+/** Connections to upstreams that there may be at one time. */
+function upstreamsMax({ upstreams }: Snapshot): number {
+  let sum = 0;
+  for (const { endpoints, connectionsMax } of upstreams.values()) sum += endpoints.length * connectionsMax;
+  return sum;
 }
 
 export interface ConnectionLimits {
@@ -36,11 +44,19 @@ export interface ConnectionLimits {
   readonly isEnough: boolean;
 }
 
-/** What listeners may accept with this many descriptors: each connection takes one, and one more to its upstream. */
-export function connectionLimits(wanted: readonly number[], limit: number): ConnectionLimits {
+/**
+ * What listeners may accept with this many descriptors. Each connection takes one, and may take one more to an
+ * upstream, of which there are `upstreams` at most.
+ */
+export function connectionLimits(
+  wanted: readonly number[],
+  upstreams: number,
+  limit: number,
+): ConnectionLimits {
   const free = Math.max(0, limit - RESERVE);
   const turnedAway = Math.min(TURNED_AWAY_MAX, Math.floor((free * TURNED_AWAY_SHARE) / wanted.length));
-  const room = Math.floor((free - turnedAway * wanted.length) / 2);
+  const left = free - turnedAway * wanted.length;
+  const room = Math.floor(Math.max(left / 2, left - upstreams));
   const sum = wanted.reduce((total, connections) => total + connections, 0);
   if (sum <= room) return { connections: wanted, turnedAway, isEnough: true };
   const connections = wanted.map((one) => Math.max(1, Math.floor((one * room) / sum)));
