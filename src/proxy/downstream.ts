@@ -212,8 +212,15 @@ export class Downstream implements Timed {
     }
     this.#isProcessing = false;
     this.#park(bytes, at, end);
-    // What is left is half a request, and the rest of it will not come.
-    if (this.isEnded && this.#state === 'open' && !exchange.isActive && !this.isClogged) this.#linger();
+    if (this.isEnded && this.#state === 'open') this.#finishEnded();
+  }
+
+  /** No byte will come any more: what is left is half a request or half a body, unless it still waits its turn. */
+  #finishEnded(): void {
+    const { exchange } = this;
+    if (exchange.isActive) {
+      if (exchange.canTakeBody && !exchange.requestBody.isDone) this.destroy();
+    } else if (!this.isClogged) this.#linger();
   }
 
   #lasting(bytes: Buffer, start: number, end: number): Buffer {
@@ -293,8 +300,11 @@ export class Downstream implements Timed {
   #onEnd(): void {
     this.isEnded = true;
     if (this.#state !== 'open') return;
-    if (!this.exchange.isActive) this.#linger();
-    else if (!this.exchange.clientEnded()) this.destroy();
+    const { exchange } = this;
+    // With the upstream still connecting, the rest of the body may be parked here.
+    const isBodyParked = this.#intake.length > 0 && !exchange.canTakeBody && !exchange.requestBody.isDone;
+    if (!exchange.isActive) this.#linger();
+    else if (!isBodyParked && !exchange.clientEnded()) this.destroy();
   }
 
   #onClose(): void {

@@ -134,6 +134,29 @@ describe('a half-closed client', () => {
     expect((await answer(client)).body).toBe(body);
   });
 
+  it('whose whole request and end come before the upstream is connected is answered', async () => {
+    const upstream = await rig.upstream(({ socket, body }) => socket.end(ok(body)));
+    const { port } = await rig.plane([upstream.endpoint]);
+    for (const text of ['', 'abc', 'z'.repeat(100_000)]) {
+      const client = rig.client(port);
+      const chunked = `POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n${text.length.toString(16)}\r\n${text}\r\n0\r\n\r\n`;
+      client.socket.end(text === '' ? post(text) : chunked);
+      await client.ended();
+      expect((await answer(client)).body).toBe(text);
+    }
+  });
+
+  it('whose half body and end come before the upstream is connected is let go', async () => {
+    const upstream = await echoing();
+    const { port, access } = await rig.plane([upstream.endpoint]);
+    const client = rig.client(port);
+    client.socket.end('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc');
+    await client.ended();
+    expect(client.text).toBe('');
+    await upstream.left();
+    expect(access).toMatchObject([{ code: 'client_aborted' }]);
+  });
+
   it('that left half a request behind its last whole one is closed when that is answered', async () => {
     const upstream = await echoing();
     const { port } = await rig.plane([upstream.endpoint]);
