@@ -120,8 +120,6 @@ function contextOptions(settings: ListenerTls, pair: KeyPair): SecureContextOpti
     honorCipherOrder: true,
     // Nobody needs it, and it lets a client cost us a handshake whenever it likes.
     secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
-    // The same for all certificates of a listener: a session goes on whichever was chosen.
-    sessionIdContext: 'fairlead',
     ...(settings.clientCa === null ? {} : { ca: settings.clientCa }),
   };
 }

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { field } from '../support/message.ts';
+import { startPlane } from '../support/plane.ts';
 import { answer, configOf, get, ok, Signal, useRig } from '../support/rig.ts';
 import { hasOpenssl, tlsListener, tlsSocket, useCertificates } from '../support/tls.ts';
 
@@ -63,7 +64,12 @@ describe('a connection past the limit of its listener', () => {
   });
 
   it('is one of 256 that are told; the rest are closed without a word', async () => {
-    const { port, refused } = await limited(1);
+    const upstream = await rig.upstream(({ socket }) => socket.write(ok()));
+    const listeners = [{ name: 'inbound', address: '127.0.0.1:0', connectionsMax: 1 }];
+    // Time stands still, so none of them is done with while the others come.
+    const clock = { now: () => 0, wallMs: () => Date.now() };
+    const { port, plane, close } = await startPlane(configOf([upstream.endpoint], { listeners }), clock);
+    rig.also(close);
     const first = rig.client(port);
     await answer(first.send(get()));
     const others = Array.from({ length: 400 }, () => rig.client(port));
@@ -71,7 +77,7 @@ describe('a connection past the limit of its listener', () => {
     const told = others.filter(({ text }) => text.startsWith('HTTP/1.1 503'));
     expect(told).toHaveLength(256);
     expect(others.filter(({ text }) => text === '')).toHaveLength(144);
-    expect(refused()).toBe(400);
+    expect(plane.metrics.counters.connectionsRefused.value).toBe(400);
     // Who was in is not disturbed.
     expect((await answer(first.send(get()))).status).toBe(200);
   });
