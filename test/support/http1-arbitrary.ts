@@ -120,6 +120,11 @@ const edits = fc.oneof(
   { weight: 3, arbitrary: fc.constant([]) },
   { weight: 2, arbitrary: fc.array(edit, { minLength: 1, maxLength: 3 }) },
 );
+/** One of these messages, perhaps damaged. */
+export function damagedOf(texts: readonly string[]): fc.Arbitrary<Buffer> {
+  return fc.tuple(fc.constantFrom(...texts), edits).map(([text, changes]) => damaged(text, changes));
+}
+
 const lineEnd = fc.oneof(
   { weight: 20, arbitrary: fc.constant('\r\n') },
   { weight: 1, arbitrary: fc.constantFrom(...LINE_ENDS) },

@@ -26,7 +26,11 @@ export interface CodecResult {
 /** The request side of a case, in pieces that end at `cuts`. */
 export function runRequest(bytes: Buffer, cuts: readonly number[] = []): CodecResult {
   return resultOf(
-    readMessages('request', bytes, cuts, { limits: WIRE_LIMITS, chunkLimits: CHUNK_LIMITS, onHead: forward }),
+    readMessages('request', bytes, cuts, {
+      limits: WIRE_LIMITS,
+      chunkLimits: CHUNK_LIMITS,
+      onHead: forwardUntouched,
+    }),
   );
 }
 
@@ -57,7 +61,8 @@ function resultOf(reader: MessageReader): CodecResult {
   };
 }
 
-function forward(head: Head, framing: Framing): string {
+/** The head as it is sent on when everything is switched off that adds fields. */
+export function forwardUntouched(head: Head, framing: Framing): string {
   return forwardRequest(head, UNTOUCHED, {
     clientAddress: '127.0.0.1',
     scheme: 'http',

@@ -2,6 +2,8 @@
  * Literate cases of HTTP/1.1 on the wire: reads test/wire/*.md. The format is described in test/wire/README.md.
  * Knows nothing of the codec or of sockets.
  */
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { readMessage } from './message.ts';
 
 export interface WireCase {
@@ -51,6 +53,16 @@ const DIRECTIVES = {
   isTakenByCodec: 'The codec takes it.',
 } as const;
 type Directives = Record<keyof typeof DIRECTIVES, boolean>;
+
+const FOLDER = join(import.meta.dirname, '../wire');
+
+/** The cases of all files of test/wire, in order. */
+export function wireCases(): WireCase[] {
+  return readdirSync(FOLDER)
+    .filter((name) => name.endsWith('.md') && name !== 'README.md')
+    .sort()
+    .flatMap((name) => parseWireFile(name, readFileSync(join(FOLDER, name), 'utf8')));
+}
 
 /** The cases of one file. @throws when something in it is neither prose nor the format. */
 export function parseWireFile(file: string, text: string): WireCase[] {

@@ -2,15 +2,12 @@
  * The wire suite: every case of test/wire/*.md, on the codec alone (whole, cut at every byte, in single bytes, and
  * glued to its neighbours) and through the real data plane over sockets (whole and byte by byte).
  */
-import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { everyCut } from '../support/http1.ts';
-import { canonical, parseWireFile, type WireCase } from '../support/wire.ts';
+import { canonical, parseWireFile, type WireCase, wireCases } from '../support/wire.ts';
 import { expectedUpstream, runRequest, runResponse } from '../support/wire-codec.ts';
 import { isClosing, methodsOf, type SocketResult, WireStage } from '../support/wire-sockets.ts';
 
-const FOLDER = import.meta.dirname;
 const NEIGHBOUR = 'GET /neighbour HTTP/1.1\r\nHost: neighbour\r\n\r\n';
 
 /** Every byte; of a message as long as this, every 16th. */
@@ -19,10 +16,7 @@ function cutsOf(bytes: Buffer): number[] {
   return everyCut(bytes.length).filter((cut) => bytes.length < LONG_BYTES || cut % 16 === 0);
 }
 
-const cases = readdirSync(FOLDER)
-  .filter((name) => name.endsWith('.md') && name !== 'README.md')
-  .sort()
-  .flatMap((name) => parseWireFile(name, readFileSync(join(FOLDER, name), 'utf8')));
+const cases = wireCases();
 
 /** A refusal that the request itself earns, not the upstream's answer to it. */
 const requestRefusal = ({ refusal, response }: WireCase) =>
