@@ -14,10 +14,11 @@ import {
   type Table,
   type Target,
 } from './support/answer.ts';
+import type { Row } from './support/ledger.ts';
 import { rssBytes, sleep } from './support/processes.ts';
 import { chosen, type Effort, extent, type Question } from './support/question.ts';
 import { FILES, PROXY_CORES } from './support/rig.ts';
-import { measure, type Row, running, shotCount } from './support/rounds.ts';
+import { measure, running, shotCount } from './support/rounds.ts';
 import { type Load, runWrk, shoot } from './support/wrk.ts';
 
 const FULL = { rounds: 7 };

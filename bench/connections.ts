@@ -9,11 +9,12 @@ import { fairlead } from './peers/fairlead.ts';
 import { haproxy } from './peers/haproxy.ts';
 import { nginx } from './peers/nginx.ts';
 import { type Answer, ratioText, spreadText, type Table, type Target } from './support/answer.ts';
+import { Ledger, orderOf, type Row } from './support/ledger.ts';
 import { OpenLoop } from './support/open-loop.ts';
 import { rssBytes, sleep } from './support/processes.ts';
 import { chosen, type Effort, extent, type Question } from './support/question.ts';
 import { PROXY_CORES } from './support/rig.ts';
-import { Ledger, orderOf, type Row, running } from './support/rounds.ts';
+import { running } from './support/rounds.ts';
 import { runWrk } from './support/wrk.ts';
 
 const FULL = { rounds: 5 };
@@ -22,8 +23,11 @@ const SIZES = [1000, 10_000] as const;
 const ACTIVE_RATIO = 0.05;
 const RATE = 5000;
 const SHOT_SECONDS = 2;
-/** Files that a proxy has open beside those connections. */
-const FILES_BESIDE = 1000;
+/** A connection may need one to an upstream as well, and Fairlead accepts no more than it could serve. */
+const FILES_EACH = 2;
+/** Files that a proxy has open beside. */
+const FILES_BESIDE = 500;
+const SIZE_STEP = 500;
 /** The event loop and the collector come to rest before memory is read. */
 const REST_MS = 1500;
 const CONNECTIONS_MAX = 12_000;
@@ -44,15 +48,16 @@ export const connections: Question = {
   async answer(effort, say) {
     const results: Size[] = [];
     for (const count of sizes(effort)) {
-      if (count + FILES_BESIDE > filesMax()) continue;
       results.push(await measureSize(count, effort, (text) => say(`${count} connections: ${text}`)));
     }
     return answerOf(results, effort);
   },
 };
 
+/** The sizes, or what of them this machine's limit lets in. */
 function sizes(effort: Effort): readonly number[] {
-  return effort.isQuick ? SIZES.slice(0, 1) : SIZES;
+  const possible = Math.floor((filesMax() - FILES_BESIDE) / FILES_EACH / SIZE_STEP) * SIZE_STEP;
+  return (effort.isQuick ? SIZES.slice(0, 1) : SIZES).map((count) => Math.min(count, possible));
 }
 
 let all: Candidate[] | null = null;
@@ -122,18 +127,16 @@ async function measureSize(count: number, effort: Effort, say: (text: string) =>
 }
 
 function answerOf(results: readonly Size[], effort: Effort): Answer {
-  const limit = filesMax();
   return {
     title: 'Open connections',
     tables: results.map(tableOf),
     targets: results.map(targetOf),
     notes: [
-      ...sizes(effort)
-        .filter((count) => count + FILES_BESIDE > limit)
-        .map(
-          (count) =>
-            `${count} connections were left out: a process may open only ${limit} files here (\`ulimit -Hn\`).`,
-        ),
+      ...(sizes(effort).every((count) => (SIZES as readonly number[]).includes(count))
+        ? []
+        : [
+            `A process may open only ${filesMax()} files here (\`ulimit -Hn\`), too few for ${SIZES.at(-1)} connections and as many to upstreams; the largest number is what fits.`,
+          ]),
       'Memory of the process; what the kernel keeps for a socket is the same for all.',
       ...absentPeers(),
     ],

@@ -15,8 +15,9 @@ import {
   spreadText,
   type Target,
 } from './support/answer.ts';
+import type { Row } from './support/ledger.ts';
 import { chosen, type Effort, extent, type Question } from './support/question.ts';
-import { measure, type Row, shotCount } from './support/rounds.ts';
+import { measure, shotCount } from './support/rounds.ts';
 import { type Load, runWrk, shoot } from './support/wrk.ts';
 
 const FULL = { rounds: 6, blocks: 3 };

@@ -9,11 +9,12 @@ import type { Candidate } from './peers/candidate.ts';
 import { haproxy } from './peers/haproxy.ts';
 import { CONTROL_PORT } from './proxies/split.ts';
 import { type Answer, errorsText, ratioText, spreadText, type Target } from './support/answer.ts';
+import { Ledger, orderOf, type Row } from './support/ledger.ts';
 import { failuresText, OpenLoop, type OpenLoopResult } from './support/open-loop.ts';
 import { canPin, OTHERS_MAX_RATIO, type Started, watchOthers } from './support/processes.ts';
 import { chosen, type Effort, extent, type Question } from './support/question.ts';
 import { PROXY_CORE, PROXY_CORES } from './support/rig.ts';
-import { Ledger, orderOf, type Row, running } from './support/rounds.ts';
+import { running } from './support/rounds.ts';
 import { spread } from './support/statistics.ts';
 import { runWrk } from './support/wrk.ts';
 

@@ -23,19 +23,24 @@ export interface Report {
   readonly answers: Readonly<Record<string, Answer>>;
 }
 
+/** Of the answers on the page. */
+const ORDER = [
+  ...['cpu', 'latency', 'bodies', 'connections', 'experiments', 'routes', 'startup', 'workers'],
+  ...['throughput', 'soak'],
+];
 const RESULTS = join(ROOT, 'bench/results');
 const START = '<!-- results: written by npm run bench -->';
 const END = '<!-- end of results -->';
 
 /** What the numbers were measured with. */
-export function environment(): Environment {
+export function environment(script: 'bench' | 'soak'): Environment {
   const args = process.argv.slice(2).join(' ');
   return {
     date: new Date().toISOString().slice(0, 16).replace('T', ' '),
     commit: commit(),
     node: process.versions.node,
     machine: `${cpus().length} cores, ${cpus()[0]?.model.trim() ?? 'unknown CPU'}, Linux ${release()}`,
-    command: `npm run bench${args === '' ? '' : ` -- ${args}`}`,
+    command: `npm run ${script}${args === '' ? '' : ` -- ${args}`}`,
   };
 }
 
@@ -66,13 +71,13 @@ function footer({ date, commit: hash, node, machine, command }: Environment): st
 }
 
 /** Keeps a run and brings the pages up to date; answers the JSON file's path. */
-export function keep(report: Report, questions: readonly string[]): string {
+export function keep(report: Report): string {
   mkdirSync(RESULTS, { recursive: true });
   const { date, commit: hash } = report.environment;
   const name = `${date.replace(' ', '-').replace(':', '')}-${hash.split(' ')[0]}.json`;
   writeFileSync(join(RESULTS, name), `${JSON.stringify(report, null, 2)}\n`);
   const newest = newestAnswers();
-  const known = questions.filter((question) => newest.has(question));
+  const known = ORDER.filter((question) => newest.has(question));
   const page = known.map((question) => toMarkdown(...newest.get(question)!)).join('\n\n');
   replaceResults(join(ROOT, 'bench/README.md'), page);
   const cpu = newest.get('cpu');

@@ -92,7 +92,7 @@ const asked = QUESTIONS.filter((question) => {
 const minutes = asked.reduce((sum, question) => sum + question.seconds(effort), 0) / 60;
 say(`about ${Math.max(1, Math.round(minutes))} minutes`);
 const startedAt = performance.now();
-const report = { environment: environment(), answers: {} as Record<string, Answer> };
+const report = { environment: environment('bench'), answers: {} as Record<string, Answer> };
 for (const question of asked) {
   const answer = await question.answer(effort, (text) => say(`${question.name}: ${text}`));
   report.answers[question.name] = answer;
@@ -100,12 +100,7 @@ for (const question of asked) {
 }
 say(`took ${((performance.now() - startedAt) / 60_000).toFixed(1)} minutes`);
 if (!flags['dry-run'] && !flags.quick) {
-  say(
-    `kept in ${keep(
-      report,
-      QUESTIONS.map(({ name }) => name),
-    )}, bench/README.md and README.md`,
-  );
+  say(`kept in ${keep(report)}, bench/README.md and README.md`);
 }
 // autocannon leaves a timer behind.
 process.exit(0);

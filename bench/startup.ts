@@ -3,10 +3,10 @@ import { request } from 'node:http';
 import { absentPeers, fairleadAndTwin, nativePeers, slowPeers } from './peers/all.ts';
 import type { Candidate } from './peers/candidate.ts';
 import { type Answer, ratioText, spreadText, type Target } from './support/answer.ts';
+import { Ledger, orderOf, type Row, type Shot } from './support/ledger.ts';
 import { rssBytes, sleep, start } from './support/processes.ts';
 import { chosen, type Effort, extent, type Question } from './support/question.ts';
 import { PROXY_CORES, startResponder } from './support/rig.ts';
-import { Ledger, orderOf, type Row, type Shot } from './support/rounds.ts';
 import { runWrk } from './support/wrk.ts';
 
 const FULL = { rounds: 5 };

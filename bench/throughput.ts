@@ -8,9 +8,10 @@ import { fairlead } from './peers/fairlead.ts';
 import { httpProxy, undici } from './peers/node.ts';
 import { CONTROL_PORT } from './proxies/split.ts';
 import { type Answer, ratioText } from './support/answer.ts';
+import { Ledger, orderOf, type Row, type Shot } from './support/ledger.ts';
 import { chosen, type Effort, extent, type Question } from './support/question.ts';
 import { PROXY_CORES } from './support/rig.ts';
-import { Ledger, orderOf, type Row, running, type Shot } from './support/rounds.ts';
+import { running } from './support/rounds.ts';
 
 const FULL = { rounds: 5 };
 const QUICK = { rounds: 2 };

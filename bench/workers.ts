@@ -5,9 +5,10 @@ import { fairlead } from './peers/fairlead.ts';
 import { haproxy } from './peers/haproxy.ts';
 import { nginx } from './peers/nginx.ts';
 import { type Answer, errorsText, nameText, ratioText, spreadText } from './support/answer.ts';
+import type { Row } from './support/ledger.ts';
 import { chosen, type Effort, extent, type Question } from './support/question.ts';
 import { TWO_LOAD_CORES, TWO_PROXY_CORES } from './support/rig.ts';
-import { measure, type Row, shotCount } from './support/rounds.ts';
+import { measure, shotCount } from './support/rounds.ts';
 import { runWrk, shoot } from './support/wrk.ts';
 
 const FULL = { rounds: 5 };

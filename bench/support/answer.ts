@@ -1,5 +1,5 @@
 /** What a question answers: tables, targets with what was measured beside them, and the numbers themselves. Pure. */
-import type { Row } from './rounds.ts';
+import type { Row } from './ledger.ts';
 import type { Spread } from './statistics.ts';
 
 export interface Table {
@@ -82,7 +82,7 @@ export function targetsMarkdown(targets: readonly Target[]): string {
     head: ['target', 'limit', 'measured', ''],
     rows: targets.map((target) => {
       const { text, limit, isMinimum = false, unit = 'x', measured } = target;
-      const digits = unit === 'x' ? 2 : 1;
+      const digits = unit === 'x' ? 2 : unit === '' ? 0 : 1;
       const value = measured === null || Number.isNaN(measured) ? '-' : `${measured.toFixed(digits)}${unit}`;
       return [text, `${isMinimum ? '>=' : '<='} ${limit}${unit}`, value, `**${verdict(target)}**`];
     }),

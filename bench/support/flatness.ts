@@ -1,8 +1,9 @@
 /** Questions of the kind "does a request cost the same however many ... there are?", Fairlead against itself. */
 import type { Candidate } from '../peers/candidate.ts';
 import { type Answer, errorsText, ratioOf, ratioText, spreadText } from './answer.ts';
+import type { Row } from './ledger.ts';
 import { type Effort, extent } from './question.ts';
-import { measure, type Row, shotCount } from './rounds.ts';
+import { measure, shotCount } from './rounds.ts';
 import { runWrk, shoot } from './wrk.ts';
 
 const FULL = { rounds: 7 };

@@ -4,10 +4,11 @@
  * (what closed loops leave out: "coordinated omission"). Linux; one thread that never sleeps, so run it with
  * `chrt -i 0`: it then uses the core only while nobody else wants it.
  *
- *   open-loop port=P rate=N seconds=S [warm=S] [connections=N] [active=N] [post=PERCENT] [body=BYTES] [path=/x] [hold=1]
+ *   open-loop port=P rate=N seconds=S [warm=S] [connections=N] [active=N] [post=PERCENT] [body=BYTES] [sleep=1]
  *
- * All connections are opened first, each with one request. With hold=1 it prints {"open":N} and begins a run at each
- * line on stdin; without, it runs once. One JSON object a run. End of stdin ends a run early.
+ * All connections are opened first, each with one request; then it prints {"open":N}. Each line on stdin begins a run,
+ * each run ends with one JSON object; the end of stdin ends a run early. With sleep=1 it does sleep, up to a
+ * millisecond, for when precision is not the point.
  *
  * It is C because a garbage-collected generator has pauses of its own, larger than the ones it is here to see.
  * It understands answers with a Content-Length, and nothing else.
@@ -15,11 +16,9 @@
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <math.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,14 +28,14 @@
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
+#include "histogram.h"
 
 enum {
   USERS = 1000,
   HEAD_MAX = 2048,
   OPENING_MAX = 64,       /* connections being opened at one time, below every backlog */
-  BUCKETS = 2000000,      /* of 1 us; the last one is "2 s or more" */
   FAILURES_MAX = 20000,   /* described one by one; all are counted */
-  WAITING_MAX = 1 << 20,
+  WAITING_MAX = 1 << 20,  /* requests that are due while every connection is busy */
   OPEN_WITHIN_US = 60000000,
   ANSWER_WITHIN_US = 10000000,
   RECONNECT_AFTER_US = 20000,
@@ -72,10 +71,9 @@ struct failure {
 };
 
 static struct {
-  int port, connections, active, post_percent, body, hold;
+  int port, connections, active, post_percent, body, sleep;
   double rate, seconds, warm;
-  const char *path;
-} option = {.connections = 64, .active = 0, .rate = 1000, .seconds = 1, .path = "/api/items"};
+} option = {.connections = 64, .rate = 1000, .seconds = 1};
 
 static struct connection *connections;
 static struct request gets[USERS], posts[USERS];
@@ -101,10 +99,6 @@ static void tick(void) {
 static double random_ratio(void) {
   seed ^= seed << 13, seed ^= seed >> 7, seed ^= seed << 17;
   return (seed >> 11) * 0x1p-53;
-}
-
-static void count(unsigned *histogram, double us) {
-  histogram[us >= BUCKETS - 1 ? BUCKETS - 1 : us < 0 ? 0 : (int)us]++;
 }
 
 static void fail(struct connection *c, enum kind kind) {
@@ -133,8 +127,7 @@ static void begin_connect(struct connection *c) {
   setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
   c->state = CONNECTING, c->answered = 0, c->is_post = 0, c->status = 0, c->due_us = 0;
   if (connect(c->fd, (struct sockaddr *)&address, sizeof address) < 0 && errno != EINPROGRESS) {
-    fail(c, REFUSED);
-    shut(c);
+    fail(c, REFUSED), shut(c);
     return;
   }
   watch(c, EPOLL_CTL_ADD, EPOLLIN | EPOLLOUT);
@@ -209,8 +202,7 @@ static void take(struct connection *c, const char *bytes, int length) {
     char *end = strstr(c->head, "\r\n\r\n");
     char *field = end == NULL ? NULL : strcasestr(c->head, "\r\ncontent-length:");
     if ((end == NULL && n == room) || (end != NULL && (field == NULL || field > end))) {
-      fail(c, UNREADABLE);
-      shut(c);
+      fail(c, UNREADABLE), shut(c);
       return;
     }
     if (end == NULL) return;
@@ -233,8 +225,7 @@ static void on_event(struct connection *c, unsigned events) {
     socklen_t size = sizeof error;
     getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &error, &size);
     if (error != 0) {
-      fail(c, REFUSED);
-      shut(c);
+      fail(c, REFUSED), shut(c);
       return;
     }
     watch(c, EPOLL_CTL_MOD, EPOLLIN);
@@ -298,7 +289,7 @@ static void open_all(void) {
 static double gap_us(void) { return -log(1 - random_ratio()) * 1e6 / option.rate; }
 
 static void run(void) {
-  static double waiting[WAITING_MAX]; /* due, but no connection is free */
+  static double waiting[WAITING_MAX];
   long first = 0, last = 0;
   tick();
   double measured_us = now_us + option.warm * 1e6, end_us = measured_us + option.seconds * 1e6, due_us = now_us + gap_us();
@@ -315,7 +306,7 @@ static void run(void) {
       double due = waiting[first % WAITING_MAX];
       begin_request(c, due >= measured_us ? due : 0);
     }
-    poll_events(0);
+    poll_events(option.sleep);
     mend();
   }
   /* Whoever still waits is charged for it up to here; answers under way have the usual time. */
@@ -328,20 +319,6 @@ static void run(void) {
     poll_events(1);
     mend();
   }
-}
-
-static void print_quantiles(const char *name, const unsigned *histogram) {
-  static const double ratios[] = {0.5, 0.9, 0.99, 0.999, 1};
-  static const char *const names[] = {"p50", "p90", "p99", "p999", "max"};
-  double total = 0, sum = 0;
-  for (int i = 0; i < BUCKETS; i++) total += histogram[i];
-  int at = 0;
-  printf("\"%s\":{\"count\":%.0f", name, total);
-  for (int q = 0; q < 5; q++) {
-    while (at < BUCKETS && sum + histogram[at] < ratios[q] * total) sum += histogram[at++];
-    printf(",\"%s\":%d", names[q], at);
-  }
-  printf("}");
 }
 
 static void report(void) {
@@ -371,7 +348,7 @@ static struct request format_request(int user, int is_post) {
   int size = 512 + (is_post ? option.body : 0);
   struct request request = {malloc(size), 0};
   request.length = snprintf(request.text, 512, "%s %s HTTP/1.1\r\nhost: 127.0.0.1\r\nx-user-id: user-%d\r\naccept: application/json\r\n",
-                            is_post ? "POST" : "GET", is_post ? "/upload" : option.path, user + 1);
+                            is_post ? "POST" : "GET", is_post ? "/upload" : "/api/items", user + 1);
   if (is_post) request.length += snprintf(request.text + request.length, 64, "content-length: %d\r\n", option.body);
   memcpy(request.text + request.length, "\r\n", 2), request.length += 2;
   if (is_post) memset(request.text + request.length, 'x', option.body), request.length += option.body;
@@ -380,8 +357,7 @@ static struct request format_request(int user, int is_post) {
 
 static void parse(const char *argument) {
   const char *value = strchr(argument, '=');
-  if (value == NULL) die(argument);
-  double number = atof(++value);
+  double number = value == NULL ? 0 : atof(value + 1);
 #define IS(name) (strncmp(argument, name "=", sizeof name) == 0)
   if (IS("port")) option.port = number;
   else if (IS("rate")) option.rate = number;
@@ -391,8 +367,7 @@ static void parse(const char *argument) {
   else if (IS("active")) option.active = number;
   else if (IS("post")) option.post_percent = number;
   else if (IS("body")) option.body = number;
-  else if (IS("path")) option.path = value;
-  else if (IS("hold")) option.hold = number;
+  else if (IS("sleep")) option.sleep = number;
   else errno = EINVAL, die(argument);
 }
 
@@ -410,18 +385,15 @@ int main(int argc, char **argv) {
   }
   epoll_fd = epoll_create1(0);
   open_all();
-  if (option.hold) {
-    struct epoll_event event = {.events = EPOLLIN, .data.u32 = STDIN_ID};
-    if (epoll_ctl(epoll_fd, EPOLL_CTL_ADD, 0, &event) < 0) die("stdin");
-    printf("{\"open\":%d}\n", opened);
-    fflush(stdout);
-  }
-  do {
-    for (is_told_to_go = !option.hold; !is_told_to_go && !is_ended; mend()) poll_events(500);
-    if (is_ended) break;
+  struct epoll_event event = {.events = EPOLLIN, .data.u32 = STDIN_ID};
+  if (epoll_ctl(epoll_fd, EPOLL_CTL_ADD, 0, &event) < 0) die("stdin");
+  printf("{\"open\":%d}\n", opened);
+  fflush(stdout);
+  for (;;) {
+    for (is_told_to_go = 0; !is_told_to_go && !is_ended; mend()) poll_events(500);
+    if (is_ended) return 0;
     forget();
     run();
     report();
-  } while (option.hold && !is_ended);
-  return 0;
+  }
 }

@@ -51,6 +51,8 @@ export interface OpenLoopOptions {
   readonly active?: number;
   readonly postPercent?: number;
   readonly bodyBytes?: number;
+  /** Leaves the core to others between events, at the price of precision; else it takes what nobody wants. */
+  readonly isSleeping?: boolean;
   /** The load's unless given. */
   readonly cores?: string;
 }
@@ -76,8 +78,9 @@ export class OpenLoop {
 
   /** Opens all connections, each with one request. Throws when they cannot be opened. */
   static async open(options: OpenLoopOptions): Promise<OpenLoop> {
+    const command = [compiled(), ...argumentsOf(options)];
     const [program, ...args] = pinned(
-      yielding([compiled(), ...argumentsOf(options)]),
+      options.isSleeping ? command : yielding(command),
       options.cores ?? LOAD_CORES,
     );
     const child = spawn(program!, args, { stdio: ['pipe', 'pipe', 'inherit'] });
@@ -129,17 +132,8 @@ async function read(lines: AsyncIterator<string>): Promise<unknown> {
 function argumentsOf(options: OpenLoopOptions): string[] {
   const { port, rate, seconds, warm = 0, connections = 64, active = connections } = options;
   const { postPercent = 0, bodyBytes = 0 } = options;
-  const values = {
-    port,
-    rate,
-    seconds,
-    warm,
-    connections,
-    active,
-    post: postPercent,
-    body: bodyBytes,
-    hold: 1,
-  };
+  const load = { port, rate, seconds, warm, connections, active, post: postPercent, body: bodyBytes };
+  const values = { ...load, sleep: options.isSleeping ? 1 : 0 };
   return Object.entries(values).map(([name, value]) => `${name}=${value}`);
 }
 

@@ -9,8 +9,12 @@ import { cpus } from 'node:os';
 
 export interface Started {
   readonly pid: number;
-  /** SIGTERM, and SIGKILL to what does not end. */
-  stop(): Promise<void>;
+  /** Resolves with the exit code, null after a signal. */
+  readonly ended: Promise<number | null>;
+  /** SIGTERM (or another), and SIGKILL to what does not end. */
+  stop(signal?: NodeJS.Signals): Promise<void>;
+  /** SIGKILL to it and its children. */
+  kill(): Promise<void>;
 }
 
 export interface StartOptions {
@@ -90,15 +94,20 @@ export async function start(command: readonly string[], options: StartOptions): 
 /** Ends the child with this process. */
 export function own(child: ChildProcess): Started {
   running.add(child);
-  const ended = new Promise<void>((resolve) => {
-    child.once('exit', () => resolve());
-    child.once('error', () => resolve());
+  const ended = new Promise<number | null>((resolve) => {
+    child.once('exit', (code) => resolve(code));
+    child.once('error', () => resolve(null));
   });
   ended.then(() => running.delete(child));
   return {
     pid: child.pid ?? 0,
-    stop: async () => {
-      child.kill('SIGTERM');
+    ended,
+    kill: async () => {
+      killFamily(child);
+      await ended;
+    },
+    stop: async (signal = 'SIGTERM') => {
+      child.kill(signal);
       const timer = setTimeout(() => killFamily(child), STOP_WITHIN_MS);
       await ended;
       clearTimeout(timer);
@@ -106,9 +115,9 @@ export function own(child: ChildProcess): Started {
   };
 }
 
-/** Workers outlive a master that is killed, so they go first. */
+/** The whole family, for workers outlive a master that is killed; the master first, or it makes new ones. */
 function killFamily(child: ChildProcess): void {
-  for (const pid of family(child.pid ?? 0).reverse()) {
+  for (const pid of family(child.pid ?? 0)) {
     try {
       if (pid > 0) process.kill(pid, 'SIGKILL');
     } catch {

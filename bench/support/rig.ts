@@ -52,8 +52,17 @@ export const FILES = { '16k': 16 * 1024, '1m': 1024 * 1024, '100m': 100 * 1024 *
 const ANSWER =
   '{"service":"bench","items":[1,2,3,4,5,6,7,8],"message":"one hundred bytes of an answer, as measured"}';
 
-/** An nginx configuration with the benchmark's upstream on these addresses. */
-export function responderConfig(name: string, addresses: readonly string[]): string {
+/** Writes an nginx configuration with the benchmark's upstream on these addresses; answers its path. */
+export function writeResponder(name: string, addresses: readonly string[]): string {
+  const sockets = [...addresses, `unix:${scratchFile(`${name}-answer.sock`)}`];
+  // One that was killed leaves its socket files, and nginx would wait for them to go away.
+  for (const address of sockets) {
+    if (address.startsWith('unix:')) rmSync(address.slice('unix:'.length), { force: true });
+  }
+  return writeScratch(`${name}.conf`, responderConfig(name, sockets));
+}
+
+function responderConfig(name: string, addresses: readonly string[]): string {
   // As root nginx would become somebody who may not read the scratch folder.
   const user = process.getuid?.() === 0 ? 'user root;' : '';
   return `
@@ -75,9 +84,9 @@ http {
   client_max_body_size 0;
   server {
 ${addresses.map((address) => `    listen ${address} backlog=4096;`).join('\n')}
-    listen unix:${scratchFile(`${name}-answer.sock`)};
     location / { return 200 '${ANSWER}'; }
     location /files/ { root ${scratch}; }
+    location /slow/ { alias ${scratch}/files/; limit_rate 400k; }
     # Answers only when the whole body is here, which return alone would not wait for.
     location /upload {
       client_body_buffer_size 2m;
@@ -90,14 +99,17 @@ ${addresses.map((address) => `    listen ${address} backlog=4096;`).join('\n')}
 `;
 }
 
-/** Starts the two upstreams on the load's cores. */
-export async function startResponder(): Promise<Started> {
+/** Writes the bodies under /files/. */
+export function writeFiles(): void {
   mkdirSync(scratchFile('files'), { recursive: true });
   for (const [name, bytes] of Object.entries(FILES)) writeScratch(`files/${name}`, 'x'.repeat(bytes));
-  rmSync(CONTROL_SOCKET, { force: true });
-  rmSync(CANDIDATE_SOCKET, { force: true });
+}
+
+/** Starts the two upstreams on the load's cores. */
+export async function startResponder(): Promise<Started> {
+  writeFiles();
   const addresses = [CONTROL_PORT, CANDIDATE_PORT].map((port) => `127.0.0.1:${port}`);
   const sockets = [CONTROL_SOCKET, CANDIDATE_SOCKET].map((path) => `unix:${path}`);
-  const config = writeScratch('responder.conf', responderConfig('responder', [...addresses, ...sockets]));
+  const config = writeResponder('responder', [...addresses, ...sockets]);
   return start(['nginx', '-c', config], { cores: LOAD_CORES, port: CANDIDATE_PORT });
 }

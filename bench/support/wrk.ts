@@ -2,9 +2,10 @@
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import type { Candidate } from '../peers/candidate.ts';
+import type { Shot } from './ledger.ts';
 import { canPin, cpuUs, OTHERS_MAX_RATIO, pinned, watchOthers } from './processes.ts';
 import { BENCH, LOAD_CORES, PROXY_CORE } from './rig.ts';
-import type { Shot } from './rounds.ts';
+import { parseWrk, type WrkResult } from './wrk-output.ts';
 
 const SCRIPT = join(BENCH, 'support/requests.lua');
 const REPEATS_MAX = 3;
@@ -21,18 +22,11 @@ export interface Load {
   readonly threads?: number;
 }
 
-export interface WrkResult {
-  readonly requests: number;
-  /** Of answers, heads included. */
-  readonly bytesRead: number;
-  readonly errors: number;
-}
-
 export async function runWrk(port: number, load: Load): Promise<WrkResult> {
   const { seconds, connections, path = '/api/items', services = 0, bodyBytes = 0, threads = 1 } = load;
   const wrk = ['wrk', `-t${threads}`, `-c${connections}`, `-d${seconds}s`, '--timeout', '10s', '-s', SCRIPT];
   const args = [`http://127.0.0.1:${port}${path}`, '--', path, String(services), String(bodyBytes)];
-  return parse(await outputOf(pinned([...wrk, ...args], load.cores ?? LOAD_CORES)));
+  return parseWrk(await outputOf(pinned([...wrk, ...args], load.cores ?? LOAD_CORES)));
 }
 
 /** One shot: CPU of the proxy for each request and MB (of bodies), and how many of them. */
@@ -75,20 +69,4 @@ function outputOf(command: readonly string[]): Promise<string> {
     child.once('error', reject);
     child.once('close', () => resolve(text));
   });
-}
-
-const UNITS: Readonly<Record<string, number>> = { '': 1, K: 1024, M: 1024 ** 2, G: 1024 ** 3, T: 1024 ** 4 };
-
-/** Reads what wrk 4 prints. */
-export function parse(text: string): WrkResult {
-  const failed =
-    /Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)/.exec(text)?.slice(1) ?? [];
-  const refused = Number(/Non-2xx or 3xx responses: (\d+)/.exec(text)?.[1] ?? 0);
-  const [, requests = '0', size = '0', unit = ''] =
-    /(\d+) requests in [^,]+, ([\d.]+)([KMGT]?)B read/.exec(text) ?? [];
-  return {
-    requests: Number(requests),
-    bytesRead: Number(size) * (UNITS[unit] ?? 1),
-    errors: failed.reduce((sum, count) => sum + Number(count), refused),
-  };
 }
