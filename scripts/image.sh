@@ -79,10 +79,10 @@ YAML
 
   local in=("$(command -v chroot)" "--userspec=$uid:$uid" "$root" /usr/local/bin/fairlead)
   "$host_node" -e 'require("node:http").createServer((q, s) => s.end("from the app\n")).listen(19001, "127.0.0.1")' &
-  local app=$!
+  app=$!
   (cd / && exec env -i PATH=/usr/local/bin NODE_ENV=production "${in[@]}" run -c /etc/fairlead/fairlead.yaml) &
-  local fairlead=$!
-  trap 'kill -9 '"$app $fairlead"' 2>/dev/null || true' EXIT
+  fairlead=$!
+  trap 'kill -9 $app $fairlead 2>/dev/null || true' EXIT
 
   say() { echo "image check: $*"; }
   for _ in $(seq 100); do "${in[@]}" healthcheck >/dev/null 2>&1 && break; sleep 0.1; done
@@ -109,6 +109,15 @@ YAML
     return 1
   fi
   say "healthcheck exits 1 once it is gone"
+
+  (cd / && exec env -i PATH=/usr/local/bin NODE_ENV=production FAIRLEAD_WORKERS=2 "${in[@]}" run -c /etc/fairlead/fairlead.yaml) &
+  fairlead=$!
+  for _ in $(seq 100); do "${in[@]}" healthcheck >/dev/null 2>&1 && break; sleep 0.1; done
+  [ "$(wc -w </proc/$fairlead/task/$fairlead/children)" = 2 ]
+  [ "$(curl -sS --max-time 5 http://127.0.0.1:15106/)" = "from the app" ]
+  kill -TERM $fairlead
+  wait $fairlead
+  say "two workers: a request passes, SIGTERM drains, exit 0"
 }
 
 case $action in

@@ -70,6 +70,7 @@ test.skipIf(!canRun)(
       'image check: a request passes',
       'image check: SIGTERM drains, exit 0',
       'image check: healthcheck exits 1 once it is gone',
+      'image check: two workers: a request passes, SIGTERM drains, exit 0',
     ]);
   },
 );

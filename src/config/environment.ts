@@ -92,7 +92,7 @@ function resolvePath(
 
 function isTopLevelScalar(path: ConfigPath): boolean {
   if (NOT_SETTINGS.has(String(path[0]))) return false;
-  return schemasAt(path).every((schema) => schema.type === 'string');
+  return schemasAt(path).every(({ type }) => type === 'string' || type === 'integer');
 }
 
 function resolveStep(name: string, path: ConfigPath, node: unknown): string | number | null {

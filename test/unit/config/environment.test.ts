@@ -31,6 +31,11 @@ describe('a variable', () => {
     expect(config.service).toBe('checkout');
   });
 
+  test('says how many workers there are, as a number or a word', () => {
+    expect(configOf(minimal(), { FAIRLEAD_WORKERS: '2' }).workers).toBe(2);
+    expect(configOf(minimal('workers: 4'), { FAIRLEAD_WORKERS: 'auto' }).workers).toBe('auto');
+  });
+
   test('finds the name of an upstream or experiment in the file', () => {
     const text = 'version: 1\nupstreams: { checkout-v1: "a:1" }\n';
     const config = configOf(text, { FAIRLEAD_UPSTREAMS__CHECKOUT_V1: 'b:2' });
