@@ -73,3 +73,29 @@ test('a package without src and without a bundle says so', () => {
   expect(result.status).toBe(78);
   expect(result.stderr).toContain('nothing to run');
 });
+
+test('a sidecar starts with little memory, as the same process, and passes options on', () => {
+  const report =
+    'export const start = () => console.log(JSON.stringify([process.pid, process.execArgv, process.argv.slice(2), process.env.MALLOC_ARENA_MAX ?? null]));';
+  const shim = install('lean', report);
+  const env = { ...process.env };
+  delete env.MALLOC_ARENA_MAX;
+  const started = (environment: NodeJS.ProcessEnv, ...argv: string[]) => {
+    const result = spawnSync(process.execPath, ['--no-warnings', shim, ...argv], {
+      encoding: 'utf8',
+      env: environment,
+    });
+    expect(result.stderr).toBe('');
+    return { pid: result.pid, said: JSON.parse(result.stdout) };
+  };
+  const lean = started(env, 'run', '-c', 'x.yaml');
+  expect(lean.said[0]).toBe(lean.pid);
+  expect(lean.said.slice(1)).toEqual([
+    ['--max-semi-space-size=1', '--no-maglev', '--no-warnings'],
+    ['run', '-c', 'x.yaml'],
+    '1',
+  ]);
+  expect(started(env, 'version').said[1]).toEqual(['--no-warnings']);
+  const own = started({ ...env, MALLOC_ARENA_MAX: '4' }, 'run');
+  expect(own.said.slice(1)).toEqual([['--no-warnings'], ['run'], '4']);
+});
