@@ -68,19 +68,20 @@ function mutate(text: string, corpus: readonly string[], random: Source): string
 }
 
 /**
- * Calls `compare` with damaged messages of the corpus for `ms` milliseconds, and answers the sum of what it answers.
+ * Calls `compare` with damaged messages of the corpus for `ms` milliseconds and until the sum of what it answers is
+ * `min`, however slow the machine; answers the sum.
  * Names the seed and the message when it throws. FUZZ_SEED=n repeats a run; FUZZ_MS=n makes it longer.
  */
 export async function damage(
   corpus: readonly string[],
-  ms: number,
+  { ms, min }: { ms: number; min: number },
   compare: (text: string, random: Source) => number | Promise<number>,
 ): Promise<number> {
   const seed = Number(process.env.FUZZ_SEED ?? Date.now() % 2 ** 31);
   const random = seededRandom(seed);
   const endMs = performance.now() + Number(process.env.FUZZ_MS ?? ms);
   let compared = 0;
-  for (let i = 0; performance.now() < endMs; i++) {
+  for (let i = 0; performance.now() < endMs || compared < min; i++) {
     const text = mutate(pick(random, corpus), corpus, random);
     try {
       compared += await compare(text, random);
