@@ -16,13 +16,12 @@ import {
 } from './support/answer.ts';
 import type { Row } from './support/ledger.ts';
 import { rssBytes, sleep } from './support/processes.ts';
-import { chosen, type Effort, extent, type Question } from './support/question.ts';
+import { chosen, type Effort, type Extent, extent, type Question } from './support/question.ts';
 import { FILES, PROXY_CORES } from './support/rig.ts';
 import { measure, running, shotCount } from './support/rounds.ts';
 import { type Load, runWrk, shoot } from './support/wrk.ts';
 
-const FULL = { rounds: 7 };
-const QUICK = { rounds: 2 };
+const FULL: Extent = { rounds: 7, blocks: 1, shotSeconds: 1, warmSeconds: 1 };
 const GIB = 1024 ** 3;
 /** As many as keep the proxy busy without measuring connections. */
 const KINDS: readonly { name: string; isHeld: boolean; load: Omit<Load, 'seconds'> }[] = [
@@ -31,7 +30,6 @@ const KINDS: readonly { name: string; isHeld: boolean; load: Omit<Load, 'seconds
   { name: '100 MB down', isHeld: true, load: { connections: 4, path: '/files/100m' } },
   { name: '1 MB up', isHeld: true, load: { connections: 8, path: '/upload', bodyBytes: FILES['1m'] } },
 ];
-const SHOT_SECONDS = 1;
 const DOWN: Load = { seconds: 1, connections: 4, path: '/files/100m' };
 const UP: Load = { seconds: 1, connections: 4, path: '/upload', bodyBytes: FILES['1m'] };
 /** Before memory is looked at: heads, tables and the code that serves them. */
@@ -41,21 +39,21 @@ const MEMORY_SAMPLE_MS = 50;
 export const bodies: Question = {
   name: 'bodies',
   seconds(effort) {
+    const { rounds, shotSeconds, warmSeconds } = extent(effort, FULL);
     const all = candidates(effort);
-    const shots = KINDS.length * (shotCount(all, extent(effort, FULL, QUICK).rounds, 1) + all.length);
-    return (
-      shots * (SHOT_SECONDS + 0.2) + KINDS.length * all.length * 0.3 + memoryCandidates(effort).length * 12
-    );
+    const perKind = shotCount(all, rounds, 1) * (shotSeconds + 0.2) + all.length * (warmSeconds + 0.5);
+    return kinds(effort).length * perKind + memoryCandidates(effort).length * 12;
   },
   async answer(effort, say) {
+    const size = extent(effort, FULL);
     const results: { name: string; rows: Row[] }[] = [];
-    for (const { name, load } of KINDS) {
+    for (const { name, load } of kinds(effort)) {
       const rows = await measure({
         candidates: candidates(effort),
-        ...extent(effort, FULL, QUICK),
+        ...size,
         say: (text) => say(`${name}: ${text}`),
-        warmUp: (one) => runWrk(one.port, { ...load, seconds: SHOT_SECONDS }),
-        shoot: (one, pid) => shoot(one, pid, { ...load, seconds: SHOT_SECONDS }),
+        warmUp: (one) => runWrk(one.port, { ...load, seconds: size.warmSeconds }),
+        shoot: (one, pid) => shoot(one, pid, { ...load, seconds: size.shotSeconds }),
       });
       results.push({ name, rows });
     }
@@ -68,6 +66,8 @@ export const bodies: Question = {
   },
 };
 
+const kinds = (effort: Effort) => (effort.isQuick ? KINDS.slice(1, 2) : KINDS);
+
 let all: Candidate[] | null = null;
 
 function candidates(effort: Effort): Candidate[] {
@@ -76,6 +76,7 @@ function candidates(effort: Effort): Candidate[] {
 }
 
 function memoryCandidates(effort: Effort): Candidate[] {
+  if (effort.isQuick) return [];
   return candidates(effort).filter(({ name }) => name === 'haproxy' || name === 'fairlead');
 }
 
@@ -139,7 +140,10 @@ function answerOf(
   };
   return {
     title: 'Bodies',
-    tables: [...results.map(({ name, rows }) => tableOf(name, rows, base)), memory],
+    tables: [
+      ...results.map(({ name, rows }) => tableOf(name, rows, base)),
+      ...(growth.length > 0 ? [memory] : []),
+    ],
     targets: targets(results, growth, base),
     notes: [
       'The twins sit far apart here: a difference that is not larger than theirs is not real.',

@@ -12,17 +12,15 @@ import { type Answer, ratioText, spreadText, type Table, type Target } from './s
 import { Ledger, orderOf, type Row } from './support/ledger.ts';
 import { OpenLoop } from './support/open-loop.ts';
 import { rssBytes, sleep } from './support/processes.ts';
-import { chosen, type Effort, extent, type Question } from './support/question.ts';
+import { chosen, type Effort, type Extent, extent, type Question } from './support/question.ts';
 import { PROXY_CORES } from './support/rig.ts';
 import { running } from './support/rounds.ts';
 import { runWrk } from './support/wrk.ts';
 
-const FULL = { rounds: 5 };
-const QUICK = { rounds: 2 };
+const FULL: Extent = { rounds: 5, blocks: 1, shotSeconds: 2, warmSeconds: 2 };
 const SIZES = [1000, 10_000] as const;
 const ACTIVE_RATIO = 0.05;
 const RATE = 5000;
-const SHOT_SECONDS = 2;
 /** A connection may need one to an upstream as well, and Fairlead accepts no more than it could serve. */
 const FILES_EACH = 2;
 /** Files that a proxy has open beside. */
@@ -42,8 +40,9 @@ export const connections: Question = {
   name: 'connections',
   seconds(effort) {
     const all = candidates(effort).length;
-    const shots = extent(effort, FULL, QUICK).rounds * all;
-    return sizes(effort).length * (shots * (SHOT_SECONDS + 0.3) + all * (2 + REST_MS / 500 + 2));
+    const { rounds, shotSeconds, warmSeconds } = extent(effort, FULL);
+    const opening = warmSeconds + (2 * REST_MS) / 1000 + 1;
+    return sizes(effort).length * (rounds * all * (shotSeconds + 0.1) + all * opening);
   },
   async answer(effort, say) {
     const results: Size[] = [];
@@ -90,20 +89,20 @@ async function measureSize(count: number, effort: Effort, say: (text: string) =>
   const all = candidates(effort);
   const ledger = new Ledger(all);
   const bytesEach = new Map<string, number>();
-  const { rounds } = extent(effort, FULL, QUICK);
+  const { rounds, shotSeconds, warmSeconds } = extent(effort, FULL);
   await running(all, PROXY_CORES, async (processes) => {
     const loops = new Map<string, OpenLoop>();
     try {
       for (const { name, port } of all) {
         say(`opening to ${name}`);
         const { pid } = processes.get(name)!;
-        await runWrk(port, { seconds: 2, connections: effort.connections });
+        await runWrk(port, { seconds: warmSeconds, connections: effort.connections });
         await sleep(REST_MS);
         const before = rssBytes(pid);
         const options = {
           port,
           rate: RATE,
-          seconds: SHOT_SECONDS,
+          seconds: shotSeconds,
           connections: count,
           active: Math.round(count * ACTIVE_RATIO),
         };

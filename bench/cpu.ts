@@ -16,38 +16,32 @@ import {
   type Target,
 } from './support/answer.ts';
 import type { Row } from './support/ledger.ts';
-import { chosen, type Effort, extent, type Question } from './support/question.ts';
+import { chosen, type Effort, type Extent, extent, type Question } from './support/question.ts';
 import { measure, shotCount } from './support/rounds.ts';
-import { type Load, runWrk, shoot } from './support/wrk.ts';
+import { runWrk, shoot } from './support/wrk.ts';
 
-const FULL = { rounds: 6, blocks: 3 };
-const QUICK = { rounds: 3 };
+const FULL: Extent = { rounds: 9, blocks: 3, shotSeconds: 1, warmSeconds: 2 };
 
 export const cpu: Question = {
   name: 'cpu',
   seconds(effort) {
-    const { rounds, blocks } = extent(effort, FULL, QUICK);
+    const { rounds, blocks, shotSeconds, warmSeconds } = extent(effort, FULL);
     const all = candidates(effort);
-    return (
-      shotCount(all, rounds, blocks) * (shotSeconds(effort) + 0.15) +
-      blocks * all.length * (warmUpSeconds(effort) + 0.8)
-    );
+    return shotCount(all, rounds, blocks) * (shotSeconds + 0.15) + blocks * all.length * (warmSeconds + 0.8);
   },
   async answer(effort, say) {
-    const load: Load = { connections: effort.connections, seconds: shotSeconds(effort) };
+    const { connections } = effort;
+    const size = extent(effort, FULL);
     const rows = await measure({
       candidates: candidates(effort),
-      ...extent(effort, FULL, QUICK),
+      ...size,
       say,
-      warmUp: (one) => runWrk(one.port, { ...load, seconds: warmUpSeconds(effort) }),
-      shoot: (one, pid) => shoot(one, pid, load),
+      warmUp: (one) => runWrk(one.port, { connections, seconds: size.warmSeconds }),
+      shoot: (one, pid) => shoot(one, pid, { connections, seconds: size.shotSeconds }),
     });
     return answerOf(rows, effort);
   },
 };
-
-const shotSeconds = (effort: Effort): number => (effort.isQuick ? 1 : 2);
-const warmUpSeconds = (effort: Effort): number => (effort.isQuick ? 1 : 2);
 
 let all: Candidate[] | null = null;
 

@@ -12,14 +12,13 @@ import { type Answer, errorsText, ratioText, spreadText, type Target } from './s
 import { Ledger, orderOf, type Row } from './support/ledger.ts';
 import { failuresText, OpenLoop, type OpenLoopResult } from './support/open-loop.ts';
 import { canPin, OTHERS_MAX_RATIO, type Started, watchOthers } from './support/processes.ts';
-import { chosen, type Effort, extent, type Question } from './support/question.ts';
+import { chosen, type Effort, type Extent, extent, type Question } from './support/question.ts';
 import { PROXY_CORE, PROXY_CORES } from './support/rig.ts';
 import { running } from './support/rounds.ts';
 import { spread } from './support/statistics.ts';
 import { runWrk } from './support/wrk.ts';
 
-const FULL = { rounds: 7 };
-const QUICK = { rounds: 3 };
+const FULL: Extent = { rounds: 7, blocks: 1, shotSeconds: 4, warmSeconds: 2 };
 const QUANTILES = ['p50', 'p90', 'p99', 'p999'] as const;
 const QUANTILE_NAMES = { p50: 'p50', p90: 'p90', p99: 'p99', p999: 'p99.9' } as const;
 const LIMITS = { p50: 1.1, p90: 1.1, p99: 1.5, p999: null } as const;
@@ -27,7 +26,8 @@ const LOAD_RATIO = 0.5;
 const RATE_STEP = 500;
 /** What the proxy adds is not said to be less than the clock can tell. */
 const ADDED_MIN_US = 1;
-const WARM_SECONDS = 0.5;
+/** At the start of each shot. */
+const UNMEASURED_SECONDS = 0.5;
 /** A generator as late as this measures itself; the shot is repeated. */
 const LAG_MAX_US = 500;
 const REPEATS_MAX = 2;
@@ -37,10 +37,9 @@ const DIRECT = { name: 'direct', port: CONTROL_PORT };
 export const latency: Question = {
   name: 'latency',
   seconds(effort) {
+    const { rounds, shotSeconds, warmSeconds } = extent(effort, FULL);
     const all = candidates(effort).length + 1;
-    return (
-      extent(effort, FULL, QUICK).rounds * all * (shotSeconds(effort) + WARM_SECONDS + 0.1) + all * 3 + 10
-    );
+    return rounds * all * (shotSeconds + UNMEASURED_SECONDS + 0.1) + all * (warmSeconds + 0.6) + 5;
   },
   async answer(effort, say) {
     const ledger = new Ledger([{ name: yardstick(effort) }, DIRECT, ...candidates(effort)]);
@@ -53,8 +52,6 @@ export const latency: Question = {
     return answerOf(ledger.rows(), yardstick(effort), rate, effort);
   },
 };
-
-const shotSeconds = (effort: Effort): number => (effort.isQuick ? 2 : 4);
 
 let all: Candidate[] | null = null;
 
@@ -74,7 +71,8 @@ function yardstick(effort: Effort): string {
 /** Half of the requests a second that the yardstick answers at most. Warms everybody up as well. */
 async function halfOfSaturation(all: readonly Candidate[], effort: Effort): Promise<number> {
   const { connections } = effort;
-  for (const one of all) await runWrk(one.port, { seconds: 2, connections });
+  const { warmSeconds } = extent(effort, FULL);
+  for (const one of all) await runWrk(one.port, { seconds: warmSeconds, connections });
   const shots: number[] = [];
   for (let i = 0; i < 3; i++) shots.push((await runWrk(all[0]!.port, { seconds: 1, connections })).requests);
   return Math.round((spread(shots).median * LOAD_RATIO) / RATE_STEP) * RATE_STEP;
@@ -90,10 +88,10 @@ async function rounds(
   const { connections } = effort;
   const targets = [DIRECT, ...candidates(effort)];
   const loops = new Map<string, OpenLoop>();
-  const { rounds: count } = extent(effort, FULL, QUICK);
+  const { rounds: count, shotSeconds } = extent(effort, FULL);
   try {
     for (const { name, port } of targets) {
-      const options = { port, rate, seconds: shotSeconds(effort), warm: WARM_SECONDS, connections };
+      const options = { port, rate, seconds: shotSeconds, warm: UNMEASURED_SECONDS, connections };
       loops.set(name, await OpenLoop.open(options));
     }
     for (let round = 0; round < count; round++) {

@@ -47,7 +47,7 @@ export function environment(script: 'bench' | 'soak'): Environment {
 function commit(): string {
   try {
     const git = (...args: string[]): string =>
-      execFileSync('git', args, { cwd: ROOT, encoding: 'utf8' }).trim();
+      execFileSync('git', args, { cwd: ROOT, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim();
     const isDirty = git('status', '--porcelain', '--', 'src', 'bin') !== '';
     return `${git('rev-parse', '--short', 'HEAD')}${isDirty ? ' with changes' : ''}`;
   } catch {

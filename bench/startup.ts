@@ -5,30 +5,27 @@ import type { Candidate } from './peers/candidate.ts';
 import { type Answer, ratioText, spreadText, type Target } from './support/answer.ts';
 import { Ledger, orderOf, type Row, type Shot } from './support/ledger.ts';
 import { rssBytes, sleep, start } from './support/processes.ts';
-import { chosen, type Effort, extent, type Question } from './support/question.ts';
+import { chosen, type Effort, type Extent, extent, type Question } from './support/question.ts';
 import { PROXY_CORES, startResponder } from './support/rig.ts';
 import { runWrk } from './support/wrk.ts';
 
-const FULL = { rounds: 5 };
-const QUICK = { rounds: 1 };
+const FULL: Extent = { rounds: 5, blocks: 1, shotSeconds: 2, warmSeconds: 0 };
 const FIRST_ANSWER_WITHIN_MS = 15_000;
 const POLL_MS = 1;
 const IDLE_MS = 500;
-const WARM_SECONDS = 2;
 const RSS_WARM_MAX_MB = 90;
 
 export const startup: Question = {
   name: 'startup',
   seconds(effort) {
-    return (
-      extent(effort, FULL, QUICK).rounds * candidates(effort).length * (WARM_SECONDS + IDLE_MS / 1000 + 0.7)
-    );
+    const { rounds, shotSeconds } = extent(effort, FULL);
+    return rounds * candidates(effort).length * (shotSeconds + IDLE_MS / 1000 + 0.7);
   },
   async answer(effort, say) {
     const all = candidates(effort).map((one) => ({ ...one, isSlow: false }));
     const ledger = new Ledger(all);
     const responder = await startResponder();
-    const { rounds } = extent(effort, FULL, QUICK);
+    const { rounds } = extent(effort, FULL);
     try {
       for (let round = 0; round < rounds; round++) {
         say(`round ${round + 1}/${rounds}`);
@@ -37,7 +34,7 @@ export const startup: Question = {
     } finally {
       await responder.stop();
     }
-    return answerOf(ledger.rows());
+    return answerOf(ledger.rows(), effort);
   },
 };
 
@@ -50,6 +47,7 @@ function candidates(effort: Effort): Candidate[] {
 
 async function startOnce(candidate: Candidate, effort: Effort): Promise<Shot> {
   const { port, env, command } = candidate;
+  const { shotSeconds } = extent(effort, FULL);
   const startedAt = performance.now();
   const process = await start(command, {
     cores: PROXY_CORES,
@@ -65,7 +63,7 @@ async function startOnce(candidate: Candidate, effort: Effort): Promise<Shot> {
     const startMs = performance.now() - startedAt;
     await sleep(IDLE_MS);
     const idleMB = rssBytes(process.pid) / 1e6;
-    const { errors } = await runWrk(port, { seconds: WARM_SECONDS, connections: effort.connections });
+    const { errors } = await runWrk(port, { seconds: shotSeconds, connections: effort.connections });
     return { values: { startMs, idleMB, warmMB: rssBytes(process.pid) / 1e6 }, errors };
   } finally {
     await process.stop();
@@ -83,13 +81,14 @@ function answers(port: number): Promise<boolean> {
   });
 }
 
-function answerOf(rows: readonly Row[]): Answer {
+function answerOf(rows: readonly Row[], effort: Effort): Answer {
+  const { shotSeconds } = extent(effort, FULL);
   const base = rows[0]!.name;
   return {
     title: 'Start and memory',
     tables: [
       {
-        caption: `From the start of the process to its first 200, and resident memory ${IDLE_MS} ms later and after ${WARM_SECONDS} s at full load:`,
+        caption: `From the start of the process to its first 200, and resident memory ${IDLE_MS} ms later and after ${shotSeconds} s at full load:`,
         head: ['proxy', 'start, ms', `ratio to ${base}`, 'RSS idle, MB', 'RSS warm, MB'],
         rows: rows.map((row) => [
           row.name,

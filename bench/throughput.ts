@@ -9,31 +9,29 @@ import { httpProxy, undici } from './peers/node.ts';
 import { CONTROL_PORT } from './proxies/split.ts';
 import { type Answer, ratioText } from './support/answer.ts';
 import { Ledger, orderOf, type Row, type Shot } from './support/ledger.ts';
-import { chosen, type Effort, extent, type Question } from './support/question.ts';
+import { chosen, type Effort, type Extent, extent, type Question } from './support/question.ts';
 import { PROXY_CORES } from './support/rig.ts';
 import { running } from './support/rounds.ts';
 
-const FULL = { rounds: 5 };
-const QUICK = { rounds: 2 };
-const SHOT_SECONDS = 2;
+const FULL: Extent = { rounds: 5, blocks: 1, shotSeconds: 2, warmSeconds: 2 };
 const DIRECT = { name: 'direct', port: CONTROL_PORT };
 
 export const throughput: Question = {
   name: 'throughput',
   seconds(effort) {
-    const { rounds } = extent(effort, FULL, QUICK);
-    return (candidates(effort).length + 1) * (rounds + 1) * (SHOT_SECONDS + 0.2) + 4;
+    const { rounds, shotSeconds } = extent(effort, FULL);
+    return (candidates(effort).length + 1) * (rounds + 1) * (shotSeconds + 0.2) + 4;
   },
   async answer(effort, say) {
     const all = [DIRECT, ...candidates(effort).map((one) => ({ ...one, isSlow: false }))];
     const ledger = new Ledger(all);
-    const { rounds } = extent(effort, FULL, QUICK);
+    const { rounds, shotSeconds } = extent(effort, FULL);
+    const shoot = ({ port }: { port: number }) => cannon(port, effort.connections, shotSeconds);
     await running(candidates(effort), PROXY_CORES, async () => {
-      for (const one of all) await cannon(one.port, effort.connections);
+      for (const one of all) await shoot(one);
       for (let round = 0; round < rounds; round++) {
         say(`round ${round + 1}/${rounds}`);
-        for (const one of orderOf(all, round))
-          ledger.add(one.name, round, await cannon(one.port, effort.connections));
+        for (const one of orderOf(all, round)) ledger.add(one.name, round, await shoot(one));
       }
     });
     return answerOf(ledger.rows(), effort);
@@ -47,11 +45,11 @@ function candidates(effort: Effort): Candidate[] {
   return chosen(all, effort);
 }
 
-async function cannon(port: number, connections: number): Promise<Shot> {
+async function cannon(port: number, connections: number, duration: number): Promise<Shot> {
   const result = await autocannon({
     url: `http://127.0.0.1:${port}/api/items`,
     connections,
-    duration: SHOT_SECONDS,
+    duration,
     requests: Array.from({ length: 100 }, (_, user) => ({ headers: { 'x-user-id': `user-${user}` } })),
   });
   return {

@@ -6,37 +6,30 @@ import { haproxy } from './peers/haproxy.ts';
 import { nginx } from './peers/nginx.ts';
 import { type Answer, errorsText, nameText, ratioText, spreadText } from './support/answer.ts';
 import type { Row } from './support/ledger.ts';
-import { chosen, type Effort, extent, type Question } from './support/question.ts';
+import { chosen, type Effort, type Extent, extent, type Question } from './support/question.ts';
 import { TWO_LOAD_CORES, TWO_PROXY_CORES } from './support/rig.ts';
 import { measure, shotCount } from './support/rounds.ts';
 import { runWrk, shoot } from './support/wrk.ts';
 
-const FULL = { rounds: 5 };
-const QUICK = { rounds: 2 };
-const SHOT_SECONDS = 2;
+const FULL: Extent = { rounds: 5, blocks: 1, shotSeconds: 2, warmSeconds: 2 };
 
 export const workers: Question = {
   name: 'workers',
   seconds(effort) {
+    const { rounds, shotSeconds, warmSeconds } = extent(effort, FULL);
     const all = candidates(effort);
-    return (
-      (shotCount(all, extent(effort, FULL, QUICK).rounds, 1) + all.length) * (SHOT_SECONDS + 0.2) + all.length
-    );
+    return shotCount(all, rounds, 1) * (shotSeconds + 0.2) + all.length * (warmSeconds + 1);
   },
   async answer(effort, say) {
-    const load = {
-      connections: effort.connections,
-      seconds: SHOT_SECONDS,
-      threads: 2,
-      cores: TWO_LOAD_CORES,
-    };
+    const size = extent(effort, FULL);
+    const load = { connections: effort.connections, threads: 2, cores: TWO_LOAD_CORES };
     const rows = await measure({
       candidates: candidates(effort),
-      ...extent(effort, FULL, QUICK),
+      ...size,
       cores: TWO_PROXY_CORES,
       say,
-      warmUp: (one) => runWrk(one.port, load),
-      shoot: (one, pid) => shoot(one, pid, load),
+      warmUp: (one) => runWrk(one.port, { ...load, seconds: size.warmSeconds }),
+      shoot: (one, pid) => shoot(one, pid, { ...load, seconds: size.shotSeconds }),
     });
     return answerOf(rows, effort);
   },

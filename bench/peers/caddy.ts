@@ -15,7 +15,7 @@ export function caddy(): Candidate {
       }
     }`;
   const file = writeScratch(
-    'Caddyfile',
+    `Caddyfile-${port}`,
     `{
   admin off
   auto_https off

@@ -22,7 +22,7 @@ export function findEnvoy(): string | null {
 /** Envoy reads JSON as well as YAML. */
 export function envoy(program: string): Candidate {
   const port = nextPort();
-  const file = writeScratch('envoy.json', JSON.stringify(configuration(port)));
+  const file = writeScratch(`envoy-${port}.json`, JSON.stringify(configuration(port)));
   const command = [program, '-c', file, '--concurrency', '1', '--disable-hot-restart', '-l', 'error'];
   return { name: 'envoy', port, command };
 }

@@ -51,11 +51,11 @@ export function fairlead(options: FairleadOptions = {}): Candidate {
     config.upstreams.v1!.endpoints = [`unix:${CONTROL_SOCKET}`];
     config.upstreams.v2!.endpoints = [`unix:${CANDIDATE_SOCKET}`];
   }
-  if (options.hasAccessLog) config.accessLog = { enabled: true, file: scratchFile(`${name}.log`) };
+  if (options.hasAccessLog) config.accessLog = { enabled: true, file: scratchFile(`${name}-${port}.log`) };
   if (options.workers !== undefined) config.workers = options.workers;
   options.change?.(config);
   // JSON is YAML.
-  const file = writeScratch(`${name}.yaml`, JSON.stringify(config));
+  const file = writeScratch(`${name}-${port}.yaml`, JSON.stringify(config));
   return {
     name,
     port,
@@ -69,8 +69,8 @@ export function fairlead(options: FairleadOptions = {}): Candidate {
 }
 
 /** The file of a candidate's configuration, for whoever changes it under way. */
-export function configFile(name: string): string {
-  return scratchFile(`${name}.yaml`);
+export function configFile({ name, port }: Candidate): string {
+  return scratchFile(`${name}-${port}.yaml`);
 }
 
 /** A folder like the published package: the shim, the bundle and no sources. */

@@ -19,7 +19,7 @@ export function haproxy(options: HaproxyOptions = {}): Candidate {
       ? [`127.0.0.1:${CONTROL_PORT}`, `127.0.0.1:${CANDIDATE_PORT}`]
       : [`unix@${CONTROL_SOCKET}`, `unix@${CANDIDATE_SOCKET}`];
   const file = writeScratch(
-    `${name}.cfg`,
+    `${name}-${port}.cfg`,
     `
 global
   nbthread ${threads}

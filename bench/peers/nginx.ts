@@ -13,11 +13,11 @@ export function nginx(options: NginxOptions = {}): Candidate {
   const { name = 'nginx', workers = 1, base } = options;
   const port = nextPort();
   const file = writeScratch(
-    `${name}.conf`,
+    `${name}-${port}.conf`,
     `
 daemon off;
 ${process.getuid?.() === 0 ? 'user root;' : ''}
-pid ${scratchFile(`${name}.pid`)};
+pid ${scratchFile(`${name}-${port}.pid`)};
 worker_processes ${workers};
 error_log stderr crit;
 events { worker_connections 16384; }
@@ -27,8 +27,8 @@ http {
   keepalive_timeout 600s;
   tcp_nodelay on;
   client_max_body_size 0;
-  client_body_temp_path ${scratchFile(`${name}-bodies`)};
-  proxy_temp_path ${scratchFile(`${name}-answers`)};
+  client_body_temp_path ${scratchFile(`${name}-${port}-bodies`)};
+  proxy_temp_path ${scratchFile(`${name}-${port}-answers`)};
   split_clients "ranking-1$http_x_user_id" $variant { 10% candidate; * control; }
   upstream control { server 127.0.0.1:${CONTROL_PORT}; keepalive 256; keepalive_requests 1000000000; }
   upstream candidate { server 127.0.0.1:${CANDIDATE_PORT}; keepalive 256; keepalive_requests 1000000000; }

@@ -2,14 +2,11 @@
 import type { Candidate } from '../peers/candidate.ts';
 import { type Answer, errorsText, ratioOf, ratioText, spreadText } from './answer.ts';
 import type { Row } from './ledger.ts';
-import { type Effort, extent } from './question.ts';
+import { type Effort, type Extent, extent } from './question.ts';
 import { measure, shotCount } from './rounds.ts';
 import { runWrk, shoot } from './wrk.ts';
 
-const FULL = { rounds: 7 };
-const QUICK = { rounds: 2 };
-const SHOT_SECONDS = 1;
-const WARM_SECONDS = 2;
+const FULL: Extent = { rounds: 7, blocks: 1, shotSeconds: 1, warmSeconds: 2 };
 const FLAT_RATIO = 1.05;
 
 interface Flatness {
@@ -22,8 +19,8 @@ interface Flatness {
 
 /** How long `measureFlatness` takes, about. */
 export function flatnessSeconds(candidates: readonly Candidate[], effort: Effort): number {
-  const shots = shotCount(candidates, extent(effort, FULL, QUICK).rounds, 1);
-  return shots * (SHOT_SECONDS + 0.15) + candidates.length * (WARM_SECONDS + 1);
+  const { rounds, shotSeconds, warmSeconds } = extent(effort, FULL);
+  return shotCount(candidates, rounds, 1) * (shotSeconds + 0.15) + candidates.length * (warmSeconds + 1);
 }
 
 /** CPU per request of each candidate, to the first one's; `services` as the load has it, by candidate. */
@@ -37,12 +34,13 @@ export function measureFlatness(
     connections: effort.connections,
     services: load.services?.(name) ?? 0,
   });
+  const size = extent(effort, FULL);
   return measure({
     candidates,
-    ...extent(effort, FULL, QUICK),
+    ...size,
     say,
-    warmUp: ({ name, port }) => runWrk(port, { ...loadOf(name), seconds: WARM_SECONDS }),
-    shoot: (one, pid) => shoot(one, pid, { ...loadOf(one.name), seconds: SHOT_SECONDS }),
+    warmUp: ({ name, port }) => runWrk(port, { ...loadOf(name), seconds: size.warmSeconds }),
+    shoot: (one, pid) => shoot(one, pid, { ...loadOf(one.name), seconds: size.shotSeconds }),
   });
 }
 

@@ -25,12 +25,20 @@ export function chosen<T extends { readonly name: string }>(all: readonly T[], e
   return effort.only.flatMap((name) => all.filter((one) => one.name === name));
 }
 
-/** Rounds and blocks of a question: as asked for, or its own. */
-export function extent(
-  effort: Effort,
-  full: { readonly rounds: number; readonly blocks?: number },
-  quick: { readonly rounds: number; readonly blocks?: number },
-): { rounds: number; blocks: number } {
-  const own = effort.isQuick ? quick : full;
-  return { rounds: effort.rounds ?? own.rounds, blocks: effort.blocks ?? own.blocks ?? 1 };
+/** How much a question measures. */
+export interface Extent {
+  readonly rounds: number;
+  readonly blocks: number;
+  readonly shotSeconds: number;
+  /** For each candidate, before the first round. */
+  readonly warmSeconds: number;
+}
+
+/** For a look. */
+const QUICK: Extent = { rounds: 1, blocks: 1, shotSeconds: 1, warmSeconds: 1 };
+
+/** What was asked for, or the question's own. */
+export function extent(effort: Effort, full: Extent): Extent {
+  const own = effort.isQuick ? QUICK : full;
+  return { ...own, rounds: effort.rounds ?? own.rounds, blocks: effort.blocks ?? own.blocks };
 }

@@ -169,7 +169,7 @@ class Soak {
 
   /** Writes the configuration with another split, as editors and Kubernetes do: a new file in the place of the old. */
   #reload(): void {
-    const file = configFile(this.#stage.candidate.name);
+    const file = configFile(this.#stage.candidate);
     const config = parse(readFileSync(file, 'utf8')) as FairleadConfig;
     const candidatePercent = this.#written++ % 2 === 0 ? 11 : 10;
     const [experiment] = Object.values(config.experiments) as [
