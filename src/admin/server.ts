@@ -24,6 +24,9 @@ const KEEP_ALIVE_MS = 5000;
 /** Breakers have three names of up to 63 characters in the path. */
 const PARAMETER_MAX_CHARS = 512;
 
+/** The resources that show numbers of the data plane. */
+const COUNTED = ['/v1/breakers', '/v1/upstreams', '/clusters'];
+
 /** Everything the admin API reads and acts on. */
 export interface AdminOptions {
   readonly control: ControlPort;
@@ -63,8 +66,9 @@ export async function buildAdmin(options: AdminOptions): Promise<FastifyInstance
 
 /** What is shown is of now, and an answer to a change says that it holds: also where other processes carry the traffic. */
 function addFreshness(app: FastifyInstance, dataPlane: DataPlaneView): void {
-  app.addHook('preHandler', async ({ routeOptions: { url = '' } }) => {
-    if (url.startsWith('/v1/') || url === '/clusters') await dataPlane.refresh?.();
+  app.addHook('preHandler', async ({ method, routeOptions: { url = '' } }) => {
+    const isCounted = COUNTED.some((resource) => url.startsWith(resource));
+    if (method === 'GET' && isCounted) await dataPlane.refresh?.();
   });
   app.addHook('onSend', async ({ method }) => {
     if (method !== 'GET' && method !== 'HEAD') await dataPlane.settled?.();

@@ -17,6 +17,7 @@ import { Handover } from '../workers/handover.ts';
 import type { WorkerLink } from '../workers/link.ts';
 import type { Bindings, ToPrimary, WorkerState } from '../workers/messages.ts';
 import { startProcess } from '../workers/process.ts';
+import { SeriesCollector } from '../workers/series-collector.ts';
 import { SeriesTotals } from '../workers/series-totals.ts';
 import { breakerTotal, upstreamTotals } from '../workers/state-totals.ts';
 import { type Addresses, Supervisor } from '../workers/supervisor.ts';
@@ -37,14 +38,13 @@ export class WorkerTraffic implements Traffic {
   readonly #supervisor: Supervisor;
   readonly #exchange: BreakerExchange;
   readonly #totals = new SeriesTotals();
+  readonly #collector = new SeriesCollector(this.#totals);
   readonly #states = new Map<number, WorkerState>();
   readonly #handovers: Handover[] = [];
   readonly #stdout: Sink;
   /** For the page; the workers warn of those that end. */
   readonly #certificates: Certificates;
   #turn = 0;
-  #reportsMissing = 0;
-  #collecting: Promise<void> | null = null;
 
   constructor(context: TrafficContext, workers: number) {
     const { control, clock, metrics, log } = context;
@@ -81,7 +81,7 @@ export class WorkerTraffic implements Traffic {
     metrics.setWorkerSource(() => ({
       serving: this.#supervisor.serving().length,
       restarts: Array.from(this.#supervisor.restarts, ([cause, count]) => ({ cause, count })),
-      reportsMissing: this.#reportsMissing,
+      reportsMissing: this.#collector.missing,
     }));
   }
 
@@ -162,8 +162,7 @@ export class WorkerTraffic implements Traffic {
   }
 
   async renderMetrics(): Promise<string> {
-    this.#collecting ??= this.#collect();
-    await this.#collecting;
+    await this.#collector.collect(this.#supervisor.serving());
     return this.#context.metrics.render((family) => this.#totals.merge(family));
   }
 
@@ -255,18 +254,6 @@ export class WorkerTraffic implements Traffic {
     this.#exchange.leave(worker);
     this.#totals.forget(worker);
     this.#states.delete(worker);
-  }
-
-  /** The series of all workers, as far as they come in time. */
-  async #collect(): Promise<void> {
-    const ask = async (link: WorkerLink): Promise<void> => {
-      const answer = await link.ask('series', ANSWER_MS);
-      // One that has gone in the meantime has been counted already.
-      if (answer === null || this.#supervisor.link(link.worker) !== link) this.#reportsMissing++;
-      else this.#totals.reported(link.worker, answer.families);
-    };
-    await Promise.all(this.#supervisor.serving().map(ask));
-    this.#collecting = null;
   }
 }
 

@@ -41,6 +41,7 @@ class Worker {
   readonly #exposures: ReturnType<typeof openExposures>;
   /** Resolves when it serves. */
   readonly #started: Promise<void>;
+  /** This worker's share of the configuration in force. */
   #config: Config;
   #isReporting = false;
   #isEnding = false;
@@ -48,14 +49,16 @@ class Worker {
   constructor({ worker, workers, rules, atStart, bindings }: ToWorker & { kind: 'start' }) {
     process.title = `fairlead worker ${worker}`;
     this.#workers = workers;
-    this.#config = rules.config ?? atStart;
-    this.#atStart = compile(atStart, rules.runtime, rules.version);
+    this.#config = shareOfUpstreams(rules.config ?? atStart, workers);
+    const snapshot = compile(this.#config, rules.runtime, rules.version);
+    const isAsAtStart = rules.config === atStart;
+    this.#atStart = isAsAtStart ? snapshot : compile(atStart, rules.runtime, rules.version);
     this.#metrics = new Metrics(buildInfo());
     this.#log = new RemoteLog(send, this.#metrics.counters.logDropped);
     const logs = { service: this.#atStart.service, metrics: this.#metrics, log: this.#log };
     this.#accessLog = openAccessLog(logs, this.#atStart.accessLog);
     this.#exposures = openExposures(logs, this.#atStart.exposures);
-    this.#plane = new DataPlane(this.#compile(rules), {
+    this.#plane = new DataPlane(withListenersOf(snapshot, this.#atStart, workers), {
       clock: systemClock,
       random: systemRandom,
       metrics: this.#metrics,
@@ -111,8 +114,8 @@ class Worker {
   }
 
   #compile({ config, runtime, version }: Rules): Snapshot {
-    this.#config = config ?? this.#config;
-    const snapshot = compile(shareOfUpstreams(this.#config, this.#workers), runtime, version);
+    if (config !== null) this.#config = shareOfUpstreams(config, this.#workers);
+    const snapshot = compile(this.#config, runtime, version);
     return withListenersOf(snapshot, this.#atStart, this.#workers);
   }
 

@@ -9,12 +9,19 @@ import type { Config } from './schema.ts';
 const HASH_DIGITS = 12;
 const REDACTED = '[redacted]';
 
+/** A change made at run time leaves the configuration as it is, and hashing a large one takes as long as compiling it. */
+const hashes = new WeakMap<Config, string>();
+
 /** First 12 hex digits of SHA-256 over canonical JSON: the same for another order of keys, spelling of units or comments. */
 export function configHash(config: Config): string {
-  return createHash('sha256')
+  const known = hashes.get(config);
+  if (known !== undefined) return known;
+  const hash = createHash('sha256')
     .update(canonicalJson(withoutSecrets(config, undefined)))
     .digest('hex')
     .slice(0, HASH_DIGITS);
+  hashes.set(config, hash);
+  return hash;
 }
 
 /** A copy for `GET /v1/config` and logs: the secrets that are set read `[redacted]`. */

@@ -287,6 +287,20 @@ describe.skipIf(process.platform !== 'linux')('workers: 2', () => {
     expect(sidecar.log()).toContain('drained: every request was finished');
   });
 
+  it('answers what was sent on connections that no worker had accepted when the drain began', async () => {
+    const sidecar = await rig.start();
+    const pids = (await sidecar.workers()).map(({ pid }) => pid);
+    // Stopped, they cannot accept: the kernel does, and holds what the clients send.
+    for (const pid of pids) process.kill(pid, 'SIGSTOP');
+    const clients = Array.from({ length: 16 }, () => sidecar.client());
+    await Promise.all(clients.map((client) => client.sent(PLAIN)));
+    sidecar.child.kill('SIGTERM');
+    await expect.poll(() => sidecar.log(), { timeout: 5000 }).toContain('draining');
+    for (const pid of pids) process.kill(pid, 'SIGCONT');
+    for (const client of clients) expect(servedBy(await client.response())).toBe('control');
+    expect(await sidecar.exited).toBe(0);
+  });
+
   it('leaves no worker behind when the primary is killed, and they finish what is under way', async () => {
     const sidecar = await rig.start();
     const [one, two] = await pair(sidecar);
