@@ -1,59 +1,24 @@
 /** `workers: 2` as its users run it: one port, one page, one admin API, and a worker that is killed. */
 import { spawnSync } from 'node:child_process';
-import { readFile, writeFile } from 'node:fs/promises';
-import { connect } from 'node:net';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import type { RawClient } from '../support/peers.ts';
-import { fairlead } from '../support/process.ts';
 import { hasTools } from '../support/tools.ts';
 import {
   ask,
   candidateRequest,
+  load,
+  PLAIN,
   type Sidecar,
   servedBy,
   useWorkers,
-  workersConfig,
 } from '../support/workers.ts';
 
 const rig = useWorkers();
-const PLAIN = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n';
 
 const report: string[] = [];
 afterAll(() => console.log(['how soon all workers know', ...report].join('\n')));
-
-/** Requests one after the other until told to stop or the connection is lost; answers what became of them. */
-function load(client: RawClient, request = PLAIN) {
-  const result = { answered: 0, lost: 0, bad: [] as string[] };
-  let isOver = false;
-  const gone = new Promise<string>((resolve) => {
-    client.socket.once('end', () => resolve(''));
-    client.socket.once('close', () => resolve(''));
-  });
-  const done = (async () => {
-    while (!isOver) {
-      client.send(request);
-      const answer = client.response(10_000).catch(() => '');
-      const response = await Promise.race([answer, gone]);
-      if (response === '') {
-        result.lost++;
-        return result;
-      }
-      result.answered++;
-      if (!/^HTTP\/1\.1 200/.test(response)) result.bad.push(response.slice(0, 200));
-      if (/\r\nconnection: close\r\n/i.test(response)) return result;
-    }
-    return result;
-  })();
-  return {
-    result,
-    done,
-    stop: () => {
-      isOver = true;
-      return done;
-    },
-  };
-}
 
 /** One connection of each of the two workers. */
 async function pair(sidecar: Sidecar): Promise<[RawClient, RawClient]> {
@@ -317,75 +282,5 @@ describe.skipIf(process.platform !== 'linux')('workers: 2', () => {
       }
     };
     await expect.poll(() => pids.some(isAlive), { timeout: 10_000 }).toBe(false);
-  });
-});
-
-describe.skipIf(process.platform !== 'linux')('what workers share', () => {
-  it('writes whole lines to stdout, one for each request', async () => {
-    const sidecar = await rig.start((ports) => workersConfig(ports, 'accessLog: { enabled: true }'));
-    let out = '';
-    sidecar.child.stdout!.on('data', (chunk) => {
-      out += chunk;
-    });
-    const clients = await sidecar.clientsOfEach(4);
-    const loads = [...clients.values()].flat().map((client) => load(client, candidateRequest()));
-    await expect
-      .poll(() => loads.every(({ result }) => result.answered > 200), { timeout: 10_000 })
-      .toBe(true);
-    let answered = loads.length;
-    for (const one of loads) answered += (await one.stop()).answered;
-    sidecar.child.kill('SIGTERM');
-    expect(await sidecar.exited).toBe(0);
-    const lines = out.trim().split('\n');
-    for (const line of lines) expect(JSON.parse(line)).toMatchObject({ msg: 'request', status: 200 });
-    expect(lines.length).toBeGreaterThanOrEqual(answered);
-  });
-
-  it('serves a unix socket from both, half-closing clients too', async () => {
-    const sidecar = await rig.start((ports, folder) => {
-      const local = `{ name: local, address: "unix:${folder}/local.sock" }`;
-      return workersConfig(ports, `listeners: [{ name: inbound, address: "127.0.0.1:0" }, ${local}]`);
-    });
-    const answers = await Promise.all(
-      Array.from({ length: 10 }, async () => {
-        const socket = connect({ path: `${sidecar.cwd}/local.sock`, allowHalfOpen: true });
-        let text = '';
-        socket.on('data', (chunk) => {
-          text += chunk;
-        });
-        socket.end('GET /slow/50 HTTP/1.1\r\nHost: a\r\n\r\n');
-        await new Promise((resolve) => socket.on('close', resolve));
-        return text;
-      }),
-    );
-    for (const text of answers) expect(text).toMatch(/^HTTP\/1\.1 200[\s\S]*control$/);
-    const page = await sidecar.page();
-    expect(page).toContain('fairlead_downstream_connections{listener="local"} 0');
-    sidecar.child.kill('SIGTERM');
-    expect(await sidecar.exited).toBe(0);
-  });
-
-  it('is not a port that another sidecar has: that one would get part of the requests', async () => {
-    const sidecar = await rig.start();
-    const taken = `listeners: [{ name: inbound, address: "127.0.0.1:${sidecar.ports.inbound}" }]`;
-    await writeFile(
-      join(sidecar.cwd, 'taken.yaml'),
-      workersConfig({ control: 1, candidate: 2 }, `${taken}\nx-other: 1`),
-    );
-    const refused = fairlead(['run', '-c', 'taken.yaml'], sidecar.cwd);
-    expect(await refused.exited).toBe(78);
-    expect(refused.log()).toContain('EADDRINUSE');
-  });
-});
-
-describe.skipIf(process.platform !== 'linux')('workers: 1', () => {
-  it('is one process that serves, with nothing of workers on its page', async () => {
-    const sidecar = await rig.start((ports) => workersConfig(ports, '', 1));
-    const { pid } = sidecar.child;
-    expect(await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8')).toBe('');
-    expect(await sidecar.workers()).toEqual([]);
-    const page = await sidecar.page();
-    expect(page).not.toMatch(/^fairlead_worker/m);
-    expect(page).toMatch(/^process_resident_memory_bytes \d+$/m);
   });
 });

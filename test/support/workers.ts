@@ -10,6 +10,8 @@ import { runSidecar } from './process.ts';
 
 export const TOKEN = 'workers-token';
 const NAME = 'api/ranking/candidate';
+/** A request without a user. */
+export const PLAIN = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n';
 
 export interface WorkerView {
   readonly worker: number;
@@ -151,7 +153,7 @@ export class Sidecar {
     for (const pid of pids) clients.set(pid, []);
     while ([...clients.values()].some((own) => own.length < count)) {
       const client = this.client();
-      client.send('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+      client.send(PLAIN);
       await client.response();
       clients.get(await ownerOf(client, pids))!.push(client);
     }
@@ -210,6 +212,39 @@ export class Sidecar {
 export async function ask(client: RawClient, request: string): Promise<string> {
   client.send(request);
   return servedBy(await client.response());
+}
+
+/** Requests one after the other until told to stop or the connection is lost; answers what became of them. */
+export function load(client: RawClient, request = PLAIN) {
+  const result = { answered: 0, lost: 0, bad: [] as string[] };
+  let isOver = false;
+  const gone = new Promise<string>((resolve) => {
+    client.socket.once('end', () => resolve(''));
+    client.socket.once('close', () => resolve(''));
+  });
+  const done = (async () => {
+    while (!isOver) {
+      client.send(request);
+      const answer = client.response(10_000).catch(() => '');
+      const response = await Promise.race([answer, gone]);
+      if (response === '') {
+        result.lost++;
+        return result;
+      }
+      result.answered++;
+      if (!/^HTTP\/1\.1 200/.test(response)) result.bad.push(response.slice(0, 200));
+      if (/\r\nconnection: close\r\n/i.test(response)) return result;
+    }
+    return result;
+  })();
+  return {
+    result,
+    done,
+    stop: () => {
+      isOver = true;
+      return done;
+    },
+  };
 }
 
 /** Which of these processes has the other end of the connection. */
