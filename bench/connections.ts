@@ -8,9 +8,10 @@ import type { Candidate } from './peers/candidate.ts';
 import { fairlead } from './peers/fairlead.ts';
 import { haproxy } from './peers/haproxy.ts';
 import { nginx } from './peers/nginx.ts';
-import { type Answer, ratioText, spreadText, type Table, type Target } from './support/answer.ts';
+import { type Answer, errorsText, ratioText, spreadText, type Table, type Target } from './support/answer.ts';
 import { Ledger, orderOf, type Row } from './support/ledger.ts';
 import { OpenLoop } from './support/open-loop.ts';
+import { runUndisturbed } from './support/open-loop-shot.ts';
 import { rssBytes, sleep } from './support/processes.ts';
 import { chosen, type Effort, type Extent, extent, type Question } from './support/question.ts';
 import { PROXY_CORES } from './support/rig.ts';
@@ -113,9 +114,12 @@ async function measureSize(count: number, effort: Effort, say: (text: string) =>
       for (let round = 0; round < rounds; round++) {
         say(`round ${round + 1}/${rounds}`);
         for (const { name } of orderOf(all, round)) {
-          const { latencyUs, failed } = await loops.get(name)!.run();
+          const { latencyUs, failed, isDisturbed } = await runUndisturbed(
+            loops.get(name)!,
+            processes.get(name)!.pid,
+          );
           const { p50, p99 } = latencyUs;
-          ledger.add(name, round, { values: { p50, p99 }, errors: failed });
+          ledger.add(name, round, { values: { p50, p99 }, errors: failed, isDisturbed });
         }
       }
     } finally {
@@ -154,7 +158,7 @@ function tableOf({ connections: count, rows, bytesEach }: Size): Table {
       spreadText(row.values.p50!.value, 0),
       spreadText(row.values.p99!.value, 0),
       ratioText(row.values.p99!.ratio),
-      String(row.errors),
+      errorsText(row),
     ]),
   };
 }

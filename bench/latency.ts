@@ -11,9 +11,10 @@ import { CONTROL_PORT } from './proxies/split.ts';
 import { type Answer, errorsText, ratioText, spreadText, type Target } from './support/answer.ts';
 import { Ledger, orderOf, type Row } from './support/ledger.ts';
 import { failuresText, OpenLoop, type OpenLoopResult } from './support/open-loop.ts';
-import { canPin, OTHERS_MAX_RATIO, type Started, watchOthers } from './support/processes.ts';
+import { type Run, runUndisturbed } from './support/open-loop-shot.ts';
+import type { Started } from './support/processes.ts';
 import { chosen, type Effort, type Extent, extent, type Question } from './support/question.ts';
-import { PROXY_CORE, PROXY_CORES } from './support/rig.ts';
+import { PROXY_CORES } from './support/rig.ts';
 import { running } from './support/rounds.ts';
 import { spread } from './support/statistics.ts';
 import { runWrk } from './support/wrk.ts';
@@ -28,9 +29,6 @@ const RATE_STEP = 500;
 const ADDED_MIN_US = 1;
 /** At the start of each shot. */
 const UNMEASURED_SECONDS = 0.5;
-/** A generator as late as this measures itself; the shot is repeated. */
-const LAG_MAX_US = 500;
-const REPEATS_MAX = 2;
 
 const DIRECT = { name: 'direct', port: CONTROL_PORT };
 
@@ -111,22 +109,6 @@ async function rounds(
   } finally {
     await Promise.all([...loops.values()].map((loop) => loop.close()));
   }
-}
-
-type Run = OpenLoopResult & { readonly isDisturbed: boolean };
-
-async function runUndisturbed(loop: OpenLoop, pid: number | null): Promise<Run> {
-  let run = await runOnce(loop, pid);
-  for (let repeat = 0; repeat < REPEATS_MAX && run.isDisturbed; repeat++) run = await runOnce(loop, pid);
-  return run;
-}
-
-/** Disturbed when others kept the generator or the proxy from its core: what is measured then is their doing. */
-async function runOnce(loop: OpenLoop, pid: number | null): Promise<Run> {
-  const others = watchOthers(PROXY_CORE, pid);
-  const result = await loop.run();
-  const isDisturbed = result.lagUs.p99 > LAG_MAX_US || (canPin() && others() > OTHERS_MAX_RATIO);
-  return { ...result, isDisturbed };
 }
 
 function valuesOf(result: OpenLoopResult, direct: OpenLoopResult): Record<string, number> {

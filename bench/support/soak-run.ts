@@ -118,8 +118,14 @@ class Soak {
       const ending = loop.run();
       // It rejects when the generator gives up, which may be long before it is awaited.
       ending.catch(() => undefined);
+      const before = await reloadsOf(port + 2);
       await this.#disturb(Date.now() + lastsMs, workers > 1 ? Date.now() + lastsMs / 2 : null);
-      const reloads = { written: this.#written, ...(await reloadsOf(port + 2)) };
+      const after = await reloadsOf(port + 2);
+      const reloads = {
+        written: this.#written,
+        taken: after.taken - before.taken,
+        refused: after.refused - before.refused,
+      };
       const slow = Array.from({ length: SLOW_ANSWERS }, () => isCompleteAnswer(port));
       await sleep(SLOW_HEAD_START_MS);
       this.#memory.sample();
