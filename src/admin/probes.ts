@@ -5,11 +5,12 @@
  */
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import type { Metrics } from '../telemetry/metrics.ts';
+import type { DataPlaneView } from './ports.ts';
 import { resource } from './resource.ts';
 
 /** What the probes look at. */
 export interface ProbeSources {
-  readonly dataPlane: { isReady(): boolean; readonly isStarted: boolean; inFlight(): number };
+  readonly dataPlane: Pick<DataPlaneView, 'isReady' | 'isStarted' | 'inFlight' | 'refresh'>;
   readonly metrics: Pick<Metrics, 'render' | 'contentType'>;
 }
 
@@ -24,8 +25,9 @@ export function addProbes(app: FastifyInstance, { dataPlane, metrics }: ProbeSou
   }
   for (const url of ['/readyz', '/ready']) {
     resource(app, url, {
-      GET: (request, reply) => {
+      GET: async (request, reply) => {
         const isVerbose = Object.hasOwn(request.query as object, 'verbose');
+        if (isVerbose) await dataPlane.refresh?.();
         const lines = isVerbose ? `${describe(checks())}requests in flight: ${dataPlane.inFlight()}\n` : '';
         const isReady = checks().every(({ isOk }) => isOk);
         return plain(reply, isReady ? 200 : 503, `${lines}${isReady ? 'ok' : 'not ready'}\n`);

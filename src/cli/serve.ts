@@ -225,6 +225,7 @@ class Life implements DataPlaneView {
 async function drain(life: Life, traffic: Traffic, snapshot: Snapshot, log: Log): Promise<void> {
   const { delayMs, timeoutMs } = snapshot.drain;
   life.isStopping = true;
+  await life.refresh();
   log.info(
     { delayMs, timeoutMs },
     `draining: accepting for ${delayMs} ms, then up to ${timeoutMs} ms for ${traffic.inFlight()} requests`,

@@ -47,7 +47,8 @@ export function startProcess(
     events.onExit(how);
   };
   child.on('message', (message) => events.onMessage(message as ToPrimary));
-  child.on('exit', (code, signal) => end(signal === null ? `exit code ${code}` : `signal ${signal}`));
+  // Not 'exit', which may come before the last lines of its output.
+  child.on('close', (code, signal) => end(signal === null ? `exit code ${code}` : `signal ${signal}`));
   child.on('error', (error) => {
     if (child.pid === undefined) end(error.message);
   });

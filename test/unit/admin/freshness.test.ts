@@ -31,7 +31,8 @@ test('the other processes are looked at before their numbers are shown', async (
   await bench.app.inject('/v1/breakers');
   await bench.app.inject('/v1/upstreams');
   await bench.app.inject('/clusters');
-  expect(history).toEqual(['refresh', 'read', 'refresh', 'refresh']);
+  await bench.probes.inject('/readyz?verbose');
+  expect(history).toEqual(['refresh', 'read', 'refresh', 'refresh', 'refresh']);
 });
 
 test('probes and what the rules say wait for nobody', async () => {
