@@ -183,7 +183,7 @@ describe.runIf(process.platform === 'linux')('bodies', () => {
 });
 
 describe.runIf(process.platform === 'linux')('readers', () => {
-  const at = useSiege({ timeouts: { stall: '1s', requestHead: '1s' } });
+  const at = useSiege({ timeouts: { stall: '1s', requestHead: '1s', upstreamIdle: '500ms' } });
 
   it('of 50 MB at a trickle, and not at all: the memory is that of their buffers, and who stops is cut', async () => {
     const siege = at();
