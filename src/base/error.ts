@@ -8,8 +8,8 @@
 /** Whose fault it is: the caller's, the upstream's, or ours. */
 export type Side = 'downstream' | 'upstream' | 'internal';
 
-/** May the same request be tried again? `if-reused`: only when the connection had served a request before. */
-export type Retry = 'never' | 'if-reused' | 'safe';
+/** May the same request be tried again? `if-idempotent`: only when doing it twice is the same as doing it once. */
+export type Retry = 'never' | 'if-idempotent' | 'safe';
 
 interface ErrorKind {
   readonly side: Side;
@@ -119,7 +119,7 @@ export const ERRORS = {
   upstream_reset: {
     side: 'upstream',
     status: 502,
-    retry: 'if-reused',
+    retry: 'if-idempotent',
     title: 'The upstream closed the connection before answering.',
   },
   upstream_malformed: {

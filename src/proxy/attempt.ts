@@ -24,6 +24,7 @@ export class Attempt {
   isHeadSent = false;
   readonly #user: UpstreamUser;
   readonly #replay = new Replay();
+  #group: UpstreamGroup | null = null;
 
   constructor(user: UpstreamUser) {
     this.#user = user;
@@ -49,6 +50,7 @@ export class Attempt {
     const isFresh = this.count > 0;
     this.count++;
     this.isHeadSent = false;
+    this.#group = group;
     this.pool = group.choose(avoided);
     this.connection = this.pool.acquire(this.#user, isFresh);
     return this.connection !== null;
@@ -95,6 +97,7 @@ export class Attempt {
       attempts: this.count,
       attemptsMax: ATTEMPTS_MAX,
       isConnectionReused,
+      hasOtherEndpoint: this.#group!.pools.length > 1,
       isResponseBegun: request.firstByteMs >= 0,
       isReplayable: this.#replay.isComplete || bodyBytes === 0,
       isUpgrade: request.isUpgradeAsked,

@@ -292,7 +292,7 @@ export class Exchange implements UpstreamUser, ResponseHandler {
     if (!this.attempt.mayRetry(code, this.request, this.requestBody.bytes))
       return this.fail(code, cause instanceof ProxyError ? cause.message : undefined);
     this.plane.metrics.retries(this.decision.route!.route.name, code).value++;
-    this.#connect(code === 'upstream_reset' ? null : failed);
+    this.#connect(failed);
   }
 
   /** The response has begun and cannot be finished: truncation must look like truncation. */

@@ -57,8 +57,11 @@ export interface Transition {
  */
 export class Breaker {
   readonly name: string;
+  /** Somebody calls `tick`. */
+  isAwake = false;
   readonly #random: Random;
   readonly #onTransition: (transition: Transition) => void;
+  readonly #onAwake: (breaker: Breaker) => void;
   readonly #circuit: Circuit;
   readonly #inFlight = new InFlight();
   readonly #evidence: Evidence;
@@ -86,15 +89,26 @@ export class Breaker {
     random: Random,
     onTransition: (transition: Transition) => void,
     isShared = false,
+    onAwake: (breaker: Breaker) => void = () => {},
   ) {
     this.name = name;
     this.#settings = settings;
     this.#random = random;
     this.#onTransition = onTransition;
+    this.#onAwake = onAwake;
     this.#circuit = new Circuit(name);
     this.#share = isShared ? new Share() : null;
     this.#evidence = new Evidence(settings.windowMs);
     this.#slowAfterMs = settings.slow?.thresholdMs ?? Number.POSITIVE_INFINITY;
+  }
+
+  /**
+   * Time alone changes nothing here, so `tick` need not be called until `onAwake` is. Whoever stops calling it sets
+   * `isAwake` to false.
+   */
+  get isAtRest(): boolean {
+    const { overdue, overdueElsewhere } = this.#evidence;
+    return this.#state === 'closed' && this.#inFlight.count === 0 && overdue + overdueElsewhere === 0;
   }
 
   /** As of the last call to any method. */
@@ -104,6 +118,7 @@ export class Breaker {
 
   /** May this call be made? True arms `call`, which must then be settled exactly once. Throws if it is armed already. */
   admit(call: Call, nowMs: number): boolean {
+    if (!this.isAwake) this.#wake();
     // A call that has become too old may open the circuit, before another one follows it.
     if (this.#inFlight.fresh !== null) this.#age(nowMs);
     if (this.#state !== 'closed' && !this.#admitProbe(nowMs)) {
@@ -247,6 +262,7 @@ export class Breaker {
     const evidence = this.#evidence;
     if (era !== this.#share?.era || this.#state !== 'closed') return;
     evidence.overdueElsewhere = overdue;
+    if (overdue > 0 && !this.isAwake) this.#wake();
     if (calls !== null) evidence.merge(calls, nowMs);
     if (evidence.failures + evidence.slow > 0) this.#judge(nowMs);
   }
@@ -260,6 +276,11 @@ export class Breaker {
   opening(nowMs: number): Pick<Opening, 'era' | 'openForMs' | 'openings'> {
     const openForMs = Math.max(0, this.#openUntilMs - nowMs);
     return { era: this.#share?.era ?? 0, openForMs, openings: this.#openings };
+  }
+
+  #wake(): void {
+    this.isAwake = true;
+    this.#onAwake(this);
   }
 
   // Closed: judge every call.
@@ -366,6 +387,7 @@ export class Breaker {
   /** The one place where the state changes: what was counted is forgotten, and what is in flight is stale. */
   #enter(to: CircuitState, reason: string, nowMs: number): void {
     if (this.#state !== to) this.#sinceMs = nowMs;
+    if (!this.isAwake) this.#wake();
     this.#circuit.enter(to);
     this.#state = this.#circuit.state;
     this.#generation++;

@@ -32,6 +32,8 @@ export interface FailedAttempt {
   readonly attemptsMax: number;
   /** The connection had carried an exchange before this one. */
   readonly isConnectionReused: boolean;
+  /** The next try goes to another endpoint. */
+  readonly hasOtherEndpoint: boolean;
   /** Any part of a response has been passed on, 1xx included. */
   readonly isResponseBegun: boolean;
   /** The request body is empty or still held complete in the replay buffer. */
@@ -46,23 +48,24 @@ export type RetryVerdict =
   | 'response-begun' // the client has seen part of an answer
   | 'attempts-used'
   | 'error-final' // another try cannot help, or could do harm
-  | 'connection-fresh' // the upstream broke a new connection: it is not a stale one from the pool
+  | 'connection-fresh' // the only endpoint broke a new connection: it is not a stale one from the pool
   | 'not-idempotent'
   | 'upgrade'
   | 'body-gone'; // part of the body was sent and not kept
 
 /**
  * Whether the same request may be sent again. An error marked `safe` in the table of errors happened before a byte
- * was sent, so any method may try again; `if-reused` means a pooled connection turned out dead, where the upstream
- * may have seen the request, so only an idempotent one may.
+ * was sent, so any method may try again; `if-idempotent` means that a connection broke under the request, which the
+ * upstream may have seen: an idempotent one may try again if the connection was a pooled one or there is another
+ * endpoint. An only endpoint that breaks new connections is down, and says so.
  */
 export function judgeRetry(attempt: FailedAttempt): RetryVerdict {
   const { retry } = ERRORS[attempt.error];
   if (attempt.isResponseBegun) return 'response-begun';
   if (attempt.attempts >= attempt.attemptsMax) return 'attempts-used';
   if (retry === 'never') return 'error-final';
-  if (retry === 'if-reused') {
-    if (!attempt.isConnectionReused) return 'connection-fresh';
+  if (retry === 'if-idempotent') {
+    if (!attempt.isConnectionReused && !attempt.hasOtherEndpoint) return 'connection-fresh';
     if (!isIdempotent(attempt.method)) return 'not-idempotent';
     if (attempt.isUpgrade) return 'upgrade';
   }

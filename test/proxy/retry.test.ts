@@ -265,3 +265,22 @@ describe('an endpoint that cannot be connected', () => {
     expect(access).toMatchObject([{ retries: 1, status: 502 }]);
   });
 });
+
+describe('an endpoint that breaks new connections under a request', () => {
+  it.each([
+    ['GET', get(), 200],
+    ['POST', post('x'), 502],
+  ])(
+    'gets no second try: a %s goes to another endpoint if it may be repeated',
+    async (_, request, status) => {
+      const dying = await rig.upstream(({ socket }) => socket.resetAndDestroy());
+      const healthy = await rig.upstream(({ socket }) => socket.write(ok()));
+      const { port } = await rig.plane([dying.endpoint, healthy.endpoint]);
+      const statuses = [];
+      for (let i = 0; i < 4; i++) statuses.push((await answer(rig.client(port).send(request))).status);
+      expect(statuses).toContain(200);
+      expect(statuses.filter((found) => found !== 200)).toEqual(status === 200 ? [] : [502, 502]);
+      expect(dying.requests).toHaveLength(2);
+    },
+  );
+});

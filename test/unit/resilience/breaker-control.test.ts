@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { Call } from '../../../src/resilience/breaker.ts';
+import { Breaker, Call } from '../../../src/resilience/breaker.ts';
 import { Bench, SETTINGS } from '../../support/breaker-bench.ts';
 
 describe('a trip by hand', () => {
@@ -198,5 +198,32 @@ describe('every admitted call is settled exactly once', () => {
     bench.breaker.admit(call!, bench.nowMs);
     bench.end([call!], 'ok');
     expect(bench.view()).toMatchObject({ requests: 3, slow: 1, overdue: 0 });
+  });
+});
+
+describe('a breaker that time alone does not move', () => {
+  test('is at rest until it has a call in flight or is not closed, and says when', () => {
+    const random = { next: () => 0, hex: () => '' };
+    const awake: string[] = [];
+    const breaker = new Breaker(
+      'b',
+      SETTINGS,
+      random,
+      () => {},
+      false,
+      ({ name }) => awake.push(name),
+    );
+    expect([breaker.isAwake, breaker.isAtRest]).toEqual([false, true]);
+    const call = new Call();
+    breaker.admit(call, 0);
+    expect([breaker.isAwake, breaker.isAtRest]).toEqual([true, false]);
+    breaker.settle(call, 'ok', 1);
+    expect(breaker.isAtRest).toBe(true);
+    breaker.admit(call, 2);
+    breaker.settle(call, 'ok', 3);
+    expect(awake).toEqual(['b']);
+    breaker.isAwake = false;
+    breaker.trip(4, 'game day', 1000);
+    expect([breaker.isAtRest, awake.length]).toEqual([false, 2]);
   });
 });

@@ -8,6 +8,7 @@ const STALE_GET: FailedAttempt = {
   attempts: 1,
   attemptsMax: 2,
   isConnectionReused: true,
+  hasOtherEndpoint: false,
   isResponseBegun: false,
   isReplayable: true,
   isUpgrade: false,
@@ -27,7 +28,9 @@ describe('a failed attempt', () => {
   });
 
   test('on a fresh connection that the upstream broke is not retried', () => {
-    expect(judgeRetry({ ...STALE_GET, isConnectionReused: false })).toBe('connection-fresh');
+    const fresh = { ...STALE_GET, isConnectionReused: false };
+    expect(judgeRetry(fresh)).toBe('connection-fresh');
+    expect(judgeRetry({ ...fresh, hasOtherEndpoint: true })).toBe('retry');
   });
 
   test('that never got a connection is retried for every method', () => {
