@@ -49,7 +49,9 @@ export class Siege {
   static async begin(settings: object): Promise<Siege> {
     const upstream = await Upstream.start();
     const folder = mkdtempSync(join(tmpdir(), 'fairlead-siege-'));
-    writeFileSync(join(folder, 'config.yaml'), configOf([upstream.endpoint], settings));
+    // Free ports for the admin API and the probes too: other tests run beside this one.
+    const admin = { address: '127.0.0.1:0', probeAddress: '127.0.0.1:0' };
+    writeFileSync(join(folder, 'config.yaml'), configOf([upstream.endpoint], { admin, ...settings }));
     const running = await runSidecar('config.yaml', folder);
     const port = running.ports.inbound!;
     const client = new RawClient(port);
