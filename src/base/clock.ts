@@ -2,7 +2,7 @@
  * Time and entropy: the only file of the pure folders that reads either.
  * Everything else is told the time (`nowMs`) and handed a `Random`, so that tests run on a manual clock.
  */
-import { randomBytes } from 'node:crypto';
+import { randomFillSync } from 'node:crypto';
 
 /** Two clocks: `now` never goes backwards and is what durations are measured with; `wallMs` is for people. */
 export interface Clock {
@@ -25,8 +25,8 @@ export const systemClock: Clock = {
   wallMs: () => Date.now(),
 };
 
-/** One call to the kernel pays for 256 ids, and one to the runtime for their digits. */
-const POOL_BYTES = 4096;
+/** One call to the kernel pays for a thousand ids, and one to the runtime for their digits. */
+const poolBytes = Buffer.alloc(16_384);
 let pool = '';
 let poolOffset = 0;
 
@@ -35,7 +35,7 @@ export const systemRandom: Random = {
   hex(bytes: number): string {
     const digits = 2 * bytes;
     if (poolOffset + digits > pool.length) {
-      pool = randomBytes(POOL_BYTES).toString('hex');
+      pool = randomFillSync(poolBytes).toString('hex');
       poolOffset = 0;
     }
     const text = pool.slice(poolOffset, poolOffset + digits);

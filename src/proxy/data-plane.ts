@@ -35,7 +35,7 @@ export interface DataPlaneOptions {
   readonly metrics: Metrics;
   readonly log: Log;
   readonly accessLog: Pick<AccessLog, 'record'> | null;
-  readonly exposures: Pick<Exposures, 'record'> | null;
+  readonly exposures: Pick<Exposures, 'isDue' | 'record'> | null;
   /** Called for each change of a breaker's state. */
   readonly onTransition: (transition: Transition) => void;
   /** The breakers are those of several processes; see `resilience/sharing.ts`. */
@@ -64,7 +64,7 @@ export class DataPlane implements Memory {
   readonly metrics: Metrics;
   readonly log: Log;
   readonly accessLog: Pick<AccessLog, 'record'> | null;
-  readonly exposures: Pick<Exposures, 'record'> | null;
+  readonly exposures: Pick<Exposures, 'isDue' | 'record'> | null;
   readonly deadlines: Deadlines;
   readonly burst = new Burst();
   readonly largeBuffers = new LargeBuffers();

@@ -128,7 +128,7 @@ function settleRequest(exchange: Exchange, nowMs: number): void {
     series.inFlight--;
     series.record(status, outcomeOf(exchange, nowMs, Number.POSITIVE_INFINITY), durationMs, overheadMs);
   }
-  if (plane.exposures !== null && exchange.attempt.count > 0) recordExposures(exchange);
+  if (plane.exposures !== null && exchange.attempt.count > 0) recordExposures(exchange, nowMs);
 }
 
 /** What the histogram gets: of a stream the time to its head, since how long it lasts would hide what is slow. */
@@ -166,17 +166,20 @@ const facts: { -readonly [K in keyof CallFacts]: CallFacts[K] } = {
   slowThresholdMs: 0,
 };
 
-function recordExposures(exchange: Exchange): void {
+function recordExposures(exchange: Exchange, nowMs: number): void {
   const { plane, decision } = exchange;
   for (let i = 0; i < decision.count; i++) {
     const { assignment, served } = decision.participations[i]!;
-    if (!assignment!.isIncluded) continue;
+    const { experiment, variant, unit, isIncluded, reason } = assignment!;
+    if (!isIncluded) continue;
+    const variantServed = served!.variant.name;
+    if (!plane.exposures!.isDue(experiment.name, variant.name, variantServed, unit, nowMs)) continue;
     plane.exposures!.record({
-      experiment: assignment!.experiment.name,
-      assigned: assignment!.variant.name,
-      served: served!.variant.name,
-      reason: assignment!.reason,
-      unit: assignment!.unit,
+      experiment: experiment.name,
+      assigned: variant.name,
+      served: variantServed,
+      reason,
+      unit,
       atMs: plane.clock.wallMs(),
       route: decision.route!.route.name,
       requestId: exchange.request.requestId.slice(0, REQUEST_ID_MAX_CHARS),

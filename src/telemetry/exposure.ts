@@ -2,11 +2,11 @@
  * Exposures: one NDJSON record that a unit was given a variant, the raw material of the analysis. The same unit,
  * experiment and variants within the window are recorded once. The unit leaves the process only as a keyed hash.
  *
- * Memory is bounded: two generations of remembered exposures, the older forgotten as a whole when the newer is
- * full. Forgetting early costs a duplicate record, never a lost one. Never throws.
+ * Memory is bounded, see `RecentExposures`: forgetting early costs a duplicate record, never a lost one. Never throws.
  */
-import { createHmac, createSecretKey, type KeyObject } from 'node:crypto';
+import { createHmac, createSecretKey, type KeyObject, randomInt } from 'node:crypto';
 import { quote } from './json-text.ts';
+import { RecentExposures } from './recent-exposures.ts';
 import type { Counter } from './series.ts';
 import type { Sink } from './sink.ts';
 
@@ -24,12 +24,15 @@ export interface Exposure {
   readonly requestId: string;
 }
 
+/** Seeds of the hash that exposures are remembered by. */
+const SEEDS = 2 ** 32;
+
 export interface ExposuresOptions {
   readonly sink: Sink;
   readonly service: string;
   /** Key of the HMAC-SHA-256 that units are hashed with. */
   readonly key: string;
-  /** How many (unit, experiment, variants) are remembered. */
+  /** How many (unit, experiment, variants) are remembered. 0: none. */
   readonly dedupeEntriesMax: number;
   /** And for how long. 0: every exposure is recorded. */
   readonly dedupeMs: number;
@@ -41,9 +44,8 @@ export class Exposures {
   readonly #options: ExposuresOptions;
   readonly #key: KeyObject;
   readonly #service: string;
-  readonly #generationMax: number;
-  #newer = new Map<string, number>();
-  #older = new Map<string, number>();
+  /** Null: every exposure is recorded. */
+  readonly #recent: RecentExposures | null;
   /** The last time that was formatted: under load most exposures share theirs with the one before. */
   #lastMs = Number.NaN;
   #lastTime = '';
@@ -52,42 +54,30 @@ export class Exposures {
     this.#options = options;
     this.#key = createSecretKey(Buffer.from(options.key));
     this.#service = quote(options.service);
-    this.#generationMax = Math.max(1, Math.floor(options.dedupeEntriesMax / 2));
+    const { dedupeEntriesMax, dedupeMs } = options;
+    const isAny = dedupeEntriesMax > 0 && dedupeMs > 0;
+    this.#recent = isAny ? new RecentExposures(dedupeEntriesMax, dedupeMs, randomInt(SEEDS)) : null;
   }
 
-  /** Writes the exposure unless it was written a short time before. Never throws. */
+  /**
+   * Whether the exposure of `unit` is to be recorded: not when it was within the window before `nowMs`, which is
+   * counted. True may be answered once only; the caller then records it.
+   */
+  isDue(experiment: string, assigned: string, served: string, unit: string | null, nowMs: number): boolean {
+    if (unit === null || this.#recent === null) return true;
+    if (!this.#recent.isKnown(experiment, assigned, served, unit, nowMs)) return true;
+    this.#options.deduplicated.value++;
+    return false;
+  }
+
+  /** Writes the exposure. Never throws. */
   record(exposure: Exposure): void {
-    if (exposure.unit !== null && this.#isRemembered(exposure, exposure.unit)) {
-      this.#options.deduplicated.value++;
-      return;
-    }
     if (this.#options.sink.write(this.#format(exposure))) this.#options.written.value++;
-  }
-
-  /** Exposures that are remembered. */
-  get remembered(): number {
-    return this.#newer.size + this.#older.size;
   }
 
   /** Resolves when the records so far are written, or cannot be. */
   flush(): Promise<void> {
     return this.#options.sink.flush();
-  }
-
-  /** Whether this exposure was recorded within the window; remembers it if not. */
-  #isRemembered(exposure: Exposure, unit: string): boolean {
-    const { dedupeMs } = this.#options;
-    if (dedupeMs <= 0) return false;
-    const key = `${exposure.experiment}\u0000${exposure.assigned}\u0000${exposure.served}\u0000${unit}`;
-    const atMs = this.#newer.get(key) ?? this.#older.get(key);
-    // A clock that was set back must not silence a unit for longer than the window.
-    if (atMs !== undefined && Math.abs(exposure.atMs - atMs) < dedupeMs) return true;
-    if (this.#newer.size >= this.#generationMax) {
-      this.#older = this.#newer;
-      this.#newer = new Map();
-    }
-    this.#newer.set(key, exposure.atMs);
-    return false;
   }
 
   #format(exposure: Exposure): string {

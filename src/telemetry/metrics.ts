@@ -6,7 +6,7 @@
  * sets are capped; past the cap they share one overflow set, and `fairlead_series_overflow_total` counts.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { collectDefaultMetrics, type Metric, Registry } from '@prometheus-io/client';
+import { type Metric, Registry } from '@prometheus-io/client';
 import type { ErrorCode } from '../base/error.ts';
 import type { Reason } from '../experiment/model.ts';
 import { ConnectionMetrics } from './connection-metrics.ts';
@@ -14,6 +14,7 @@ import type { FamilySamples, Sample } from './exposition.ts';
 import { registerFamilies } from './families.ts';
 import { Histogram, OVERHEAD_BUCKETS } from './histogram.ts';
 import { LabelBudget, LabelSets } from './label-sets.ts';
+import { collectProcessMetrics } from './process-metrics.ts';
 import { Counter, ProcessCounters, RequestSeries } from './series.ts';
 import {
   type BreakerSample,
@@ -32,21 +33,6 @@ export type { TunnelSeries } from './tunnel-series.ts';
 
 /** 10,000 sets of request metrics are about 30 MB and a page of 20 MB: the most a sidecar should ever reach. */
 const LABEL_SETS_MAX = 10_000;
-
-/** Of the library's own: badly named by promtool's rules, or a walk over every socket at each scrape. */
-const UNWANTED_DEFAULTS: readonly string[] = [
-  'nodejs_active_handles',
-  'nodejs_active_handles_total',
-  'nodejs_active_requests',
-  'nodejs_active_requests_total',
-  'nodejs_active_resources',
-  'nodejs_active_resources_total',
-  'nodejs_eventloop_utilization_histogram',
-  'nodejs_eventloop_utilization_summary',
-];
-
-/** The longest timer there is: the library's sampling of the utilisation, which we do not show, never runs. */
-const NEVER_MS = 2 ** 31 - 1;
 
 /** Formatting this much takes about a quarter of a millisecond. */
 const TURN_CHARS = 16 * 1024;
@@ -252,9 +238,7 @@ export class Metrics {
     this.connections.register(this.#registry);
     registerTunnels(this.#registry, this.#tunnels);
     registerWorkers(this.#registry, () => this.#workers());
-    if (options.isProcessIncluded === false) return;
-    collectDefaultMetrics({ register: this.#registry, eventLoopUtilizationTimeout: NEVER_MS });
-    for (const name of UNWANTED_DEFAULTS) this.#registry.removeSingleMetric(name);
+    if (options.isProcessIncluded !== false) collectProcessMetrics(this.#registry);
   }
 }
 

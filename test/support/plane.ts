@@ -44,7 +44,7 @@ export async function startPlane(yaml: string, clock: Clock = systemClock): Prom
     metrics: new Metrics({ version: 'test', node: process.version, isProcessIncluded: false }),
     log: silentLog,
     accessLog: { record: (record) => access.push(record) },
-    exposures: { record: (exposure) => exposures.push(exposure) },
+    exposures: { isDue: () => true, record: (exposure) => exposures.push(exposure) },
     onTransition: (transition) => transitions.push(transition),
   });
   await plane.start();

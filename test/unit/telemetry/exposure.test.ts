@@ -55,6 +55,12 @@ describe('a record', () => {
     expect(written.value).toBe(1);
   });
 
+  test('of a request without a unit says so', () => {
+    const { exposures, lines } = newExposures();
+    exposures.record({ ...EXPOSURE, unit: null });
+    expect(JSON.parse(lines[0] ?? '')).toMatchObject({ unit: null });
+  });
+
   test('that the sink does not take is not counted as written', () => {
     const { exposures, written } = newExposures({ isTaken: false });
     exposures.record(EXPOSURE);
@@ -63,17 +69,25 @@ describe('a record', () => {
 });
 
 describe('the same exposure', () => {
-  test('is recorded once within the window and again after it', () => {
-    const { exposures, lines, deduplicated } = newExposures({ dedupeMs: 1000 });
-    for (const offset of [0, 1, 999]) exposures.record({ ...EXPOSURE, atMs: EXPOSURE.atMs + offset });
-    expect(lines).toHaveLength(1);
-    expect(deduplicated.value).toBe(2);
-    exposures.record({ ...EXPOSURE, atMs: EXPOSURE.atMs + 1000 });
-    expect(lines).toHaveLength(2);
+  const isDue = (exposures: Exposures, other: Partial<Exposure> = {}, nowMs = 1) => {
+    const { experiment, assigned, served, unit } = { ...EXPOSURE, ...other };
+    return exposures.isDue(experiment, assigned, served, unit, nowMs);
+  };
+
+  test('is due once within the window and again after it', () => {
+    const { exposures, deduplicated } = newExposures({ dedupeMs: 1000 });
+    expect([5, 6, 980, 1030, 1031].map((nowMs) => isDue(exposures, {}, nowMs))).toEqual([
+      true,
+      false,
+      false,
+      true,
+      false,
+    ]);
+    expect(deduplicated.value).toBe(3);
   });
 
   test('is another one when the unit, the experiment or a variant differs', () => {
-    const { exposures, lines } = newExposures();
+    const { exposures } = newExposures();
     const others: Partial<Exposure>[] = [
       {},
       { unit: 'user-2' },
@@ -81,35 +95,16 @@ describe('the same exposure', () => {
       { assigned: 'control' },
       { served: 'control' },
     ];
-    for (const other of others) exposures.record({ ...EXPOSURE, ...other });
-    expect(lines).toHaveLength(5);
+    for (const other of others) expect(isDue(exposures, other)).toBe(true);
+    for (const other of others) expect(isDue(exposures, other)).toBe(false);
   });
 
-  test('is recorded every time when it has no unit, or when nothing is to be remembered', () => {
-    const { exposures, lines } = newExposures();
-    for (let index = 0; index < 3; index++) exposures.record({ ...EXPOSURE, unit: null });
-    expect(lines).toHaveLength(3);
-    expect(JSON.parse(lines[0] ?? '')).toMatchObject({ unit: null });
-    const always = newExposures({ dedupeMs: 0 });
-    for (let index = 0; index < 3; index++) always.exposures.record(EXPOSURE);
-    expect(always.lines).toHaveLength(3);
+  test('is due every time when it has no unit, or when nothing is to be remembered', () => {
+    const { exposures } = newExposures();
+    for (let index = 0; index < 3; index++) expect(isDue(exposures, { unit: null })).toBe(true);
+    for (const options of [{ dedupeMs: 0 }, { dedupeEntriesMax: 0 }]) {
+      const always = newExposures(options);
+      for (let index = 0; index < 3; index++) expect(isDue(always.exposures)).toBe(true);
+    }
   });
-
-  test('is recorded again after the clock was set far back', () => {
-    const { exposures, lines } = newExposures({ dedupeMs: 1000 });
-    exposures.record(EXPOSURE);
-    exposures.record({ ...EXPOSURE, atMs: EXPOSURE.atMs - 3_600_000 });
-    expect(lines).toHaveLength(2);
-  });
-});
-
-test('memory is bounded, and the most recent half is always remembered', () => {
-  const { exposures, lines } = newExposures({ dedupeEntriesMax: 100 });
-  for (let index = 0; index < 10_000; index++) {
-    exposures.record({ ...EXPOSURE, unit: `user-${index}` });
-    expect(exposures.remembered).toBeLessThanOrEqual(100);
-  }
-  expect(lines).toHaveLength(10_000);
-  for (let index = 9999; index >= 9951; index--) exposures.record({ ...EXPOSURE, unit: `user-${index}` });
-  expect(lines).toHaveLength(10_000);
 });
