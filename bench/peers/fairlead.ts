@@ -62,7 +62,7 @@ export function fairlead(options: FairleadOptions = {}): Candidate {
     command: [process.execPath, join(installed(), 'bin/fairlead.js'), 'run', '-c', file],
     env: {
       NODE_ENV: 'production',
-      ...(options.isPublicApiOnly === true ? { FAIRLEAD_SHARED_READS: 'false' } : {}),
+      ...(options.isPublicApiOnly === true ? { FAIRLEAD_NODE_INTERNALS: 'false' } : {}),
     },
     ...(base === undefined ? {} : { base }),
   };

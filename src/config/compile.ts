@@ -39,7 +39,7 @@ export function compile(config: Config, runtime: RuntimeState, version: number):
     hash: configHash(config),
     service: config.service,
     workers: config.workers,
-    sharedReads: config.sharedReads,
+    nodeInternals: config.nodeInternals,
     listeners: listeners(config),
     upstreams,
     experiments,

@@ -126,11 +126,11 @@ export const configSchema = z.strictObject({
     .union([z.literal('auto'), z.int().min(1).max(128)])
     .prefault(1)
     .describe('Processes that share the listeners; auto: one for each CPU.'),
-  sharedReads: z
+  nodeInternals: z
     .boolean()
     .prefault(true)
     .describe(
-      'Accepted connections read into one buffer instead of one each, by way of Node internals that are checked first. false: only the public API.',
+      'Plain sockets are read and written by way of Node internals that are checked first. false: only the public API.',
     ),
   service: name(NAME_PATTERN, NAME_HELP)
     .prefault('service')

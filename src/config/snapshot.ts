@@ -194,8 +194,8 @@ export interface Snapshot {
   readonly service: string;
   /** Processes that share the listeners; auto: one for each CPU. */
   readonly workers: number | 'auto';
-  /** Accepted sockets read into one buffer, where this Node lets them. */
-  readonly sharedReads: boolean;
+  /** See `shared-reads.ts` and `direct-writes.ts`; false: only what is public in Node. */
+  readonly nodeInternals: boolean;
   readonly listeners: readonly ListenerSettings[];
   readonly upstreams: ReadonlyMap<string, Upstream>;
   readonly experiments: ReadonlyMap<string, Experiment>;

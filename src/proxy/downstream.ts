@@ -60,15 +60,15 @@ export class Downstream implements Timed {
     this.direction = direction;
     this.peer = peer;
     this.exchange = new Exchange(plane, this);
-    this.writer = new Writer(socket, plane.burst, false);
+    const { nodeInternals } = plane.plan.snapshot;
+    this.writer = new Writer(socket, plane.burst, false, nodeInternals);
     this.#onClosed = onClosed;
     this.#reads = new ReadBuffer(plane.largeBuffers);
     this.deadlineMs = deadline(plane.clock.now(), plane.plan.snapshot.timeouts.requestHeadMs);
     plane.deadlines.add(this);
     socket.setNoDelay(true);
     this.#isSharing =
-      plane.plan.snapshot.sharedReads &&
-      readInto(socket, (length, bytes) => this.#onShared(length, bytes), this.#reads.next);
+      nodeInternals && readInto(socket, (length, bytes) => this.#onShared(length, bytes), this.#reads.next);
     if (!this.#isSharing) socket.on('data', (chunk: Buffer) => this.#onData(chunk, chunk.length));
     socket.on('drain', () => this.#onDrain());
     socket.on('end', () => this.#onEnd());
@@ -91,7 +91,7 @@ export class Downstream implements Timed {
 
   /** The client does not take what was written to it. */
   get isClogged(): boolean {
-    return this.socket.writableNeedDrain;
+    return this.writer.isClogged;
   }
 
   /** Nothing is under way and no byte of a request is here. */

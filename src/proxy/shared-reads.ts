@@ -2,7 +2,7 @@
  * Reading from an accepted socket into a buffer of our choice: 1.5 us less a request than a buffer for each read.
  * Node has this as `onread` for sockets that connect, and in no public way for those it accepts. So this sets what
  * `onread` would have set, after a look whether everything is where Node 24 has it; where it is not, the answer is
- * no, and the caller uses 'data' events. The setting `sharedReads: false` turns it off.
+ * no, and the caller uses 'data' events. The setting `nodeInternals: false` turns it off.
  */
 import { Socket } from 'node:net';
 

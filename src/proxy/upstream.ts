@@ -54,7 +54,7 @@ export class UpstreamConnection implements Timed {
       callback: (length: number, bytes: Uint8Array) => this.#onRead(length, bytes as Buffer),
     };
     this.socket = tls === null ? openPlain(endpoint.address, onread) : tls.connect(endpoint, onread);
-    this.writer = new Writer(this.socket, pool.plane.burst, true);
+    this.writer = new Writer(this.socket, pool.plane.burst, true, pool.plane.plan.snapshot.nodeInternals);
     this.socket.on(tls === null ? 'connect' : 'secureConnect', () => this.#onConnect());
     this.socket.on('drain', () => this.#user?.upstreamDrained());
     this.socket.on('end', () => this.#onEnd());

@@ -5,6 +5,7 @@
  * used only while it pays, and looked at again each tick. Nothing is held beyond the turn it was written in.
  */
 import type { Socket } from 'node:net';
+import { hasDirectWrites, Outcome, writeDirectly } from './direct-writes.ts';
 import type { Piece } from './relay.ts';
 
 /** Sends a turn from which on holding them back pays. */
@@ -61,26 +62,36 @@ export class Writer {
   readonly isUpstream: boolean;
   readonly #socket: Socket;
   readonly #burst: Burst;
+  readonly #isDirect: boolean;
   #held = '';
+  /** The rest of a direct write waits for the peer. */
+  #isWaiting = false;
 
-  constructor(socket: Socket, burst: Burst, isUpstream: boolean) {
+  /** `isDirect`: see `direct-writes.ts`. */
+  constructor(socket: Socket, burst: Burst, isUpstream: boolean, isDirect: boolean) {
     this.#socket = socket;
     this.#burst = burst;
     this.isUpstream = isUpstream;
+    this.#isDirect = isDirect && hasDirectWrites(socket);
   }
 
   /** Answers false when the peer does not take it all: wait for the socket's 'drain'. */
   write(piece: Piece): boolean {
     if (typeof piece === 'string' && this.#burst.isHolding) return this.#hold(piece);
     this.flush();
-    if (typeof piece === 'string') return this.#socket.write(piece, 'latin1');
+    if (typeof piece === 'string') return this.#send(piece);
     // A write above the high-water mark answers false also when the kernel took all of it.
-    return this.#socket.write(piece) || this.isSent;
+    return (this.#socket.write(piece) && !this.#isWaiting) || this.isSent;
+  }
+
+  /** The peer does not take what was written to it. */
+  get isClogged(): boolean {
+    return this.#isWaiting || this.#socket.writableNeedDrain;
   }
 
   /** Nothing that was written waits in this process. */
   get isSent(): boolean {
-    return this.#held === '' && this.#socket.writableLength === 0;
+    return this.#held === '' && !this.#isWaiting && this.#socket.writableLength === 0;
   }
 
   /**
@@ -97,7 +108,7 @@ export class Writer {
     this.#socket.write(text, 'latin1');
     const isTaken = this.#socket.write(piece);
     this.#socket.uncork();
-    return isTaken || this.isSent;
+    return (isTaken && !this.#isWaiting) || this.isSent;
   }
 
   /** Close the sending side behind what was written. */
@@ -111,13 +122,36 @@ export class Writer {
     if (this.#held === '') return;
     const text = this.#held;
     this.#held = '';
-    if (!this.#socket.destroyed) this.#socket.write(text, 'latin1');
+    if (!this.#socket.destroyed) this.#send(text);
   }
 
   #hold(text: string): boolean {
     if (this.#held === '') this.#burst.add(this);
     this.#held += text;
     if (this.#held.length > HELD_MAX_BYTES) this.flush();
-    return !this.#socket.writableNeedDrain;
+    return !this.isClogged;
   }
+
+  #send(text: string): boolean {
+    const socket = this.#socket;
+    if (this.#isDirect && !this.#isWaiting && socket.writableLength === 0) {
+      const outcome = writeDirectly(socket, text);
+      if (outcome === Outcome.sent) return true;
+      if (outcome === Outcome.waiting) return this.#wait();
+    }
+    return socket.write(text, 'latin1') && !this.#isWaiting;
+  }
+
+  /** The stream knows nothing of what waits, so it gets an empty piece behind it that is written when it is. */
+  #wait(): false {
+    this.#isWaiting = true;
+    this.#socket.write('', 'latin1', this.#onTaken);
+    return false;
+  }
+
+  readonly #onTaken = (error?: Error | null): void => {
+    this.#isWaiting = false;
+    // The stream says so itself when it holds back more.
+    if (!error && !this.#socket.writableNeedDrain) this.#socket.emit('drain');
+  };
 }

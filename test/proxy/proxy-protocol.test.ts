@@ -74,7 +74,7 @@ describe('a listener behind a load balancer', () => {
   });
 
   it('takes the header in ways of reading both', async () => {
-    const { port, upstream } = await proxied({ sharedReads: false });
+    const { port, upstream } = await proxied({ nodeInternals: false });
     expect((await answer(rig.client(port).send(V1 + get('/plain')))).body).toBe('/plain');
     expect(await forwardedFor(upstream)).toBe('203.0.113.7');
   });

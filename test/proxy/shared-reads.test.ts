@@ -89,7 +89,7 @@ describe('the buffers for large bodies', () => {
   });
 });
 
-describe.each([true, false])('with sharedReads: %s', (sharedReads) => {
+describe.each([true, false])('with nodeInternals: %s', (nodeInternals) => {
   const LENGTH = 6 * LARGE_BODY_BYTES + 12_345;
 
   it('large bodies on many connections at once arrive as they were sent, both ways', async () => {
@@ -109,7 +109,7 @@ describe.each([true, false])('with sharedReads: %s', (sharedReads) => {
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     rig.also(() => server.close());
     const { port: upstreamPort } = server.address() as { port: number };
-    const { port } = await rig.plane([`127.0.0.1:${upstreamPort}`], { sharedReads });
+    const { port } = await rig.plane([`127.0.0.1:${upstreamPort}`], { nodeInternals });
     const answers = Array.from({ length: 20 }, async () => {
       const socket = rig.socket(port);
       const sink = new Sink();
@@ -137,7 +137,7 @@ describe.each([true, false])('with sharedReads: %s', (sharedReads) => {
       socket.write(`HTTP/1.1 200 OK\r\nContent-Length: ${large}\r\n\r\n`);
       void sendBody(socket, large);
     });
-    const { port } = await rig.plane([upstream.endpoint], { sharedReads });
+    const { port } = await rig.plane([upstream.endpoint], { nodeInternals });
     const late = rig.socket(port);
     late.pause();
     late.write(get('/large'));
@@ -160,7 +160,7 @@ describe.each([true, false])('with sharedReads: %s', (sharedReads) => {
       socket.write(ok());
       if (connection === 0) socket.prependOnceListener('data', () => socket.resetAndDestroy());
     });
-    const { port } = await rig.plane([upstream.endpoint], { sharedReads });
+    const { port } = await rig.plane([upstream.endpoint], { nodeInternals });
     const client = rig.client(port).send(get());
     await answer(client);
     await answer(client.send(post(body, '', 'PUT')));
@@ -170,7 +170,7 @@ describe.each([true, false])('with sharedReads: %s', (sharedReads) => {
 
   it('what follows a large body in the same packet is the next request', async () => {
     const upstream = await rig.upstream(({ socket }) => socket.write(ok()));
-    const { port } = await rig.plane([upstream.endpoint], { sharedReads });
+    const { port } = await rig.plane([upstream.endpoint], { nodeInternals });
     const body = 'c'.repeat(2 * LARGE_BODY_BYTES);
     const client = rig.client(port).send(post(body) + get('/second'));
     expect((await answer(client)).status).toBe(200);
