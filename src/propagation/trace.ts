@@ -1,10 +1,8 @@
 /**
  * W3C Trace Context, as far as a proxy needs it that takes no part in the trace: is the field one that can be
- * passed on, and a new one for a request that came without. https://www.w3.org/TR/trace-context/
+ * passed on; `fresh-ids.ts` makes one for a request that came without. https://www.w3.org/TR/trace-context/
  * Never changes a valid field: the ids, and the sampling decision, are the callers'.
  */
-import type { Random } from '../base/clock.ts';
-
 /** `VV-TTTTTTTTTTTTTTTTTTTTTTTTTTTTTTTT-PPPPPPPPPPPPPPPP-FF`: where each part begins. */
 const TRACE_ID = 3;
 const PARENT_ID = 36;
@@ -29,14 +27,6 @@ export function isTraceparent(value: string): boolean {
 /** The trace id of a valid `traceparent`, 32 hex digits; null for any other text. */
 export function traceIdOf(value: string): string | null {
   return isTraceparent(value) ? value.slice(TRACE_ID, PARENT_ID - 1) : null;
-}
-
-/**
- * A `traceparent` for a request that has none. The sampled flag is off: it says that the sender has recorded
- * the request, and we have not.
- */
-export function newTraceparent(random: Random): string {
-  return `00-${random.hex(16)}-${random.hex(8)}-00`;
 }
 
 /** Lower-case hex that is not all zeroes. */

@@ -13,6 +13,7 @@ import type {
   Upstream,
 } from '../config/snapshot.ts';
 import { Head } from '../http1/head.ts';
+import { FreshIds } from '../propagation/fresh-ids.ts';
 import { Breaker, type BreakerView, type Transition } from '../resilience/breaker.ts';
 import type { AccessLog } from '../telemetry/access-log.ts';
 import type { Exposures } from '../telemetry/exposure.ts';
@@ -66,6 +67,7 @@ export class DataPlane implements Memory {
   readonly accessLog: Pick<AccessLog, 'record'> | null;
   readonly exposures: Pick<Exposures, 'isDue' | 'record'> | null;
   readonly deadlines: Deadlines;
+  readonly ids: FreshIds;
   readonly burst = new Burst();
   readonly largeBuffers = new LargeBuffers();
   /** Shared by all connections: a head is used up in the call that parsed it. */
@@ -93,6 +95,7 @@ export class DataPlane implements Memory {
   constructor(snapshot: Snapshot, options: DataPlaneOptions) {
     this.clock = options.clock;
     this.random = options.random;
+    this.ids = new FreshIds(options.random);
     this.metrics = options.metrics;
     this.log = options.log;
     this.accessLog = options.accessLog;

@@ -9,6 +9,7 @@ import type { Direction } from '../config/snapshot.ts';
 import { Field } from '../http1/field.ts';
 import { Framing, requestFraming } from '../http1/framing.ts';
 import { type Head, parseRequestHead } from '../http1/head.ts';
+import { ForwardedLines } from '../routing/forwarded-lines.ts';
 import { localAnswer } from './answer.ts';
 import type { DataPlane } from './data-plane.ts';
 import { deadline, type Timed } from './deadlines.ts';
@@ -35,6 +36,7 @@ export class Downstream implements Timed {
   readonly writer: Writer;
   readonly direction: Direction;
   readonly peer: Peer;
+  readonly forwarded: ForwardedLines;
   readonly exchange: Exchange;
   deadlineMs: number;
   timedIndex = -1;
@@ -59,6 +61,7 @@ export class Downstream implements Timed {
     this.socket = socket;
     this.direction = direction;
     this.peer = peer;
+    this.forwarded = new ForwardedLines(peer.address, peer.scheme);
     this.exchange = new Exchange(plane, this);
     const { nodeInternals } = plane.plan.snapshot;
     this.writer = new Writer(socket, plane.burst, false, nodeInternals);

@@ -9,6 +9,7 @@
 import { TRANSFER_ENCODING_CHUNKED } from '../http1/encode.ts';
 import { Field } from '../http1/field.ts';
 import type { Head } from '../http1/head.ts';
+import type { ForwardedLines } from './forwarded-lines.ts';
 
 export interface ForwardingSettings {
   /** `append` the client's address, `set` it (drop what came in), or `off` (pass what came in). */
@@ -25,9 +26,8 @@ export interface ForwardingSettings {
 
 /** What the exchange knows beyond the head. Strings of fields are whole lines, each ending with CRLF. */
 export interface RequestFacts {
-  /** The peer's address as text, no port. */
-  readonly clientAddress: string;
-  readonly scheme: 'http' | 'https';
+  /** Of the client's connection. */
+  readonly forwarded: ForwardedLines;
   readonly isChunked: boolean;
   /** Lower-case names to cut because `fields` holds their new value. */
   readonly replaced: readonly string[];
@@ -120,36 +120,9 @@ function addedRequestFields(head: Head, settings: ForwardingSettings, facts: Req
   if (head.maxForwards > 0) text += `max-forwards: ${head.maxForwards - 1}\r\n`;
   if (facts.isUpgrade) text += `connection: upgrade\r\nupgrade: ${head.header('upgrade')}\r\n`;
   else if (head.first(Field.te) >= 0 && acceptsTrailers(head)) text += 'connection: te\r\nte: trailers\r\n';
-  if (settings.forwardedFor !== 'off') {
-    const before =
-      settings.forwardedFor === 'append' && head.first(Field.forwardedFor) >= 0
-        ? head.header('x-forwarded-for')
-        : null;
-    text += before
-      ? `x-forwarded-for: ${before}, ${facts.clientAddress}\r\n`
-      : `x-forwarded-for: ${facts.clientAddress}\r\n`;
-  }
-  if (
-    settings.forwardedProto === 'set' ||
-    (settings.forwardedProto === 'keep' && head.first(Field.forwardedProto) < 0)
-  ) {
-    text += facts.scheme === 'http' ? 'x-forwarded-proto: http\r\n' : 'x-forwarded-proto: https\r\n';
-  }
-  if (
-    settings.forwardedHost === 'set' ||
-    (settings.forwardedHost === 'keep' && head.first(Field.forwardedHost) < 0)
-  ) {
-    const host = forwardedHost(head);
-    if (host !== null) text += `x-forwarded-host: ${host}\r\n`;
-  }
+  text += facts.forwarded.for(head, settings);
   if (settings.via) text += head.versionMinor === 1 ? 'via: 1.1 fairlead\r\n' : 'via: 1.0 fairlead\r\n';
   return text;
-}
-
-function forwardedHost(head: Head): string | null {
-  if (head.targetForm === 'absolute') return head.text(head.authorityStart, head.authorityEnd);
-  const i = head.first(Field.host);
-  return i < 0 ? null : head.value(i);
 }
 
 function acceptsTrailers(head: Head): boolean {

@@ -1,7 +1,8 @@
 /**
  * Which exposures were recorded a short time ago: asked on every request, so it is a table of numbers and no Map of
  * strings. An exposure is known by 64 bits of a hash with a seed of its own: one lookup in 2^61 takes a new exposure
- * for a known one. Bounded: sets of five, and a full set forgets its oldest, which costs a duplicate record.
+ * for a known one. Bounded: two sets of five, and of the first the oldest is forgotten when both are full, which costs
+ * a duplicate record.
  */
 
 /** A set is a cache line of 16 numbers: five times the two halves of a hash and when that was recorded. */
@@ -66,28 +67,41 @@ export class RecentExposures {
 
   #isKnown(low: number, high: number, now: number): boolean {
     const sets = this.#sets;
-    const first = (low & this.#setMask) * SET_LENGTH;
-    const end = first + WAYS * WAY_LENGTH;
-    let oldest = first;
-    for (let at = first; at < end; at += WAY_LENGTH) {
-      const recorded = sets[at + 2]!;
-      if (sets[at] === low && sets[at + 1] === high && recorded !== 0) {
-        const isRecent = now - recorded < this.#window;
-        if (!isRecent) sets[at + 2] = now;
-        return isRecent;
-      }
-      if (recorded < sets[oldest + 2]!) oldest = at;
+    let at = this.#find(low, low, high);
+    // Places are never given up, so nothing is in its second set while there is room in its first.
+    const isFirstFull = sets[at + 2] !== 0 && !this.#isAt(at, low, high);
+    if (isFirstFull) {
+      const second = this.#find(high, low, high);
+      if (sets[second + 2] === 0 || this.#isAt(second, low, high)) at = second;
     }
-    if (sets[oldest + 2] === 0) this.#size++;
-    sets[oldest] = low;
-    sets[oldest + 1] = high;
-    sets[oldest + 2] = now;
+    const recorded = this.#isAt(at, low, high) ? sets[at + 2]! : 0;
+    if (recorded > 0 && now - recorded < this.#window) return true;
+    if (sets[at + 2] === 0) this.#size++;
+    sets[at] = low;
+    sets[at + 1] = high;
+    sets[at + 2] = now;
     const setCount = this.#setMask + 1;
     if (setCount < this.#setsMax && this.#size > setCount * WAYS * FILL) this.#grow();
     return false;
   }
 
-  /** Twice as many sets: each entry stays in its own, or goes to the one that is new beside it. */
+  /** The place of the hash in the set that `hash` leads to; without one a free place, or else the oldest. */
+  #find(hash: number, low: number, high: number): number {
+    const sets = this.#sets;
+    const first = (hash & this.#setMask) * SET_LENGTH;
+    let oldest = first;
+    for (let at = first; at < first + WAYS * WAY_LENGTH; at += WAY_LENGTH) {
+      if (this.#isAt(at, low, high)) return at;
+      if (sets[at + 2]! < sets[oldest + 2]!) oldest = at;
+    }
+    return oldest;
+  }
+
+  #isAt(at: number, low: number, high: number): boolean {
+    return this.#sets[at] === low && this.#sets[at + 1] === high && this.#sets[at + 2] !== 0;
+  }
+
+  /** Twice as many sets. */
   #grow(): void {
     const before = this.#sets;
     this.#setMask = this.#setMask * 2 + 1;

@@ -10,6 +10,7 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { chunkHead, LAST_CHUNK, lastChunk } from '../../src/http1/encode.ts';
 import type { ForwardingSettings } from '../../src/routing/forward.ts';
+import { ForwardedLines } from '../../src/routing/forwarded-lines.ts';
 import { type Message, readMessages } from '../support/codec.ts';
 import { forwardedRequest, forwardedResponse } from '../support/forwarded.ts';
 import { cuts, cutsWithin, damagedOf, requestBytes, responseBytes } from '../support/http1-arbitrary.ts';
@@ -159,8 +160,7 @@ describe('a request that is taken', () => {
         if (message === null) return false;
         const forwarded = forwardedRequest(bytes, cutsWithin(bytes, places), forwarding, {
           ...added,
-          clientAddress: '192.0.2.1',
-          scheme: 'http',
+          forwarded: new ForwardedLines('192.0.2.1', 'http'),
           ownNames: ['x-experiment'],
           defaultHost: 'default',
           isUpgrade: false,
@@ -194,8 +194,7 @@ describe('what is forwarded', () => {
       if (message === null || /^max-forwards:/im.test(message.fields.join('\n'))) return false;
       const facts = {
         ...BARE,
-        clientAddress: '',
-        scheme: 'http',
+        forwarded: new ForwardedLines('', 'http'),
         ownNames: [],
         defaultHost: 'default',
       } as const;

@@ -3,6 +3,7 @@ import { Body, type Framing } from '../../src/http1/framing.ts';
 import type { Head } from '../../src/http1/head.ts';
 import { RequestFacts } from '../../src/proxy/request-facts.ts';
 import { type ForwardingSettings, forwardRequest } from '../../src/routing/forward.ts';
+import { ForwardedLines } from '../../src/routing/forwarded-lines.ts';
 import { type MessageReader, readMessages } from './codec.ts';
 import { canonical, canonicalBeginning, WIRE_LIMITS, type WireCase } from './wire.ts';
 
@@ -64,8 +65,7 @@ function resultOf(reader: MessageReader): CodecResult {
 /** The head as it is sent on when everything is switched off that adds fields. */
 export function forwardUntouched(head: Head, framing: Framing): string {
   return forwardRequest(head, UNTOUCHED, {
-    clientAddress: '127.0.0.1',
-    scheme: 'http',
+    forwarded: new ForwardedLines('127.0.0.1', 'http'),
     isChunked: framing.kind === Body.chunked,
     replaced: [],
     ownNames: ['x-experiment', 'x-experiment-override', 'x-experiment-explain'],

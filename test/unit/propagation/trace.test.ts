@@ -1,8 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { systemRandom } from '../../../src/base/clock.ts';
-import { isTraceparent, newTraceparent, traceIdOf } from '../../../src/propagation/trace.ts';
-import { countingRandom } from '../../support/experiment.ts';
+import { isTraceparent, traceIdOf } from '../../../src/propagation/trace.ts';
 
 const golden: { traceparent: { name: string; value: string; isValid: boolean }[] } = JSON.parse(
   readFileSync(new URL('../../vectors/w3c-trace-context.json', import.meta.url), 'utf8'),
@@ -22,13 +20,6 @@ test('any wrong character anywhere makes version 00 invalid', () => {
       expect(isTraceparent(valid.slice(0, at) + wrong + valid.slice(at + 1))).toBe(false);
     }
   }
-});
-
-test('a new traceparent is valid, has fresh ids and is not marked as sampled', () => {
-  expect(newTraceparent(countingRandom())).toBe('00-00000000000000000000000000000001-0000000000000002-00');
-  const made = new Set(Array.from({ length: 1000 }, () => newTraceparent(systemRandom)));
-  expect(made.size).toBe(1000);
-  for (const value of made) expect(isTraceparent(value)).toBe(true);
 });
 
 test('the trace id is read from a valid field only', () => {
