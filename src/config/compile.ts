@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import type { Experiment } from '../experiment/model.ts';
 import type { BreakerSettings } from '../resilience/breaker.ts';
 import { type RouteMatch, RouteTable } from '../routing/match.ts';
+import { pathParameters } from '../routing/path-parameters.ts';
 import { compileBreaker, compileExperiment } from './compile-experiment.ts';
 import { compileListenerTls, compileUpstreamTls } from './compile-tls.ts';
 import { deepFreeze } from './freeze.ts';
@@ -90,18 +91,18 @@ function declaredRoutes(config: Config): readonly RouteConfig[] {
 function routeTable(direction: Direction, context: Context): RouteTable<Route> {
   const routes = declaredRoutes(context.config).filter((route) => route.direction === direction);
   return new RouteTable(
-    routes.map((route) => {
+    routes.map((route, index) => {
       const match: RouteMatch = {
         hosts: route.match.host ?? [],
         path: route.match.path,
         methods: route.match.method ?? [],
       };
-      return { match, value: compileRoute(route, context) };
+      return { match, value: compileRoute(route, index, context) };
     }),
   );
 }
 
-function compileRoute(route: RouteConfig, context: Context): Route {
+function compileRoute(route: RouteConfig, index: number, context: Context): Route {
   const upstream = required(
     context.upstreams,
     route.upstream ?? Object.keys(context.config.upstreams)[0] ?? '',
@@ -111,11 +112,13 @@ function compileRoute(route: RouteConfig, context: Context): Route {
   );
   return {
     name: route.name,
+    index,
     direction: route.direction,
     upstream,
     experiments,
     vary: varyOf(experiments, context.config),
     isStreaming: route.streaming,
+    parameters: pathParameters(route.match.path),
   };
 }
 

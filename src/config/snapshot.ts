@@ -6,6 +6,7 @@ import type { Experiment } from '../experiment/model.ts';
 import type { BreakerSettings } from '../resilience/breaker.ts';
 import type { ForwardingSettings } from '../routing/forward.ts';
 import type { RouteTable } from '../routing/match.ts';
+import type { PathParameters } from '../routing/path-parameters.ts';
 
 export type Direction = 'inbound' | 'outbound';
 
@@ -77,6 +78,8 @@ export interface Upstream {
 /** What a route does; `match.ts` owns how it is found. */
 export interface Route {
   readonly name: string;
+  /** Position among the routes of its direction. */
+  readonly index: number;
   readonly direction: Direction;
   readonly upstream: Upstream;
   readonly experiments: readonly RouteExperiment[];
@@ -84,6 +87,8 @@ export interface Route {
   readonly vary: string | null;
   /** Streams and long polls: how long an answer takes is no fault. */
   readonly isStreaming: boolean;
+  /** Which segment of the path each `{name}` of its pattern is; null when it has none. */
+  readonly parameters: PathParameters | null;
 }
 
 /** An experiment on a route: what the exchange needs per variant, in the order of `experiment.variants`. */

@@ -99,28 +99,44 @@ export interface Memory {
 export class Plan {
   readonly snapshot: Snapshot;
   readonly chunkLimits: ChunkLimits;
-  readonly #routes = new Map<Route, RoutePlan>();
+  /** By `Route.index`. */
+  readonly #routes: Readonly<Record<Direction, readonly RoutePlan[]>>;
 
   constructor(snapshot: Snapshot, memory: Memory) {
     this.snapshot = snapshot;
     const { header, overrideHeader, explainHeader } = snapshot.propagation;
     this.chunkLimits = { ...CHUNK_LIMITS, forbiddenTrailers: [header, overrideHeader, explainHeader] };
-    for (const direction of ['inbound', 'outbound'] as const) {
-      for (const route of snapshot.routes[direction].all) {
-        this.#routes.set(route, planRoute(route, snapshot, memory));
-      }
-    }
+    const texts = new FlatTexts();
+    const plans = (direction: Direction) =>
+      snapshot.routes[direction].all.map((route) => planRoute(route, snapshot, memory, texts));
+    this.#routes = { inbound: plans('inbound'), outbound: plans('outbound') };
   }
 
   /** The route for a request, or null. */
   match(direction: Direction, head: Head): RoutePlan | null {
     const table = this.snapshot.routes[direction];
     const route = table.match(table.hasHosts ? (head.host() ?? '') : '', pathOf(head), head.method);
-    return route === null ? null : this.#routes.get(route)!;
+    return route === null ? null : this.#routes[direction][route.index]!;
   }
 }
 
-function planRoute(route: Route, snapshot: Snapshot, memory: Memory): RoutePlan {
+/**
+ * Strings that are written again and again: each once, however many routes have it, and not as references to the
+ * parts it was put together from, which would be put together anew at each write.
+ */
+class FlatTexts {
+  readonly #texts = new Map<string, string>();
+
+  of(text: string): string {
+    const known = this.#texts.get(text);
+    if (known !== undefined) return known;
+    const flat = Buffer.from(text, 'latin1').latin1Slice();
+    this.#texts.set(text, flat);
+    return flat;
+  }
+}
+
+function planRoute(route: Route, snapshot: Snapshot, memory: Memory, texts: FlatTexts): RoutePlan {
   const { timeouts } = snapshot;
   // Of a stream only silence is limited, as that of a tunnel is.
   const { tunnelIdleMs } = timeouts;
@@ -129,7 +145,9 @@ function planRoute(route: Route, snapshot: Snapshot, memory: Memory): RoutePlan 
     route,
     timeouts: route.isStreaming ? streaming : timeouts,
     group: memory.group(route.upstream),
-    experiments: route.experiments.map((experiment) => planExperiment(route, experiment, snapshot, memory)),
+    experiments: route.experiments.map((experiment) =>
+      planExperiment(route, experiment, { snapshot, memory, texts }),
+    ),
     series: memory.metrics.requests(route.direction, route.name, '', ''),
   };
 }
@@ -137,8 +155,7 @@ function planRoute(route: Route, snapshot: Snapshot, memory: Memory): RoutePlan 
 function planExperiment(
   route: Route,
   planned: RouteExperiment,
-  snapshot: Snapshot,
-  memory: Memory,
+  { snapshot, memory, texts }: { snapshot: Snapshot; memory: Memory; texts: FlatTexts },
 ): ExperimentPlan {
   const { experiment } = planned;
   const targets = planned.variants.map((routeVariant, index): VariantTarget => {
@@ -149,7 +166,7 @@ function planExperiment(
       breaker: memory.breaker(breakerName(route.name, experiment.name, variant.name), routeVariant),
       slowThresholdMs: routeVariant.breaker?.slow?.thresholdMs ?? Number.POSITIVE_INFINITY,
       series: memory.metrics.requests(route.direction, route.name, experiment.name, variant.name),
-      contextFields: contextFields(snapshot, [{ name: experiment.name, variant: variant.name }]),
+      contextFields: texts.of(contextFields(snapshot, [{ name: experiment.name, variant: variant.name }])),
     };
   });
   const assigned = experiment.variants.map((): Partial<Record<Reason, Counter>> => ({}));
