@@ -11,6 +11,7 @@ import type { Assignment, RequestAttributes, UnitSource } from '../experiment/mo
 import { type Overrides, parseOverride } from '../experiment/override.ts';
 import { writeBaggage } from '../propagation/baggage.ts';
 import { type Carried, readCarried, writeExperimentHeader } from '../propagation/header.ts';
+import { parameterOf } from '../routing/path-parameters.ts';
 
 export interface DescribedRequest {
   readonly direction: Direction;
@@ -24,6 +25,8 @@ export interface DescribedRequest {
   readonly headers: ReadonlyMap<string, string>;
   /** As a client certificate would have it; null: there is none. */
   readonly clientIdentity: string | null;
+  /** Null: not known. */
+  readonly clientAddress: string | null;
 }
 
 export interface ExperimentExplanation {
@@ -78,7 +81,7 @@ export function explainRequest(
     baggage ? (request.headers.get('baggage') ?? null) : null,
   );
   const { method, host, path, direction } = request;
-  const attributes = attributesOf(request);
+  const attributes = attributesOf(request, route);
   const joined = (route?.experiments ?? []).map((planned) =>
     join(planned, snapshot, { attributes, carried, ...options }),
   );
@@ -192,7 +195,7 @@ function notesOf(carried: Carried | null, route: Route | null): string[] {
   return notes;
 }
 
-function attributesOf(request: DescribedRequest): RequestAttributes {
+function attributesOf(request: DescribedRequest, route: Route | null): RequestAttributes {
   const cookies = new Map(
     Object.entries(parseCookie(request.headers.get('cookie')?.replaceAll(', ', '; ') ?? '')),
   );
@@ -204,5 +207,9 @@ function attributesOf(request: DescribedRequest): RequestAttributes {
     cookie: (name) => cookies.get(name) ?? null,
     query: (name) => query.get(name),
     clientIdentity: request.clientIdentity,
+    clientAddress: request.clientAddress,
+    pathParameter: (name) =>
+      route === null || route.parameters === null ? null : parameterOf(route.parameters, request.path, name),
+    claim: () => null,
   };
 }

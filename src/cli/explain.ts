@@ -29,6 +29,8 @@ export interface ExplainOptions {
   readonly outbound?: boolean | undefined;
   /** Of the client certificate the request would come with. */
   readonly clientIdentity?: string | undefined;
+  /** IP address the request would come from. */
+  readonly clientAddress?: string | undefined;
   readonly output: 'text' | 'json';
   /** Print the unit itself and not only its hash. */
   readonly showUnit?: boolean | undefined;
@@ -95,6 +97,7 @@ export function describe(options: ExplainOptions): DescribedRequest {
     query: mark === -1 ? '' : target.slice(mark + 1),
     headers,
     clientIdentity: options.clientIdentity ?? null,
+    clientAddress: options.clientAddress ?? null,
   };
 }
 

@@ -97,6 +97,7 @@ function addConfig(program: Command, io: Io, done: Done): void {
     .option('-H, --header <field>', '"name: value"; may be repeated', collect, [] as string[])
     .option('--outbound', 'match the outbound routes')
     .option('--client-identity <id>', 'of the client certificate it comes with')
+    .option('--client-address <ip>', 'the address it comes from')
     .option('--show-unit', 'print the unit itself and not only its hash')
     .addOption(outputOption(['text', 'json'], 'text'))
     .action(async (target: string, options: ExplainFlags) => {
@@ -111,6 +112,7 @@ interface ExplainFlags {
   readonly header: string[];
   readonly outbound?: boolean;
   readonly clientIdentity?: string;
+  readonly clientAddress?: string;
   readonly showUnit?: boolean;
   readonly output: 'text' | 'json';
 }

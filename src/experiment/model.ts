@@ -24,6 +24,13 @@ export type UnitSource =
   | { readonly kind: 'clientIdentity' } // of the client's verified certificate
   | { readonly kind: 'request' }; // a new unit for every request
 
+/** What a token says of who sent the request. */
+export interface Claim {
+  readonly value: string | number | boolean;
+  /** The token is signed by a known key and valid now. What is not verified may be anybody's invention. */
+  readonly isVerified: boolean;
+}
+
 /** What assignment and targeting may read of a request. Every getter answers null for what is absent. */
 export interface RequestAttributes {
   readonly method: string;
@@ -35,6 +42,12 @@ export interface RequestAttributes {
   query(name: string): string | null;
   /** What the client's verified certificate says it is. */
   readonly clientIdentity: string | null;
+  /** IP address of the client as the connection (or its PROXY header) has it; null on a unix socket. */
+  readonly clientAddress: string | null;
+  /** What stands where the pattern of the route has `{name}`, percent-decoded. */
+  pathParameter(name: string): string | null;
+  /** A claim of the request's token by its RFC 6901 pointer, `/sub`; text, numbers and booleans only. */
+  claim(pointer: string): Claim | null;
 }
 
 export interface Variant {

@@ -15,6 +15,7 @@ import { writeBaggage } from '../propagation/baggage.ts';
 import { type Carried, readCarried, writeExperimentHeader } from '../propagation/header.ts';
 import { Call } from '../resilience/breaker.ts';
 import { HeadAttributes } from '../routing/attributes.ts';
+import { clientOf, type Peer } from './peer.ts';
 import type { ExperimentPlan, FallbackCause, RoutePlan, UpstreamGroup, VariantTarget } from './plan.ts';
 
 /** One experiment's part in a request. Reused. */
@@ -45,8 +46,8 @@ export class Decision {
   readonly #attributes: HeadAttributes;
   readonly #random: Random;
 
-  constructor(head: Head, random: Random, clientIdentity: string | null) {
-    this.#attributes = new HeadAttributes(head, clientIdentity);
+  constructor(head: Head, random: Random, peer: Peer) {
+    this.#attributes = new HeadAttributes(head, clientOf(peer));
     this.#random = random;
   }
 
@@ -64,7 +65,7 @@ export class Decision {
     this.fields = '';
     this.replaced = NOTHING;
     if (route.experiments.length === 0) return true;
-    this.#attributes.reset();
+    this.#attributes.reset(route.route.parameters, null);
     const context = head.header(propagation.header);
     const baggage = propagation.baggage && head.first(Field.baggage) >= 0 ? head.header('baggage') : null;
     const carried = context === null && baggage === null ? null : readCarried(context, baggage);

@@ -59,7 +59,7 @@ export class Exchange implements UpstreamUser, ResponseHandler {
     this.plan = plane.plan;
     this.attempt = new Attempt(this);
     this.#reader = new ResponseReader(plane.responseHead, this);
-    this.decision = new Decision(plane.requestHead, plane.random, downstream.peer.identity);
+    this.decision = new Decision(plane.requestHead, plane.random, downstream.peer);
   }
 
   get isActive(): boolean {
@@ -243,7 +243,9 @@ export class Exchange implements UpstreamUser, ResponseHandler {
     }
     // Surplus bytes would be taken for the answer to somebody else's request.
     if (at < end) this.response.isUpstreamReusable = false;
-    if (!this.downstream.writer.writeTogether(text, piece) && !body.isDone) this.#pauseForClient();
+    const { writer } = this.downstream;
+    if (!writer.writeTogether(text, piece) && !body.isDone) this.#pauseForClient();
+    writer.release(piece);
     if (body.isDone) this.#finish();
     else this.#arm(this.decision.route!.timeouts.stallMs);
   }

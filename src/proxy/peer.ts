@@ -1,5 +1,6 @@
 /** Who is at the other end of an accepted connection, as far as it is known before a request is read. */
 import type { Socket } from 'node:net';
+import type { Client } from '../routing/attributes.ts';
 
 export interface Peer {
   /** IP address; `unknown` for a unix socket. */
@@ -20,4 +21,9 @@ export function peerOf(socket: Socket): Peer {
     scheme: 'http',
     identity: null,
   };
+}
+
+/** The peer as assignment sees it. */
+export function clientOf({ identity, address }: Peer): Client {
+  return { identity, address: address === UNKNOWN_ADDRESS ? null : address };
 }

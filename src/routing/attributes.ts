@@ -1,29 +1,58 @@
 /**
- * What assignment and targeting may read of a request, over a parsed head. Cookies and the query are parsed on
- * the first question and kept for the rest of the decision; nothing is parsed that nobody asks for.
+ * What assignment and targeting may read of a request, over a parsed head. Cookies, the query and the token are read
+ * on the first question and kept for the rest of the decision; nothing is parsed that nobody asks for.
  * Valid only while the head's bytes are.
  */
 import { parseCookie } from 'cookie';
-import type { RequestAttributes } from '../experiment/model.ts';
+import type { Claim, RequestAttributes } from '../experiment/model.ts';
 import { Field } from '../http1/field.ts';
 import type { Head } from '../http1/head.ts';
+import { type PathParameters, parameterOf } from './path-parameters.ts';
+
+/** The claims of one request's token. */
+export interface Claims {
+  /** @param pointer RFC 6901. */
+  claim(pointer: string): Claim | null;
+}
+
+/** Finds the token of a request and reads it; null: there is none, or it is not one. Throws nothing. */
+export interface ClaimSource {
+  read(request: RequestAttributes): Claims | null;
+}
+
+/** Whose requests they are: the same for all on one connection. */
+export interface Client {
+  readonly identity: string | null;
+  readonly address: string | null;
+}
 
 export class HeadAttributes implements RequestAttributes {
   readonly clientIdentity: string | null;
+  readonly clientAddress: string | null;
   readonly #head: Head;
+  #parameters: PathParameters | null = null;
+  #claimSource: ClaimSource | null = null;
   #cookies: Readonly<Record<string, string | undefined>> | null = null;
   #query: URLSearchParams | null = null;
+  /** Undefined: nobody asked yet. */
+  #claims: Claims | null | undefined = undefined;
 
-  /** `clientIdentity` is the connection's, so that of every request on it. */
-  constructor(head: Head, clientIdentity: string | null) {
+  constructor(head: Head, client: Client) {
     this.#head = head;
-    this.clientIdentity = clientIdentity;
+    this.clientIdentity = client.identity;
+    this.clientAddress = client.address;
   }
 
-  /** Forget what was parsed of the previous request. */
-  reset(): void {
+  /**
+   * Forget what was parsed of the previous request. `parameters` are those of the route's path, null when it has none;
+   * `claimSource` is null when nobody reads tokens.
+   */
+  reset(parameters: PathParameters | null, claimSource: ClaimSource | null): void {
+    this.#parameters = parameters;
+    this.#claimSource = claimSource;
     this.#cookies = null;
     this.#query = null;
+    this.#claims = undefined;
   }
 
   get method(): string {
@@ -49,6 +78,15 @@ export class HeadAttributes implements RequestAttributes {
     if (head.queryStart < 0) return null;
     this.#query ??= new URLSearchParams(head.text(head.queryStart, head.targetEnd));
     return this.#query.get(name);
+  }
+
+  pathParameter(name: string): string | null {
+    return this.#parameters === null ? null : parameterOf(this.#parameters, this.path, name);
+  }
+
+  claim(pointer: string): Claim | null {
+    if (this.#claims === undefined) this.#claims = this.#claimSource?.read(this) ?? null;
+    return this.#claims === null ? null : this.#claims.claim(pointer);
   }
 }
 

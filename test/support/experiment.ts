@@ -1,6 +1,6 @@
 /** Experiments, requests and sources of entropy for tests: short to write, every field may be set. */
 import type { Random } from '../../src/base/clock.ts';
-import type { Experiment, RequestAttributes, Variant } from '../../src/experiment/model.ts';
+import type { Claim, Experiment, RequestAttributes, Variant } from '../../src/experiment/model.ts';
 import { allocate } from '../../src/experiment/slots.ts';
 
 /** An experiment with these weights in parts per million; the variant `fallback` names, else the first, is the fallback. */
@@ -37,6 +37,10 @@ export interface RequestParts {
   readonly cookies?: Record<string, string>;
   readonly query?: Record<string, string>;
   readonly clientIdentity?: string;
+  readonly clientAddress?: string;
+  readonly pathParameters?: Record<string, string>;
+  /** By pointer. */
+  readonly claims?: Record<string, Claim>;
 }
 
 export function requestOf(parts: RequestParts = {}): RequestAttributes {
@@ -47,6 +51,9 @@ export function requestOf(parts: RequestParts = {}): RequestAttributes {
     cookie: (name) => parts.cookies?.[name] ?? null,
     query: (name) => parts.query?.[name] ?? null,
     clientIdentity: parts.clientIdentity ?? null,
+    clientAddress: parts.clientAddress ?? null,
+    pathParameter: (name) => parts.pathParameters?.[name] ?? null,
+    claim: (pointer) => parts.claims?.[pointer] ?? null,
   };
 }
 
