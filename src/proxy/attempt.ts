@@ -65,10 +65,12 @@ export class Attempt {
   /** A piece of the body, together with the head if that is still to be sent. */
   sendBody(piece: Piece, replayMaxBytes: number): boolean {
     const { head } = this.#replay;
+    const { writer } = this.connection!;
     this.#replay.add(piece, replayMaxBytes);
-    if (this.isHeadSent) return this.connection!.writer.write(piece);
+    const isTaken = writer.writeTogether(this.isHeadSent ? '' : head, piece);
     this.isHeadSent = true;
-    return this.connection!.writer.writeTogether(head, piece);
+    if (this.isFinal) writer.release(piece);
+    return isTaken;
   }
 
   /** Body bytes of an earlier attempt are to be sent again. */

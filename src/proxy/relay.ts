@@ -6,6 +6,7 @@
 import { ChunkDecoder, type ChunkLimits } from '../http1/decode.ts';
 import { chunkHead, lastChunk } from '../http1/encode.ts';
 import { Body, type Framing } from '../http1/framing.ts';
+import { room } from './slab.ts';
 
 /** Up to this many bytes a latin1 string is cheaper to write than a copied Buffer, and joins the head in one write. */
 export const STRING_MAX_BYTES = 4096;
@@ -133,22 +134,6 @@ function pieceOf(bytes: Buffer, start: number, end: number, viewMinBytes: number
   const copy = room(length);
   bytes.copy(copy, 0, start, end);
   return copy;
-}
-
-/** Copies are cut from slabs: an allocation of 16 KiB costs as much as the rest of the request. */
-const SLAB_BYTES = 65_536;
-let slab = Buffer.allocUnsafeSlow(0);
-let slabUsed = 0;
-
-function room(length: number): Buffer {
-  if (length > SLAB_BYTES / 2) return Buffer.allocUnsafeSlow(length);
-  if (slabUsed + length > slab.length) {
-    slab = Buffer.allocUnsafeSlow(SLAB_BYTES);
-    slabUsed = 0;
-  }
-  const part = slab.subarray(slabUsed, slabUsed + length);
-  slabUsed += length;
-  return part;
 }
 
 function join(first: Piece | null, second: Piece): Piece {

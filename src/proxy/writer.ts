@@ -7,6 +7,7 @@
 import type { Socket } from 'node:net';
 import { hasDirectWrites, Outcome, writeDirectly } from './direct-writes.ts';
 import type { Piece } from './relay.ts';
+import { giveBack } from './slab.ts';
 
 /** Sends a turn from which on holding them back pays. */
 const WORTHWHILE_SENDS = 4;
@@ -109,6 +110,11 @@ export class Writer {
     const isTaken = this.#socket.write(piece);
     this.#socket.uncork();
     return (isTaken && !this.#isWaiting) || this.isSent;
+  }
+
+  /** The caller needs `piece`, which was written last, no more: its memory is used again if it is sent. */
+  release(piece: Piece | null): void {
+    if (piece !== null && typeof piece !== 'string' && this.isSent) giveBack(piece);
   }
 
   /** Close the sending side behind what was written. */
