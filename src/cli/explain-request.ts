@@ -119,7 +119,8 @@ function join(
   const { experiment } = planned;
   const steps: string[] = [];
   const overrides = overridesOf(snapshot, given.attributes);
-  const assignment = assign(experiment, given.attributes, given.carried, overrides, given.random, steps);
+  const { attributes: request, carried: context, random } = given;
+  const assignment = assign(experiment, { request, context, overrides, random }, steps);
   const target = planned.variants[assignment.variant.index];
   const source = experiment.unit.find((unit) => isPresent(unit, given.attributes));
   const unit = assignment.unit;

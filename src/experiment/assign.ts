@@ -18,33 +18,37 @@ export interface Context {
   carried(experimentName: string): string | null;
 }
 
+/** What one request brings to its decisions: one object for a connection, its fields set anew for each request. */
+export interface Given {
+  readonly request: RequestAttributes;
+  /** What the caller carries; null: nothing, or it is not trusted. */
+  readonly context: Context | null;
+  /** Null: none, or they are not allowed. */
+  readonly overrides: Overrides | null;
+  /** Read only for `unit: request`. */
+  readonly random: Random;
+}
+
 /** Entropy of the unit of `unit: request`, bytes. */
 const REQUEST_UNIT_BYTES = 8;
 
 /**
- * Decide one experiment for one request. `context` is null for a caller that carries nothing or is not trusted,
- * `overrides` likewise; `random` is read only for `unit: request`. `trace` collects a sentence a step. Throws nothing.
+ * Decide one experiment for one request. `trace` collects a sentence a step. Throws nothing.
  */
-export function assign(
-  experiment: Experiment,
-  request: RequestAttributes,
-  context: Context | null,
-  overrides: Overrides | null,
-  random: Random,
-  trace?: string[],
-): Assignment {
+export function assign(experiment: Experiment, given: Given, trace?: string[]): Assignment {
+  const { request, context, overrides } = given;
   if (experiment.status === 'killed') {
     trace?.push(`status: killed, so everyone gets ${experiment.fallback.name}`);
     return readyMade(experiment).killed;
   }
   const forced = overrides === null ? null : overrides.forExperiment(experiment);
   trace?.push(overrideSentence(experiment, overrides));
-  if (forced !== null) return given(experiment, forced, 'override', request);
+  if (forced !== null) return fromOutside(experiment, forced, 'override', request);
 
   const carried = context === null ? null : context.carried(experiment.name);
   const propagated = carried === null ? null : variantNamed(experiment, carried);
   trace?.push(carriedSentence(carried, propagated));
-  if (propagated !== null) return given(experiment, propagated, 'propagated', request);
+  if (propagated !== null) return fromOutside(experiment, propagated, 'propagated', request);
 
   if (experiment.status === 'paused') {
     trace?.push(`status: paused, so who carries nothing gets ${experiment.fallback.name}`);
@@ -52,7 +56,7 @@ export function assign(
   }
   if (!isTargeted(experiment, request, trace)) return readyMade(experiment).notTargeted;
 
-  const unit = readUnit(experiment.unit, request, random, trace);
+  const unit = readUnit(experiment.unit, request, given.random, trace);
   if (unit === null) {
     trace?.push(`unit: none of the sources is present, so it gets ${experiment.fallback.name}`);
     return readyMade(experiment).noUnit;
@@ -140,7 +144,7 @@ function split(experiment: Experiment, unit: string, trace?: string[]): Assignme
 }
 
 /** A variant from outside. The unit, if there is one, is still the unit of analysis of the exposure. */
-function given(
+function fromOutside(
   experiment: Experiment,
   variant: Variant,
   reason: 'override' | 'propagated',

@@ -6,7 +6,7 @@
  */
 import type { Random } from '../base/clock.ts';
 import type { PropagationSettings } from '../config/snapshot.ts';
-import { assign } from '../experiment/assign.ts';
+import { assign, type Given } from '../experiment/assign.ts';
 import type { Assignment } from '../experiment/model.ts';
 import { type Overrides, parseOverride } from '../experiment/override.ts';
 import { Field } from '../http1/field.ts';
@@ -44,11 +44,11 @@ export class Decision {
   /** When the last resort's breaker is open: how long to stay away. */
   retryAfterMs = 0;
   readonly #attributes: HeadAttributes;
-  readonly #random: Random;
+  readonly #given: { -readonly [Field in keyof Given]: Given[Field] };
 
   constructor(head: Head, random: Random, peer: Peer) {
     this.#attributes = new HeadAttributes(head, clientOf(peer));
-    this.#random = random;
+    this.#given = { request: this.#attributes, context: null, overrides: null, random };
   }
 
   /** Nothing is decided yet. */
@@ -69,8 +69,9 @@ export class Decision {
     const context = head.header(propagation.header);
     const baggage = propagation.baggage && head.first(Field.baggage) >= 0 ? head.header('baggage') : null;
     const carried = context === null && baggage === null ? null : readCarried(context, baggage);
-    const overrides = this.#readOverrides(head, propagation);
-    for (const plan of route.experiments) this.#join(plan, carried, overrides);
+    this.#given.context = carried;
+    this.#given.overrides = this.#readOverrides(head, propagation);
+    for (const plan of route.experiments) this.#join(plan);
     this.#writeContext(propagation, context, baggage, carried);
     return this.#admit(nowMs);
   }
@@ -84,8 +85,8 @@ export class Decision {
     return header === null && cookie === null ? null : parseOverride(header, cookie);
   }
 
-  #join(plan: ExperimentPlan, carried: Carried | null, overrides: Overrides | null): void {
-    const assignment = assign(plan.experiment, this.#attributes, carried, overrides, this.#random);
+  #join(plan: ExperimentPlan): void {
+    const assignment = assign(plan.experiment, this.#given);
     let participation = this.participations[this.count];
     if (participation === undefined) {
       participation = new Participation();

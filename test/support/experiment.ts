@@ -1,5 +1,6 @@
 /** Experiments, requests and sources of entropy for tests: short to write, every field may be set. */
 import type { Random } from '../../src/base/clock.ts';
+import type { Given } from '../../src/experiment/assign.ts';
 import type { Claim, Experiment, RequestAttributes, Variant } from '../../src/experiment/model.ts';
 import { allocate } from '../../src/experiment/slots.ts';
 
@@ -55,6 +56,11 @@ export function requestOf(parts: RequestParts = {}): RequestAttributes {
     pathParameter: (name) => parts.pathParameters?.[name] ?? null,
     claim: (pointer) => parts.claims?.[pointer] ?? null,
   };
+}
+
+/** What a request brings to its decisions; a GET of / that carries nothing unless told otherwise. */
+export function givenOf(parts: Partial<Given> = {}): Given {
+  return { request: requestOf(), context: null, overrides: null, random: countingRandom(), ...parts };
 }
 
 /** Entropy that counts: the first `hex` ends in 1, the second in 2. */

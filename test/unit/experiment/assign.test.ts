@@ -3,7 +3,13 @@ import { assign, type Context, reasonText } from '../../../src/experiment/assign
 import type { Assignment, Experiment } from '../../../src/experiment/model.ts';
 import { parseOverride } from '../../../src/experiment/override.ts';
 import { compileTargeting } from '../../../src/experiment/targeting.ts';
-import { countingRandom, experimentOf, type RequestParts, requestOf } from '../../support/experiment.ts';
+import {
+  countingRandom,
+  experimentOf,
+  givenOf,
+  type RequestParts,
+  requestOf,
+} from '../../support/experiment.ts';
 
 interface Given extends RequestParts {
   readonly carried?: string;
@@ -18,7 +24,7 @@ function decide(experiment: Experiment, given: Given = {}): Assignment {
   const context: Context | null =
     carried === undefined ? null : { carried: (name) => (name === 'checkout' ? carried : null) };
   const overrides = parseOverride(override ?? null, null);
-  return assign(experiment, request, context, overrides, countingRandom(), given.trace);
+  return assign(experiment, givenOf({ request, context, overrides }), given.trace);
 }
 
 const half = { control: 500_000, candidate: 500_000 };
@@ -115,7 +121,7 @@ test('the same id gives the same variant whichever source it comes from', () => 
 test('without a unit it is the fallback, never a random variant', () => {
   const random = countingRandom();
   const experiment = experimentOf({ control: 0, candidate: 1_000_000 });
-  const assignment = assign(experiment, requestOf(), null, null, random);
+  const assignment = assign(experiment, givenOf({ random }));
   expect([assignment.variant.name, assignment.reason]).toEqual(['control', 'no-unit']);
   expect(assignment.isIncluded || assignment.isCarried).toBe(false);
   expect(random.calls).toBe(0);
@@ -124,9 +130,9 @@ test('without a unit it is the fallback, never a random variant', () => {
 test('unit: request makes a new unit for every request, and none for one that is overridden', () => {
   const random = countingRandom();
   const experiment = experimentOf(half, { unit: [{ kind: 'request' }] });
-  expect(assign(experiment, requestOf(), null, null, random).unit).toBe('0000000000000001');
-  expect(assign(experiment, requestOf(), null, null, random).unit).toBe('0000000000000002');
-  const forced = assign(experiment, requestOf(), null, parseOverride('always', null), random);
+  expect(assign(experiment, givenOf({ random })).unit).toBe('0000000000000001');
+  expect(assign(experiment, givenOf({ random })).unit).toBe('0000000000000002');
+  const forced = assign(experiment, givenOf({ random, overrides: parseOverride('always', null) }));
   expect([forced.reason, forced.unit, random.calls]).toEqual(['override', null, 2]);
 });
 

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { systemRandom } from '../../../src/base/clock.ts';
 import { assign } from '../../../src/experiment/assign.ts';
 import { slotOf } from '../../../src/experiment/bucket.ts';
-import { experimentOf, requestOf } from '../../support/experiment.ts';
+import { experimentOf, givenOf, requestOf } from '../../support/experiment.ts';
 
 const page = readFileSync(new URL('../../../docs/assignment.md', import.meta.url), 'utf8');
 
@@ -18,7 +18,7 @@ test('the worked example of docs/assignment.md is what the code does', () => {
     const weights = { control: 1_000_000 - candidate, candidate };
     const experiment = experimentOf(weights, { name: 'ranking', salt: 'ranking-1', trafficPpm });
     const request = requestOf({ headers: { 'x-user-id': user } });
-    const { reason, variant } = assign(experiment, request, null, null, systemRandom);
+    const { reason, variant } = assign(experiment, givenOf({ request, random: systemRandom }));
     return reason === 'split' ? variant.name : reason;
   };
   for (const [, user, slot, atTen, atTwenty, enrol, withTraffic] of rows) {
