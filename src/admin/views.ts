@@ -5,8 +5,8 @@
 import type { Direction, Snapshot } from '../config/snapshot.ts';
 import { formatPercent } from '../config/units.ts';
 import type { RuntimeView } from '../control/state.ts';
-import { unitText } from '../experiment/assign.ts';
 import type { Experiment } from '../experiment/model.ts';
+import { unitText } from '../experiment/unit.ts';
 import type { AdminBreaker, ControlPort } from './ports.ts';
 
 /** One variant of an experiment, as shown. */

@@ -6,8 +6,8 @@ import { createHmac } from 'node:crypto';
 import { parseCookie } from 'cookie';
 import type { Random } from '../base/clock.ts';
 import type { Direction, Route, RouteExperiment, Snapshot } from '../config/snapshot.ts';
-import { assign, reasonText, unitText } from '../experiment/assign.ts';
-import type { Assignment, RequestAttributes, UnitSource } from '../experiment/model.ts';
+import { assign, reasonText } from '../experiment/assign.ts';
+import type { Assignment, RequestAttributes } from '../experiment/model.ts';
 import { type Overrides, parseOverride } from '../experiment/override.ts';
 import { writeBaggage } from '../propagation/baggage.ts';
 import { type Carried, readCarried, writeExperimentHeader } from '../propagation/header.ts';
@@ -122,7 +122,6 @@ function join(
   const { attributes: request, carried: context, random } = given;
   const assignment = assign(experiment, { request, context, overrides, random }, steps);
   const target = planned.variants[assignment.variant.index];
-  const source = experiment.unit.find((unit) => isPresent(unit, given.attributes));
   const unit = assignment.unit;
   const explanation: ExperimentExplanation = {
     experiment: experiment.name,
@@ -133,7 +132,7 @@ function join(
       unit === null
         ? null
         : {
-            source: source === undefined ? 'request' : unitText(source),
+            source: assignment.unitSource ?? '',
             hash: createHmac('sha256', snapshot.exposures.key)
               .update(unit)
               .digest('hex')
@@ -150,13 +149,6 @@ function join(
 function overridesOf(snapshot: Snapshot, attributes: RequestAttributes): Overrides | null {
   const { overrideHeader, overrideCookie } = snapshot.propagation;
   return parseOverride(attributes.header(overrideHeader), attributes.cookie(overrideCookie));
-}
-
-function isPresent(source: UnitSource, attributes: RequestAttributes): boolean {
-  if (source.kind === 'request') return true;
-  const value =
-    source.kind === 'clientIdentity' ? attributes.clientIdentity : attributes[source.kind](source.name);
-  return value !== null && value !== '';
 }
 
 /** The first experiment whose variant has an upstream of its own gets its way, as in `proxy/decision.ts`. */

@@ -2,16 +2,15 @@
  * A declared experiment and what was changed at run time, to the frozen `Experiment` the request path reads, and
  * the breaker settings of its variants. Pure.
  */
-import type { Experiment, SlotRange, UnitSource, Variant } from '../experiment/model.ts';
+import type { Experiment, SlotRange, Variant } from '../experiment/model.ts';
 import { allocate, isSlotTable, reallocate } from '../experiment/slots.ts';
 import { compileTargeting, type TargetingRule } from '../experiment/targeting.ts';
 import type { BreakerSettings } from '../resilience/breaker.ts';
+import { compileUnit } from './compile-unit.ts';
 import type { NamedSlotRange, RuntimeExperiment } from './runtime.ts';
-import type { ExperimentConfig, UnitSourceConfig } from './schema-experiment.ts';
+import type { ExperimentConfig } from './schema-experiment.ts';
 import { PPM } from './units.ts';
 import { declaredWeights, fallbackName } from './weights.ts';
-
-const DEFAULT_UNIT: readonly UnitSource[] = [{ kind: 'header', name: 'x-user-id' }];
 
 /** @param runtime What is known of this experiment from before; null when it is new. */
 export function compileExperiment(
@@ -37,7 +36,7 @@ export function compileExperiment(
     hypothesis: config.hypothesis ?? null,
     salt,
     status: runtime?.status?.status ?? config.status,
-    unit: config.unit?.map(unitSource) ?? DEFAULT_UNIT,
+    unit: compileUnit(config.unit),
     trafficPpm: config.traffic,
     targeting: config.targeting.map((rule) => compileTargeting(rule as TargetingRule)),
     variants,
@@ -82,14 +81,6 @@ function slotTable(
   return previous.length > 0 && isSlotTable(previous)
     ? reallocate(previous, weights, fallback.index)
     : allocate(weights, fallback.index);
-}
-
-function unitSource(source: UnitSourceConfig): UnitSource {
-  if (source.header !== undefined) return { kind: 'header', name: source.header };
-  if (source.cookie !== undefined) return { kind: 'cookie', name: source.cookie };
-  if (source.query !== undefined) return { kind: 'query', name: source.query };
-  if (source.clientIdentity !== undefined) return { kind: 'clientIdentity' };
-  return { kind: 'request' };
 }
 
 /**

@@ -2,6 +2,7 @@
  * The part of the configuration schema that describes experiments, their variants, targeting and breakers.
  */
 import { z } from 'zod';
+import { unitSchema } from './schema-unit.ts';
 import {
   cookieName,
   EXPERIMENT_HELP,
@@ -98,39 +99,6 @@ const breakerOverride = z
 
 export const breakerSchema = z.strictObject(breakerFields);
 
-const unitSource = z
-  .strictObject({
-    header: headerName().optional().describe('The value of this request header.'),
-    cookie: cookieName().optional().describe('The value of this cookie.'),
-    query: text(128).optional().describe('The value of this query parameter.'),
-    clientIdentity: z
-      .literal(true)
-      .optional()
-      .describe('The identity in the client certificate: SPIFFE URI or common name.'),
-    request: z.literal(true).optional().describe('A new unit for every request: nobody stays on a variant.'),
-  })
-  .superRefine((value, context) => {
-    const given = Object.keys(value);
-    if (given.length === 1) return;
-    const what = given.length === 0 ? 'nothing' : given.join(' and ');
-    context.addIssue({
-      code: 'custom',
-      message: `found ${what}; a unit source is exactly one of header, cookie, query, clientIdentity, request`,
-    });
-  });
-
-const unit = z
-  .union([z.literal('request'), unitSource, z.array(unitSource).min(1).max(8)])
-  .transform((value): UnitSourceConfig[] => {
-    if (value === 'request') return [{ request: true }];
-    return Array.isArray(value) ? value : [value];
-  })
-  .describe(
-    'What is randomised: the first source that is present in the request. Default: the header x-user-id.',
-  );
-
-type UnitSourceConfig = z.output<typeof unitSource>;
-
 const SUBJECTS = ['header', 'cookie', 'query', 'clientIdentity', 'method', 'path'] as const;
 const TESTS = ['in', 'equals', 'prefix', 'matches'] as const;
 
@@ -203,7 +171,7 @@ export const experimentSchema = z.strictObject({
     .describe(
       'paused: no new assignments, those carried in are honoured; killed: the fallback for everyone.',
     ),
-  unit: unit.optional(),
+  unit: unitSchema.optional(),
   traffic: percent().prefault('100%').describe('Share of the units that take part at all.'),
   targeting: z.array(targetingRule).max(100).prefault([]).describe('All of these must hold.'),
   variants: z.record(variantName(), variant).describe('Two or more, by name.'),
@@ -218,4 +186,3 @@ export type ExperimentConfig = z.output<typeof experimentSchema>;
 export type BreakerConfig = z.output<typeof breakerSchema>;
 export type BreakerOverrideConfig = z.output<typeof breakerOverride>;
 export type TargetingRuleConfig = z.output<typeof targetingRule>;
-export type { UnitSourceConfig };

@@ -8,9 +8,10 @@
  */
 import type { Random } from '../base/clock.ts';
 import { SLOTS, slotOf } from './bucket.ts';
-import type { Assignment, Experiment, Reason, RequestAttributes, UnitSource, Variant } from './model.ts';
+import type { Assignment, Experiment, Reason, RequestAttributes, Variant } from './model.ts';
 import { type Overrides, variantNamed } from './override.ts';
 import { variantAt } from './slots.ts';
+import { type FoundUnit, readUnit } from './unit.ts';
 
 /** What the caller carries, if it is trusted. */
 export interface Context {
@@ -28,9 +29,6 @@ export interface Given {
   /** Read only for `unit: request`. */
   readonly random: Random;
 }
-
-/** Entropy of the unit of `unit: request`, bytes. */
-const REQUEST_UNIT_BYTES = 8;
 
 /**
  * Decide one experiment for one request. `trace` collects a sentence a step. Throws nothing.
@@ -72,12 +70,6 @@ export function reasonText(assignment: Assignment): string {
   return `split:${(Math.floor(assignment.slot / 100) / 10_000).toFixed(4)}`;
 }
 
-/** A unit source as people read it: `header x-user-id`. */
-export function unitText(source: UnitSource): string {
-  if (source.kind === 'clientIdentity') return 'client identity';
-  return source.kind === 'request' ? 'request' : `${source.kind} ${source.name}`;
-}
-
 /** Plain loop, no `every`: a call back for each clause is what an experiment on every request would pay for. */
 function isTargeted(experiment: Experiment, request: RequestAttributes, trace?: string[]): boolean {
   const { targeting } = experiment;
@@ -92,43 +84,10 @@ function isTargeted(experiment: Experiment, request: RequestAttributes, trace?: 
   return true;
 }
 
-/** The first source that is present and not empty. With no `random`, `unit: request` counts as absent. */
-function readUnit(
-  sources: readonly UnitSource[],
-  request: RequestAttributes,
-  random: Random | null,
-  trace?: string[],
-): string | null {
-  for (let i = 0; i < sources.length; i++) {
-    const source = sources[i]!;
-    const unit = readSource(source, request, random);
-    trace?.push(
-      `unit: ${source.kind === 'request' ? 'a new one for the request' : unitText(source)}: ${unit === null || unit === '' ? 'absent' : 'present, used'}`,
-    );
-    if (unit !== null && unit !== '') return unit;
-  }
-  return null;
-}
-
-function readSource(source: UnitSource, request: RequestAttributes, random: Random | null): string | null {
-  switch (source.kind) {
-    case 'header':
-      return request.header(source.name);
-    case 'cookie':
-      return request.cookie(source.name);
-    case 'query':
-      return request.query(source.name);
-    case 'clientIdentity':
-      return request.clientIdentity;
-    case 'request':
-      return random === null ? null : random.hex(REQUEST_UNIT_BYTES);
-  }
-}
-
 /** The traffic gate, with a hash of its own: with the split's, only low slots would ever reach the variants. */
-function isEnrolled(experiment: Experiment, unit: string, trace?: string[]): boolean {
+function isEnrolled(experiment: Experiment, { id }: FoundUnit, trace?: string[]): boolean {
   if (experiment.trafficPpm >= SLOTS) return true;
-  const slot = slotOf(experiment.salt, 'enrol', unit);
+  const slot = slotOf(experiment.salt, 'enrol', id);
   const isIn = slot < experiment.trafficPpm;
   trace?.push(
     `traffic: slot ${slot} is ${isIn ? 'inside' : 'outside'} the first ${experiment.trafficPpm} of ${SLOTS}`,
@@ -136,8 +95,8 @@ function isEnrolled(experiment: Experiment, unit: string, trace?: string[]): boo
   return isIn;
 }
 
-function split(experiment: Experiment, unit: string, trace?: string[]): Assignment {
-  const slot = slotOf(experiment.salt, 'variant', unit);
+function split(experiment: Experiment, unit: FoundUnit, trace?: string[]): Assignment {
+  const slot = slotOf(experiment.salt, 'variant', unit.id);
   const variant = experiment.variants[variantAt(experiment.slots, slot)]!;
   trace?.push(`split: slot ${slot} of ${SLOTS} belongs to ${variant.name}`);
   return decision(experiment, variant, 'split', unit, slot);
@@ -190,7 +149,7 @@ function decision(
   experiment: Experiment,
   variant: Variant,
   reason: Reason,
-  unit: string | null,
+  unit: FoundUnit | null,
   slot: number,
 ): Assignment {
   const isIncluded = reason === 'split' || reason === 'propagated' || reason === 'override';
@@ -200,7 +159,8 @@ function decision(
     reason,
     isIncluded,
     isCarried: isIncluded || reason === 'killed',
-    unit,
+    unit: unit === null ? null : unit.id,
+    unitSource: unit === null ? null : unit.source,
     slot,
   };
 }

@@ -21,6 +21,9 @@ export type UnitSource =
   | { readonly kind: 'header'; readonly name: string } // lower case
   | { readonly kind: 'cookie'; readonly name: string }
   | { readonly kind: 'query'; readonly name: string }
+  | { readonly kind: 'path'; readonly name: string } // of `{name}` in the route's pattern
+  | { readonly kind: 'claim'; readonly pointer: string } // RFC 6901; a verified one only
+  | { readonly kind: 'clientAddress'; readonly prefix4: number; readonly prefix6: number } // leading bits
   | { readonly kind: 'clientIdentity' } // of the client's verified certificate
   | { readonly kind: 'request' }; // a new unit for every request
 
@@ -66,6 +69,8 @@ export type Condition = (request: RequestAttributes) => boolean;
 export interface TargetingClause {
   readonly text: string;
   readonly matches: Condition;
+  /** Of a rule made of rules: what it is called, and they. */
+  readonly group?: { readonly name: string; readonly clauses: readonly TargetingClause[] };
 }
 
 /** Ranges of the 1,000,000 slots and the variant that owns each, in ascending order, without gaps. */
@@ -105,6 +110,8 @@ export interface Assignment {
   readonly isCarried: boolean;
   /** The unit's id, if one was read; never logged or exported unhashed. */
   readonly unit: string | null;
+  /** Where the unit was read, as `unitText` says it; null without a unit. */
+  readonly unitSource: string | null;
   /** The unit's slot in [0, 1,000,000), or -1 when the split was not consulted. */
   readonly slot: number;
 }

@@ -170,7 +170,7 @@ function recordExposures(exchange: Exchange, nowMs: number): void {
   const { plane, decision } = exchange;
   for (let i = 0; i < decision.count; i++) {
     const { assignment, served } = decision.participations[i]!;
-    const { experiment, variant, unit, isIncluded, reason } = assignment!;
+    const { experiment, variant, unit, unitSource, isIncluded, reason } = assignment!;
     if (!isIncluded) continue;
     const variantServed = served!.variant.name;
     if (!plane.exposures!.isDue(experiment.name, variant.name, variantServed, unit, nowMs)) continue;
@@ -180,6 +180,7 @@ function recordExposures(exchange: Exchange, nowMs: number): void {
       served: variantServed,
       reason,
       unit,
+      unitSource,
       atMs: plane.clock.wallMs(),
       route: decision.route!.route.name,
       requestId: exchange.request.requestId.slice(0, REQUEST_ID_MAX_CHARS),

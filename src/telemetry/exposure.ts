@@ -18,6 +18,8 @@ export interface Exposure {
   readonly reason: string;
   /** The unit's id as received; null: the request has none, and every such exposure is recorded. */
   readonly unit: string | null;
+  /** Where the unit was read, as `header x-user-id`; null without one. */
+  readonly unitSource: string | null;
   /** Milliseconds since the epoch. */
   readonly atMs: number;
   readonly route: string;
@@ -82,8 +84,9 @@ export class Exposures {
 
   #format(exposure: Exposure): string {
     const unit = exposure.unit === null ? 'null' : `"${this.#hash(exposure.unit)}"`;
+    const source = exposure.unitSource === null ? 'null' : quote(exposure.unitSource);
     const what = `"experiment":${quote(exposure.experiment)},"assigned":${quote(exposure.assigned)}`;
-    const why = `"served":${quote(exposure.served)},"reason":${quote(exposure.reason)},"unit":${unit}`;
+    const why = `"served":${quote(exposure.served)},"reason":${quote(exposure.reason)},"unit":${unit},"unit_source":${source}`;
     const where = `"route":${quote(exposure.route)},"request_id":${quote(exposure.requestId)}`;
     return `{"time":"${this.#time(exposure.atMs)}","service":${this.#service},${what},${why},${where}}\n`;
   }

@@ -179,7 +179,7 @@ describe('experiments', () => {
       [
         'a unit with two sources in one',
         withExperiment('unit: [{ header: a, cookie: b }]'),
-        '6:12: experiments.ranking.unit[0]: found header and cookie; a unit source is exactly one of header, cookie, query, clientIdentity, request',
+        '6:12: experiments.ranking.unit[0]: found header and cookie; a unit source is exactly one of header, cookie, query, path, claim, clientAddress, clientIdentity, request',
       ],
       [
         'a header name with a space',

@@ -10,6 +10,7 @@ const EXPOSURE: Exposure = {
   served: 'candidate',
   reason: 'split',
   unit: 'user-1',
+  unitSource: 'header x-user-id',
   atMs: 1_700_000_000_000,
   route: 'api',
   requestId: 'req-1',
@@ -49,6 +50,7 @@ describe('a record', () => {
       served: 'candidate',
       reason: 'split',
       unit: createHmac('sha256', 'secret').update('user-1').digest('hex'),
+      unit_source: 'header x-user-id',
       route: 'api',
       request_id: 'req-1',
     });
@@ -57,7 +59,7 @@ describe('a record', () => {
 
   test('of a request without a unit says so', () => {
     const { exposures, lines } = newExposures();
-    exposures.record({ ...EXPOSURE, unit: null });
+    exposures.record({ ...EXPOSURE, unit: null, unitSource: null });
     expect(JSON.parse(lines[0] ?? '')).toMatchObject({ unit: null });
   });
 

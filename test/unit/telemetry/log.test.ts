@@ -41,6 +41,7 @@ test('an exposure goes to its file, and a lost one into the metrics', async () =
     served: 'b',
     reason: 'split',
     unit: 'u',
+    unitSource: 'cookie sid',
     atMs: 0,
     route: 'r',
     requestId: 'i',
