@@ -39,6 +39,7 @@ export interface FairleadConfig {
   accessLog: { enabled: boolean; file?: string };
   admin: Record<string, string>;
   timeouts?: Record<string, string>;
+  nodeInternals?: boolean;
 }
 
 export function fairlead(options: FairleadOptions = {}): Candidate {
@@ -53,6 +54,7 @@ export function fairlead(options: FairleadOptions = {}): Candidate {
   }
   if (options.hasAccessLog) config.accessLog = { enabled: true, file: scratchFile(`${name}-${port}.log`) };
   if (options.workers !== undefined) config.workers = options.workers;
+  if (options.isPublicApiOnly) config.nodeInternals = false;
   options.change?.(config);
   // JSON is YAML.
   const file = writeScratch(`${name}-${port}.yaml`, JSON.stringify(config));
@@ -60,10 +62,7 @@ export function fairlead(options: FairleadOptions = {}): Candidate {
     name,
     port,
     command: [process.execPath, join(installed(), 'bin/fairlead.js'), 'run', '-c', file],
-    env: {
-      NODE_ENV: 'production',
-      ...(options.isPublicApiOnly === true ? { FAIRLEAD_NODE_INTERNALS: 'false' } : {}),
-    },
+    env: { NODE_ENV: 'production' },
     ...(base === undefined ? {} : { base }),
   };
 }

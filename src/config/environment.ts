@@ -31,6 +31,7 @@ export interface Overlay {
 const PREFIX = 'FAIRLEAD_';
 /** Names a shell or image sets for other purposes. */
 const NOT_SETTINGS = new Set(['version']);
+const SCALARS = new Set(['string', 'integer', 'boolean']);
 
 /** @param tree The plain values of the file. */
 export function applyEnvironment(tree: unknown, environment: Environment): Overlay {
@@ -92,7 +93,7 @@ function resolvePath(
 
 function isTopLevelScalar(path: ConfigPath): boolean {
   if (NOT_SETTINGS.has(String(path[0]))) return false;
-  return schemasAt(path).every(({ type }) => type === 'string' || type === 'integer');
+  return schemasAt(path).every(({ type }) => SCALARS.has(String(type)));
 }
 
 function resolveStep(name: string, path: ConfigPath, node: unknown): string | number | null {

@@ -31,6 +31,13 @@ describe('a variable', () => {
     expect(config.service).toBe('checkout');
   });
 
+  test('reads a yes or no at the top level, and refuses what is neither', () => {
+    expect(configOf(minimal(), { FAIRLEAD_NODE_INTERNALS: 'false' }).nodeInternals).toBe(false);
+    expect(issuesOf(minimal(), { FAIRLEAD_NODE_INTERNALS: 'nope' })).toEqual([
+      'FAIRLEAD_NODE_INTERNALS: nodeInternals: found "nope"; expected true or false',
+    ]);
+  });
+
   test('says how many workers there are, as a number or a word', () => {
     expect(configOf(minimal(), { FAIRLEAD_WORKERS: '2' }).workers).toBe(2);
     expect(configOf(minimal('workers: 4'), { FAIRLEAD_WORKERS: 'auto' }).workers).toBe('auto');
