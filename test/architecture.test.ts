@@ -141,6 +141,11 @@ describe('pure folders', () => {
       `import { createHash } from 'node:crypto';\ncreateHash('md5');\n`,
       'imports createHash from node:crypto',
     ],
+    [
+      'propagation',
+      `import { generateKeySync } from 'node:crypto';\ngenerateKeySync('hmac', { length: 256 });\n`,
+      'imports generateKeySync from node:crypto',
+    ],
     ['http1', `import net from 'node:net';\nnet.connect(1);\n`, 'imports * from node:net'],
     ['routing', `import { connect } from 'node:net';\nconnect(1);\n`, 'imports connect from node:net'],
     ['resilience', `import pino from 'pino';\npino();\n`, 'imports * from pino'],
@@ -158,11 +163,12 @@ describe('pure folders', () => {
     expect(found).toContain(`purity src/${folder}/a.ts: ${folder} is pure, and this ${what}`);
   });
 
-  test('types of node, BlockList, createHash in config and a given date are allowed', () => {
+  test('types of node, BlockList, createHash in config, signing in propagation and a given date are allowed', () => {
     const found = verdicts({
       'src/http1/a.ts': `import type { Socket } from 'node:net';\nexport type A = Socket;\n`,
       'src/routing/a.ts': `import { BlockList } from 'node:net';\nexport const a = new BlockList();\n`,
       'src/config/a.ts': `import { createHash } from 'node:crypto';\nexport const a = createHash('sha256');\n`,
+      'src/propagation/a.ts': `import { sign } from 'node:crypto';\nexport const a = sign;\n`,
       'src/analysis/a.ts': 'export const a = (ms: number) => new Date(ms);\n',
       'src/resilience/a.ts': 'export const a = (b: { process: number }) => b.process;\n',
     });

@@ -55,7 +55,7 @@ const PURE_FOLDERS = new Set(SERVER_ALL);
 const CLOCK_FILE = 'src/base/clock.ts';
 /** Libraries that are pure in the same sense, by the folder that may use them. */
 const PURE_PACKAGES: Readonly<Record<string, readonly string[]>> = {
-  experiment: ['murmurhash3js-revisited', 're2js', 'cookie'],
+  experiment: ['murmurhash3js-revisited', 're2js', 'cookie', 'semver/classes/range.js'],
   resilience: ['opossum'],
   routing: ['cookie', 're2js'],
   config: ['zod', 'yaml', 're2js'],
@@ -68,6 +68,23 @@ const PURE_BUILTINS: Readonly<Record<string, readonly string[]>> = {
 const CONFIG_BUILTINS: Readonly<Record<string, readonly string[]>> = {
   ...PURE_BUILTINS,
   'node:crypto': ['createHash'],
+};
+/** Of signing what needs no entropy: HMAC and Ed25519 give the same signature for the same text and key. */
+const PROPAGATION_BUILTINS: Readonly<Record<string, readonly string[]>> = {
+  ...PURE_BUILTINS,
+  'node:crypto': [
+    'createHmac',
+    'createPrivateKey',
+    'createPublicKey',
+    'createSecretKey',
+    'sign',
+    'timingSafeEqual',
+    'verify',
+  ],
+};
+const BUILTINS_BY_FOLDER: Readonly<Record<string, typeof PURE_BUILTINS>> = {
+  config: CONFIG_BUILTINS,
+  propagation: PROPAGATION_BUILTINS,
 };
 const IMPURE_GLOBALS = new Set([
   'process',
@@ -187,7 +204,7 @@ function checkPurity(file: string, program: Node, imports: readonly Import[]): V
 }
 
 function isPureImport(folder: string, one: Import): boolean {
-  const builtins = folder === 'config' ? CONFIG_BUILTINS : PURE_BUILTINS;
+  const builtins = BUILTINS_BY_FOLDER[folder] ?? PURE_BUILTINS;
   const names = builtins[one.source];
   if (names !== undefined) return names.includes('*') || one.names.every((name) => names.includes(name));
   return (PURE_PACKAGES[folder] ?? []).includes(one.source);
