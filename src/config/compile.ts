@@ -8,6 +8,7 @@ import type { BreakerSettings } from '../resilience/breaker.ts';
 import { type RouteMatch, RouteTable } from '../routing/match.ts';
 import { pathParameters } from '../routing/path-parameters.ts';
 import { compileBreaker, compileExperiment } from './compile-experiment.ts';
+import { compilePropagation } from './compile-propagation.ts';
 import { compileListenerTls, compileUpstreamTls } from './compile-tls.ts';
 import { deepFreeze } from './freeze.ts';
 import { configHash } from './hash.ts';
@@ -114,6 +115,7 @@ function compileRoute(route: RouteConfig, index: number, context: Context): Rout
     name: route.name,
     index,
     direction: route.direction,
+    hosts: route.match.host ?? [],
     upstream,
     experiments,
     vary: varyOf(experiments, context.config),
@@ -183,7 +185,7 @@ function settings(config: Config) {
       replayMaxBytes: limits.replay,
     },
     forwarding: { ...config.forwarding },
-    propagation: { ...config.propagation },
+    propagation: compilePropagation(config),
     accessLog: { enabled: accessLog.enabled, file: accessLog.file ?? null },
     exposures: {
       enabled: exposures.enabled,

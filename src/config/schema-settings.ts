@@ -89,6 +89,22 @@ export const propagationSchema = z.strictObject({
     .describe('The header that asks for the reason on the response.'),
   baggage: z.boolean().prefault(true).describe('Read and write W3C baggage members as well.'),
   responseVariant: z.boolean().prefault(false).describe('Put x-fairlead-variant on responses.'),
+  join: z
+    .enum(['auto', 'on', 'off'])
+    .prefault('auto')
+    .describe(
+      'Calls that carry nothing get the variants of the request with the same trace id or x-request-id. auto: when there is an outbound listener.',
+    ),
+  joinEntries: z
+    .int()
+    .min(16)
+    .max(10_000_000)
+    .prefault(100_000)
+    .describe('Requests that are remembered for it; the oldest goes first.'),
+  joinBytes: size(64 * KIB, TIB)
+    .prefault('32MiB')
+    .describe('Bytes they may take.'),
+  joinTtl: positiveDuration().prefault('60s').describe('How long after its request a call is joined.'),
 });
 
 export const accessLogSchema = z.strictObject({

@@ -3,6 +3,7 @@
  * or an admin change makes a new one and never touches an old one, so a request keeps the rules it began with.
  */
 import type { Experiment } from '../experiment/model.ts';
+import type { MemorySettings } from '../propagation/memory.ts';
 import type { BreakerSettings } from '../resilience/breaker.ts';
 import type { ForwardingSettings } from '../routing/forward.ts';
 import type { RouteTable } from '../routing/match.ts';
@@ -81,6 +82,8 @@ export interface Route {
   /** Position among the routes of its direction. */
   readonly index: number;
   readonly direction: Direction;
+  /** As configured, `*.suffix` among them; empty: any. */
+  readonly hosts: readonly string[];
   readonly upstream: Upstream;
   readonly experiments: readonly RouteExperiment[];
   /** Value of the `Vary` field that responses to GET and HEAD need, or null when no experiment is on the route. */
@@ -155,6 +158,8 @@ export interface PropagationSettings {
   readonly baggage: boolean;
   /** Put `x-fairlead-variant: NAME=SERVED` on responses. */
   readonly responseVariant: boolean;
+  /** What is remembered of requests for the calls that belong to them; null: nothing. */
+  readonly join: MemorySettings | null;
 }
 
 export interface AccessLogSettings {

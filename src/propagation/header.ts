@@ -29,11 +29,19 @@ export class Carried {
   readonly isMalformed: boolean;
   /** Members were dropped for a bound. */
   readonly isTruncated: boolean;
+  /** The experiment field names some of them; else all are the baggage's. */
+  readonly isFromField: boolean;
 
-  constructor(members: readonly CarriedMember[], isMalformed: boolean, isTruncated: boolean) {
+  constructor(
+    members: readonly CarriedMember[],
+    isMalformed: boolean,
+    isTruncated: boolean,
+    isFromField: boolean,
+  ) {
     this.members = members;
     this.isMalformed = isMalformed;
     this.isTruncated = isTruncated;
+    this.isFromField = isFromField;
   }
 
   /** Name of the variant carried for an experiment, or null. */
@@ -58,7 +66,7 @@ export function readCarried(experimentHeader: string | null, baggage: string | n
   if (isTruncated) members.length = count;
   return members.length === 0 && dictionary !== null
     ? null
-    : new Carried(members, dictionary === null, isTruncated);
+    : new Carried(members, dictionary === null, isTruncated, (dictionary?.length ?? 0) > 0);
 }
 
 /**

@@ -227,10 +227,6 @@ function registerSinks(registry: Registry, counters: ProcessCounters): void {
     name: 'fairlead_log_dropped_total',
     help: 'Lines of the service log lost since stderr could not take them.',
   });
-  single(registry, counters.contextMalformed, {
-    name: 'fairlead_context_malformed_total',
-    help: 'Requests whose experiment header or baggage was malformed and left out.',
-  });
 }
 
 function counterFamily(registry: Registry, sets: LabelSets<Counter>, name: string, help: string): void {

@@ -10,6 +10,7 @@ import { type Metric, Registry } from '@prometheus-io/client';
 import type { ErrorCode } from '../base/error.ts';
 import type { Reason } from '../experiment/model.ts';
 import { ConnectionMetrics } from './connection-metrics.ts';
+import { ContextMetrics } from './context-metrics.ts';
 import type { FamilySamples, Sample } from './exposition.ts';
 import { registerFamilies } from './families.ts';
 import { Histogram, OVERHEAD_BUCKETS } from './histogram.ts';
@@ -56,6 +57,7 @@ export interface ReloadFacts {
 export class Metrics {
   readonly counters = new ProcessCounters();
   readonly connections: ConnectionMetrics;
+  readonly contexts: ContextMetrics;
   readonly #registry = new Registry();
   readonly #budget: LabelBudget;
   readonly #requests: LabelSets<RequestSeries>;
@@ -81,6 +83,7 @@ export class Metrics {
     const counter = (...names: string[]) => new LabelSets(names, budget, () => new Counter());
     this.#budget = budget;
     this.connections = new ConnectionMetrics(budget);
+    this.contexts = new ContextMetrics(budget);
     this.#overhead = new LabelSets(['direction', 'route'], budget, () => new Histogram(OVERHEAD_BUCKETS));
     this.#requests = new LabelSets(['direction', 'route', 'experiment', 'variant'], budget, (values) => {
       const [direction = '', route = ''] = values;
@@ -236,6 +239,7 @@ export class Metrics {
       }),
     });
     this.connections.register(this.#registry);
+    this.contexts.register(this.#registry);
     registerTunnels(this.#registry, this.#tunnels);
     registerWorkers(this.#registry, () => this.#workers());
     if (options.isProcessIncluded !== false) collectProcessMetrics(this.#registry);

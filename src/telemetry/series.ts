@@ -26,7 +26,6 @@ export class ProcessCounters {
   readonly accessLogLines = new Counter();
   readonly accessLogDropped = new Counter();
   readonly logDropped = new Counter();
-  readonly contextMalformed = new Counter();
   readonly connectionsRefused = new Counter();
 }
 

@@ -67,6 +67,7 @@ describe('the smallest file', () => {
       explainHeader: 'x-experiment-explain',
       baggage: true,
       responseVariant: false,
+      join: null,
     });
     expect(snapshot.admin).toEqual({
       address: { kind: 'tcp', host: '127.0.0.1', port: 15100 },

@@ -1,0 +1,211 @@
+/**
+ * What the requests that came in carry, by their trace id and their `x-request-id`, so that a call that the service
+ * makes for one of them can be given it again. For services that forward `traceparent`, or `x-request-id`, and no more.
+ *
+ * An id belongs to what the first request with it carried. A request with the same id that carries anything else makes
+ * the id ambiguous, for good: nothing is joined by it any more, since nothing but the order of events could say whose
+ * call it is, and that would be a guess. Told the time; bounded in entries and in bytes.
+ */
+
+import { type Carried, readCarried } from './header.ts';
+import { IdTable, readTextId, readTraceId } from './id-table.ts';
+
+/** How a call was found to belong to a request. `ambiguous`: to several; `unknown`: to none. */
+export type JoinedBy = 'traceparent' | 'request_id' | 'ambiguous' | 'unknown';
+
+/** What a call is given, and why. */
+export interface Join {
+  readonly by: JoinedBy;
+  /** The value for the experiment field; '' for nothing. */
+  readonly text: string;
+  /** `text` as it is read when it is received; null for nothing. */
+  readonly carried: Carried | null;
+}
+
+export interface MemorySettings {
+  /** Of each of the two kinds of id. */
+  readonly entriesMax: number;
+  /** Of ids and texts together. */
+  readonly bytesMax: number;
+  /** How long after its last request an id is joined by. */
+  readonly ttlMs: number;
+}
+
+/** What the memory did, counted up from its start. */
+export interface MemoryCounts {
+  /** Requests that came in. */
+  readonly stored: number;
+  /** Calls that were given what their request carries, be it nothing. */
+  readonly joined: number;
+  /** Calls with an id that several requests bear which carry different things. */
+  readonly ambiguous: number;
+  /** Calls with an id whose time was over. */
+  readonly expired: number;
+  /** Ids that had to go for others before their time was over. */
+  readonly evicted: number;
+  /** Requests that carry too much to be kept; calls with their ids are ambiguous. */
+  readonly refused: number;
+}
+
+/** A text that requests carry: most carry one of a few. */
+interface Remembered {
+  readonly text: string;
+  readonly byTrace: Join;
+  readonly byRequestId: Join;
+  /** Entries that have it. */
+  uses: number;
+}
+
+const AMBIGUOUS = 0;
+const NOBODY: Join = { by: 'ambiguous', text: '', carried: null };
+const UNKNOWN: Join = { by: 'unknown', text: '', carried: null };
+/** A text in memory: its characters, and about this much around them and what is read out of it. */
+const TEXT_OVERHEAD_BYTES = 256;
+
+export class TraceMemory {
+  readonly #settings: MemorySettings;
+  readonly #traces: IdTable;
+  readonly #requestIds: IdTable;
+  /** By number; number 0 stands for "several of them". */
+  readonly #texts: (Remembered | null)[] = [null];
+  readonly #numbers = new Map<string, number>();
+  readonly #free: number[] = [];
+  #textBytes = 0;
+  #carriedUntilMs = Number.NEGATIVE_INFINITY;
+  readonly #counts = { stored: 0, joined: 0, ambiguous: 0, expired: 0, evicted: 0, refused: 0 };
+
+  /** `seed`: any integer; with it nobody outside can look for ids that meet in a table. */
+  constructor(settings: MemorySettings, seed: number) {
+    this.#settings = settings;
+    const release = (number: number, isLate: boolean) => this.#released(number, isLate);
+    this.#traces = new IdTable(settings.entriesMax, seed, release);
+    this.#requestIds = new IdTable(settings.entriesMax, ~seed, release);
+  }
+
+  get counts(): MemoryCounts {
+    return this.#counts;
+  }
+
+  /** Ids that are remembered, those included whose time is over. */
+  get size(): number {
+    return this.#traces.size + this.#requestIds.size;
+  }
+
+  get bytes(): number {
+    return this.size * IdTable.entryBytes + this.#textBytes;
+  }
+
+  /** Whether any request of the last `ttlMs` carries an experiment. */
+  hasCarried(nowMs: number): boolean {
+    return nowMs < this.#carriedUntilMs;
+  }
+
+  /**
+   * A request came in that carries `text`, an RFC 9651 dictionary or '' for nothing. An id that is '', not valid or
+   * too long is left out.
+   */
+  store(traceparent: string, requestId: string, text: string, nowMs: number): void {
+    this.#counts.stored++;
+    const untilMs = nowMs + this.#settings.ttlMs;
+    if (text !== '') this.#carriedUntilMs = untilMs;
+    const number = this.#numberOf(text, nowMs);
+    if (readTraceId(traceparent)) this.#put(this.#traces, number, untilMs, nowMs);
+    if (readTextId(requestId)) this.#put(this.#requestIds, number, untilMs, nowMs);
+    if (number !== AMBIGUOUS) this.#release(number);
+  }
+
+  /**
+   * What a call with these ids belongs to. The trace goes first; two ids that lead to different things are as
+   * ambiguous as one that does.
+   */
+  find(traceparent: string, requestId: string, nowMs: number): Join {
+    const byTrace = readTraceId(traceparent) ? this.#look(this.#traces, nowMs) : -1;
+    const byRequestId = readTextId(requestId) ? this.#look(this.#requestIds, nowMs) : -1;
+    const number = byTrace > 0 ? byTrace : byRequestId > 0 ? byRequestId : Math.max(byTrace, byRequestId);
+    if (number === -1) return UNKNOWN;
+    const isContradiction = byTrace > 0 && byRequestId > 0 && byTrace !== byRequestId;
+    if (number === AMBIGUOUS || isContradiction) {
+      this.#counts.ambiguous++;
+      return NOBODY;
+    }
+    this.#counts.joined++;
+    const found = this.#texts[number]!;
+    return byTrace > 0 ? found.byTrace : found.byRequestId;
+  }
+
+  /** -1: unknown, or its time is over. */
+  #look(table: IdTable, nowMs: number): number {
+    const at = table.find();
+    if (at < 0) return -1;
+    if (table.untilMs(at) > nowMs) return table.number(at);
+    this.#counts.expired++;
+    return -1;
+  }
+
+  #put(table: IdTable, number: number, untilMs: number, nowMs: number): void {
+    const at = table.find();
+    if (at < 0) {
+      if (number !== AMBIGUOUS) this.#texts[number]!.uses++;
+      table.add(number, untilMs, nowMs);
+      return;
+    }
+    const before = table.number(at);
+    const isSame = before === number;
+    table.renew(at, isSame ? number : AMBIGUOUS, untilMs);
+    if (!isSame && before !== AMBIGUOUS) this.#release(before);
+  }
+
+  /** The number of a text, with one use that is the caller's; AMBIGUOUS when it is too long to be kept. */
+  #numberOf(text: string, nowMs: number): number {
+    const known = this.#numbers.get(text);
+    if (known !== undefined) this.#texts[known]!.uses++;
+    const { bytesMax } = this.#settings;
+    const textBytes = known === undefined ? bytesOf(text) : 0;
+    const isTooLong = textBytes > bytesMax / 4;
+    const added = 2 * IdTable.entryBytes + (isTooLong ? 0 : textBytes);
+    while (this.bytes + added > bytesMax && this.#forgetOldest(nowMs));
+    if (!isTooLong) return known ?? this.#remember(text);
+    this.#counts.refused++;
+    return AMBIGUOUS;
+  }
+
+  #remember(text: string): number {
+    // A string of its own: `text` may be a part of a whole head.
+    const own = Buffer.from(text, 'latin1').latin1Slice();
+    const carried = own === '' ? null : readCarried(own, null);
+    const number = this.#free.pop() ?? this.#texts.length;
+    this.#texts[number] = {
+      text: own,
+      byTrace: { by: 'traceparent', text: own, carried },
+      byRequestId: { by: 'request_id', text: own, carried },
+      uses: 1,
+    };
+    this.#numbers.set(own, number);
+    this.#textBytes += bytesOf(own);
+    return number;
+  }
+
+  /** False: there is nothing left. */
+  #forgetOldest(nowMs: number): boolean {
+    const isTrace = this.#traces.size >= this.#requestIds.size;
+    return (isTrace ? this.#traces : this.#requestIds).forgetOldest(nowMs);
+  }
+
+  #released(number: number, isLate: boolean): void {
+    if (!isLate) this.#counts.evicted++;
+    if (number !== AMBIGUOUS) this.#release(number);
+  }
+
+  #release(number: number): void {
+    const remembered = this.#texts[number]!;
+    if (--remembered.uses > 0) return;
+    this.#numbers.delete(remembered.text);
+    this.#textBytes -= bytesOf(remembered.text);
+    this.#texts[number] = null;
+    this.#free.push(number);
+  }
+}
+
+function bytesOf(text: string): number {
+  return 2 * text.length + TEXT_OVERHEAD_BYTES;
+}
