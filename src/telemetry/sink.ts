@@ -2,19 +2,18 @@
  * Where lines go: a file, stdout or stderr, appended to in batches and never waited for. A disk that is full, a
  * path that cannot be written and a reader that went away cost lines, which are counted, and never an exception.
  *
- * The queue is bounded in characters; what does not fit is dropped, newest first, so that what is written stays
+ * The queue is bounded in bytes; what does not fit is dropped, newest first, so that what is written stays
  * without holes in the middle of a line. A failed write is kept and tried again. Sinks on one descriptor take
  * turns by whole batches, so their lines never mix. Never reopens a file that works.
  */
 import { close, constants, fstatSync, mkdir, open, write, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { BATCH_BYTES, LineQueue } from './line-queue.ts';
 import type { Counter } from './series.ts';
 
-/** 4 Mi characters: some 10,000 access log lines, a third of a second at full speed. */
-const QUEUE_MAX_CHARS = 4 * 1024 * 1024;
-/** A batch is written when it is this long, */
-const BATCH_CHARS = 64 * 1024;
-/** or this old. */
+/** 4 MiB: some 10,000 access log lines, a third of a second at full speed. */
+const QUEUE_MAX_BYTES = 4 * 1024 * 1024;
+/** A batch is written when it is full, or this old. */
 const BATCH_MS = 20;
 /** After a failure, between two attempts. */
 const RETRY_MS = 1000;
@@ -30,10 +29,12 @@ export interface SinkOptions {
   readonly dropped: Counter;
   /** Told once when writing begins to fail and once when it works again; one sentence. Must not write here. */
   readonly onProblem?: (message: string) => void;
-  readonly queueMaxChars?: number;
+  readonly queueMaxBytes?: number;
   readonly retryMs?: number;
   readonly flushMs?: number;
 }
+
+const EMPTY = Buffer.alloc(0);
 
 /** Which sink is in the middle of a batch on a shared descriptor (stdout, stderr). */
 const writers = new Map<number, Sink>();
@@ -41,12 +42,12 @@ const writers = new Map<number, Sink>();
 /** A bounded, line-oriented, append-only writer. */
 export class Sink {
   readonly #options: SinkOptions;
-  readonly #queueMaxChars: number;
+  readonly #queueMaxBytes: number;
   #fd = -1;
   /** Lines not handed to the system yet. */
-  #queue = '';
+  readonly #queue = new LineQueue();
   /** The batch under way, or what is left of it. */
-  #batch: Buffer = Buffer.alloc(0);
+  #batch: Buffer = EMPTY;
   #isWriting = false;
   #timer: NodeJS.Timeout | null = null;
   #isFailing = false;
@@ -55,7 +56,7 @@ export class Sink {
 
   constructor(options: SinkOptions) {
     this.#options = options;
-    this.#queueMaxChars = options.queueMaxChars ?? QUEUE_MAX_CHARS;
+    this.#queueMaxBytes = options.queueMaxBytes ?? QUEUE_MAX_BYTES;
     if (typeof options.target === 'number') {
       this.#fd = options.target;
       makeNonBlocking(options.target);
@@ -64,14 +65,15 @@ export class Sink {
 
   /** Takes one whole line, its "\n" included. False: dropped and counted. HOT: an append and a comparison. */
   write(line: string): boolean {
-    if (this.#isClosed || this.#queue.length + this.#batch.length + line.length > this.#queueMaxChars) {
+    const bytes = this.#queue.bytes + this.#batch.length + line.length;
+    if (this.#isClosed || bytes > this.#queueMaxBytes) {
       this.#options.dropped.value++;
       return false;
     }
-    this.#queue += line;
+    this.#queue.add(line);
     if (this.#isWriting) return true;
     if (this.#timer === null) this.#wakeIn(BATCH_MS);
-    else if (this.#queue.length >= BATCH_CHARS && !this.#isFailing && this.#batch.length === 0) this.#pump();
+    else if (this.#queue.bytes >= BATCH_BYTES && !this.#isFailing && this.#batch.length === 0) this.#pump();
     return true;
   }
 
@@ -107,15 +109,15 @@ export class Sink {
   /** For the last words of a process: writes what it can at once, without waiting. Never throws. */
   flushSync(): void {
     if (this.#fd < 0 || this.#isWriting) return;
-    const rest = Buffer.concat([this.#batch, Buffer.from(this.#queue)]);
-    this.#queue = '';
-    this.#batch = Buffer.alloc(0);
     try {
-      let offset = 0;
-      while (offset < rest.length) offset += writeSync(this.#fd, rest, offset);
+      for (let rest: Buffer | null = this.#batch; rest !== null; rest = this.#queue.take()) {
+        let offset = 0;
+        while (offset < rest.length) offset += writeSync(this.#fd, rest, offset);
+      }
     } catch {
       // Nothing is left to tell it to.
     }
+    this.#batch = EMPTY;
   }
 
   #wakeIn(delayMs: number): void {
@@ -130,7 +132,7 @@ export class Sink {
   #pump(): void {
     if (this.#isWriting || this.#isClosed) return;
     if (this.#batch.length === 0) {
-      if (this.#queue === '') {
+      if (this.#queue.bytes === 0) {
         this.#settleWaiters();
         return;
       }
@@ -138,8 +140,7 @@ export class Sink {
         this.#wakeIn(BUSY_MS);
         return;
       }
-      this.#batch = Buffer.from(this.#queue);
-      this.#queue = '';
+      this.#batch = this.#queue.take()!;
     }
     this.#isWriting = true;
     if (this.#fd >= 0) this.#writeBatch();
@@ -171,16 +172,18 @@ export class Sink {
         this.#failed(error);
         return;
       }
-      this.#batch = this.#batch.subarray(written);
+      const batch = this.#batch;
+      this.#batch = batch.subarray(written);
       if (this.#batch.length > 0) {
         this.#writeBatch();
         return;
       }
+      this.#queue.giveBack(batch);
       this.#isWriting = false;
       this.#release();
       if (this.#isFailing) this.#recovered();
-      if (this.#queue.length >= BATCH_CHARS || this.#idleWaiters.length > 0) this.#pump();
-      else if (this.#queue !== '') this.#wakeIn(BATCH_MS);
+      if (this.#queue.bytes >= BATCH_BYTES || this.#idleWaiters.length > 0) this.#pump();
+      else if (this.#queue.bytes > 0) this.#wakeIn(BATCH_MS);
     });
   }
 
@@ -236,10 +239,10 @@ export class Sink {
   }
 
   #dropAll(): void {
-    this.#options.dropped.value += countLines(this.#batch) + countLines(Buffer.from(this.#queue));
     if (this.#batch.length > 0) this.#release();
-    this.#batch = Buffer.alloc(0);
-    this.#queue = '';
+    for (let lost: Buffer | null = this.#batch; lost !== null; lost = this.#queue.take())
+      this.#options.dropped.value += countLines(lost);
+    this.#batch = EMPTY;
   }
 
   #settleWaiters(): void {

@@ -78,7 +78,7 @@ describe('a file', () => {
 
 describe('a disk that is full', () => {
   test('throws nothing, is told of once, and what does not fit the queue is counted', async () => {
-    const { sink, dropped, problems } = newSink('/dev/full', { queueMaxChars: 100 });
+    const { sink, dropped, problems } = newSink('/dev/full', { queueMaxBytes: 100 });
     for (let index = 0; index < 30; index++) sink.write('123456789\n');
     expect(dropped.value).toBe(20);
     await sink.flush();
@@ -128,7 +128,7 @@ describe('a named pipe', () => {
     const path = join(folder, 'slow-reader');
     execFileSync('mkfifo', [path]);
     const reader = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
-    const { sink, dropped } = newSink(path, { queueMaxChars: 200_000, flushMs: 50 });
+    const { sink, dropped } = newSink(path, { queueMaxBytes: 200_000, flushMs: 50 });
     const line = `${'x'.repeat(99)}\n`;
     let taken = 0;
     for (let index = 0; index < 10_000; index++) if (sink.write(line)) taken++;
@@ -189,7 +189,7 @@ describe('stdout', () => {
   test('that nobody reads neither blocks the loop nor the exit', async () => {
     const { child, ended } = runProgram(`
       const dropped = new Counter();
-      const sink = new Sink({ target: 1, dropped, queueMaxChars: 500_000, flushMs: 100 });
+      const sink = new Sink({ target: 1, dropped, queueMaxBytes: 500_000, flushMs: 100 });
       const line = 'x'.repeat(999) + '\\n';
       for (let index = 0; index < 1000; index++) sink.write(line);
       await sink.close();
