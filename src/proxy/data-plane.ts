@@ -14,12 +14,14 @@ import type {
 } from '../config/snapshot.ts';
 import { Head } from '../http1/head.ts';
 import { FreshIds } from '../propagation/fresh-ids.ts';
+import type { MemorySettings, TraceMemory } from '../propagation/memory.ts';
 import { Breaker, type BreakerView, type Transition } from '../resilience/breaker.ts';
 import type { AccessLog } from '../telemetry/access-log.ts';
 import type { Exposures } from '../telemetry/exposure.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Metrics, RequestSeries } from '../telemetry/metrics.ts';
 import { Certificates } from './certificates.ts';
+import { ContextMemory } from './context-memory.ts';
 import { Deadlines, TICK_MS } from './deadlines.ts';
 import { fitToDescriptors } from './descriptors.ts';
 import type { Downstream } from './downstream.ts';
@@ -88,6 +90,7 @@ export class DataPlane implements Memory {
   readonly #groups = new Map<string, UpstreamGroup>();
   readonly #breakers = new Map<string, Breaker>();
   readonly #awakeBreakers: Breaker[] = [];
+  readonly #contexts: ContextMemory;
   #wantedBreakers = new Set<string>();
   #listeners: Listener[] = [];
   #ticker: NodeJS.Timeout | null = null;
@@ -104,6 +107,7 @@ export class DataPlane implements Memory {
     this.#isShared = options.isShared === true;
     this.#onTick = options.onTick;
     this.deadlines = new Deadlines(options.clock);
+    this.#contexts = new ContextMemory(options.metrics.contexts, options.random);
     this.unrouted = {
       inbound: this.metrics.requests('inbound', '', '', ''),
       outbound: this.metrics.requests('outbound', '', '', ''),
@@ -204,6 +208,10 @@ export class DataPlane implements Memory {
   /** The breakers by name, for whoever shares them with other processes. */
   get shared(): ReadonlyMap<string, Breaker> {
     return this.#breakers;
+  }
+
+  contexts(settings: MemorySettings | null): TraceMemory | null {
+    return this.#contexts.of(settings);
   }
 
   // What the admin API sees.

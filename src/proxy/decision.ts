@@ -7,11 +7,11 @@
 import type { Random } from '../base/clock.ts';
 import type { PropagationSettings } from '../config/snapshot.ts';
 import { assign, type Given } from '../experiment/assign.ts';
-import type { Assignment } from '../experiment/model.ts';
+import type { Assignment, Experiment } from '../experiment/model.ts';
 import { type Overrides, parseOverride } from '../experiment/override.ts';
 import { Field } from '../http1/field.ts';
 import type { Head } from '../http1/head.ts';
-import { writeBaggage } from '../propagation/baggage.ts';
+import { type NamedVariant, writeBaggage } from '../propagation/baggage.ts';
 import { type Carried, readCarried, writeExperimentHeader } from '../propagation/header.ts';
 import { Call } from '../resilience/breaker.ts';
 import { HeadAttributes } from '../routing/attributes.ts';
@@ -31,6 +31,7 @@ export class Participation {
 }
 
 const NOTHING: readonly string[] = [];
+const NOBODY: readonly NamedVariant[] = [];
 
 export class Decision {
   route: RoutePlan | null = null;
@@ -41,14 +42,24 @@ export class Decision {
   /** Context lines for the upstream request, and the names of the fields they replace. */
   fields = '';
   replaced: readonly string[] = NOTHING;
+  /** What goes on, as the value of the experiment field; for the memory, if there is one. */
+  carriedText = '';
   /** When the last resort's breaker is open: how long to stay away. */
   retryAfterMs = 0;
   readonly #attributes: HeadAttributes;
+  readonly #before: Assignment[] = [];
   readonly #given: { -readonly [Field in keyof Given]: Given[Field] };
 
   constructor(head: Head, random: Random, peer: Peer) {
     this.#attributes = new HeadAttributes(head, clientOf(peer));
-    this.#given = { request: this.#attributes, context: null, overrides: null, random };
+    this.#given = {
+      request: this.#attributes,
+      context: null,
+      overrides: null,
+      random,
+      wallMs: 0,
+      before: this.#before,
+    };
   }
 
   /** Nothing is decided yet. */
@@ -64,15 +75,27 @@ export class Decision {
     this.count = 0;
     this.fields = '';
     this.replaced = NOTHING;
-    if (route.experiments.length === 0) return true;
+    this.carriedText = '';
+    const { calls } = route;
+    if (route.experiments.length === 0 && route.remembers === null && calls === null) return true;
     this.#attributes.reset(route.route.parameters, null);
     const context = head.header(propagation.header);
     const baggage = propagation.baggage && head.first(Field.baggage) >= 0 ? head.header('baggage') : null;
-    const carried = context === null && baggage === null ? null : readCarried(context, baggage);
+    let carried = context === null && baggage === null ? null : readCarried(context, baggage);
+    const joined = calls === null ? null : calls.join(head, carried, nowMs);
+    if (joined !== null) carried = joined;
+    if (route.experiments.length === 0) {
+      if (joined !== null) this.#writeContext(propagation, baggage, carried, joined);
+      else if (carried !== null) this.carriedText = writeExperimentHeader(carried, NOBODY);
+      return true;
+    }
     this.#given.context = carried;
     this.#given.overrides = this.#readOverrides(head, propagation);
-    for (const plan of route.experiments) this.#join(plan);
-    this.#writeContext(propagation, context, baggage, carried);
+    if (route.clock !== null) this.#given.wallMs = route.clock.wallMs();
+    if (route.route.order !== null) this.#assignInOrder(route, route.route.order);
+    else for (const plan of route.experiments) this.#join(plan, assign(plan.experiment, this.#given));
+    if (context === null && baggage === null && joined === null && this.count === 1) this.#writeOnly();
+    else this.#writeContext(propagation, baggage, carried, joined);
     return this.#admit(nowMs);
   }
 
@@ -85,8 +108,14 @@ export class Decision {
     return header === null && cookie === null ? null : parseOverride(header, cookie);
   }
 
-  #join(plan: ExperimentPlan): void {
-    const assignment = assign(plan.experiment, this.#given);
+  /** What is required goes first, on this route or not; then those of the route join as they are listed. */
+  #assignInOrder(route: RoutePlan, order: readonly Experiment[]): void {
+    this.#before.length = 0;
+    for (const experiment of order) this.#before.push(assign(experiment, this.#given));
+    for (const plan of route.experiments) this.#join(plan, this.#before[order.indexOf(plan.experiment)]!);
+  }
+
+  #join(plan: ExperimentPlan, assignment: Assignment): void {
     let participation = this.participations[this.count];
     if (participation === undefined) {
       participation = new Participation();
@@ -101,23 +130,29 @@ export class Decision {
     plan.assigned(assignment.variant, assignment.reason).value++;
   }
 
+  /** One experiment is all there is to carry. */
+  #writeOnly(): void {
+    const only = this.participations[0]!;
+    if (!only.assignment!.isCarried) return;
+    this.fields = only.served!.contextFields;
+    this.carriedText = only.served!.contextText;
+  }
+
+  /** `joined`: what is carried and did not come in the fields, baggage included. */
   #writeContext(
     propagation: PropagationSettings,
-    context: string | null,
     baggage: string | null,
     carried: Carried | null,
+    joined: Carried | null,
   ): void {
-    if (context === null && baggage === null && this.count === 1) {
-      const only = this.participations[0]!;
-      if (only.assignment!.isCarried) this.fields = only.served!.contextFields;
-      return;
-    }
-    const members: { name: string; variant: string }[] = [];
+    const members: NamedVariant[] = [];
     for (let i = 0; i < this.count; i++) {
       const { experiment, variant, isCarried } = this.participations[i]!.assignment!;
       if (isCarried) members.push({ name: experiment.name, variant: variant.name });
     }
     const header = writeExperimentHeader(carried, members);
+    this.carriedText = header;
+    if (joined !== null) addOthers(members, joined);
     const newBaggage = propagation.baggage ? writeBaggage(baggage, members) : '';
     this.fields = header === '' ? '' : `${propagation.header}: ${header}\r\n`;
     if (newBaggage !== '') this.fields += `baggage: ${newBaggage}\r\n`;
@@ -129,7 +164,7 @@ export class Decision {
     const routeGroup = this.route!.group;
     for (let i = 0; i < this.count; i++) {
       const participation = this.participations[i]!;
-      if (participation.assignment!.isIncluded && !this.#admitOne(participation, nowMs)) {
+      if (isGuarded(participation) && !this.#admitOne(participation, nowMs)) {
         this.retryAfterMs = participation.plan!.fallback.breaker?.retryAfterMs(nowMs) ?? 0;
         this.cancel(nowMs);
         return false;
@@ -172,4 +207,15 @@ export class Decision {
       participation.served!.breaker!.settle(participation.call, 'ignored', nowMs);
     }
   }
+}
+
+/** Who takes part, and who gets another variant than the fallback all the same: the winner of what is over. */
+function isGuarded({ assignment, plan, served }: Participation): boolean {
+  return assignment!.isIncluded || served !== plan!.fallback;
+}
+
+/** Adds what is carried about experiments that `members` does not name. */
+function addOthers(members: NamedVariant[], carried: Carried): void {
+  for (const { name, variant } of carried.members)
+    if (variant !== null && !members.some((member) => member.name === name)) members.push({ name, variant });
 }

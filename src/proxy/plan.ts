@@ -2,6 +2,7 @@
  * The Snapshot bound to what remembers: per route, experiment and variant the pools, the breaker and the counters,
  * so that a request finds each with one property read. Made once per Snapshot; what it binds outlives it.
  */
+import type { Clock } from '../base/clock.ts';
 import { breakerName } from '../config/breakers.ts';
 import type {
   Direction,
@@ -16,9 +17,11 @@ import type { ChunkLimits } from '../http1/decode.ts';
 import type { Head } from '../http1/head.ts';
 import { writeBaggage } from '../propagation/baggage.ts';
 import { writeExperimentHeader } from '../propagation/header.ts';
+import type { MemorySettings, TraceMemory } from '../propagation/memory.ts';
 import type { Breaker } from '../resilience/breaker.ts';
 import { pathOf } from '../routing/attributes.ts';
 import type { Counter, Metrics, RequestSeries } from '../telemetry/metrics.ts';
+import { OutboundCalls } from './outbound-calls.ts';
 import type { Pool } from './pool.ts';
 
 /** The pools of an upstream's endpoints, taken in turn. */
@@ -58,6 +61,8 @@ export interface VariantTarget {
   readonly series: RequestSeries;
   /** The context lines when this is all there is to carry: the usual case. */
   readonly contextFields: string;
+  /** And as the value of the experiment field alone. */
+  readonly contextText: string;
 }
 
 export interface ExperimentPlan {
@@ -82,8 +87,14 @@ export interface RoutePlan {
   readonly timeouts: RouteTimeouts;
   readonly group: UpstreamGroup;
   readonly experiments: readonly ExperimentPlan[];
+  /** Null: no experiment that is assigned here has dates. */
+  readonly clock: Pick<Clock, 'wallMs'> | null;
   /** For requests in no experiment. */
   readonly series: RequestSeries;
+  /** Inbound: remembers what each request carries. Null: nothing is remembered. */
+  readonly remembers: TraceMemory | null;
+  /** Outbound: gives it to the calls that belong to them. Null: they carry what they come with. */
+  readonly calls: OutboundCalls | null;
 }
 
 /** Extensions are dropped, and trailers are few: nobody needs more of either. */
@@ -91,7 +102,10 @@ const CHUNK_LIMITS = { extensionMaxBytes: 1024, trailerMaxBytes: 8192 };
 
 /** What the plan binds the Snapshot to. */
 export interface Memory {
+  readonly clock: Pick<Clock, 'wallMs'>;
   readonly metrics: Metrics;
+  /** What requests carry, by their ids; null: that is not remembered. */
+  contexts(settings: MemorySettings | null): TraceMemory | null;
   group(upstream: Upstream): UpstreamGroup;
   breaker(name: string, variant: RouteVariant): Breaker | null;
 }
@@ -138,8 +152,10 @@ class FlatTexts {
 
 function planRoute(route: Route, snapshot: Snapshot, memory: Memory, texts: FlatTexts): RoutePlan {
   const { timeouts } = snapshot;
+  const contexts = memory.contexts(snapshot.propagation.join);
   // Of a stream only silence is limited, as that of a tunnel is.
   const { tunnelIdleMs } = timeouts;
+  const assigned = route.order ?? route.experiments.map(({ experiment }) => experiment);
   const streaming: RouteTimeouts = { firstByteMs: tunnelIdleMs, stallMs: tunnelIdleMs, requestMs: 0 };
   return {
     route,
@@ -148,7 +164,13 @@ function planRoute(route: Route, snapshot: Snapshot, memory: Memory, texts: Flat
     experiments: route.experiments.map((experiment) =>
       planExperiment(route, experiment, { snapshot, memory, texts }),
     ),
+    clock: assigned.some(({ schedule }) => schedule !== null) ? memory.clock : null,
     series: memory.metrics.requests(route.direction, route.name, '', ''),
+    remembers: route.direction === 'inbound' ? contexts : null,
+    calls:
+      route.direction === 'outbound' && contexts !== null
+        ? new OutboundCalls(route, contexts, memory.metrics.contexts)
+        : null,
   };
 }
 
@@ -160,13 +182,15 @@ function planExperiment(
   const { experiment } = planned;
   const targets = planned.variants.map((routeVariant, index): VariantTarget => {
     const variant = experiment.variants[index]!;
+    const members = [{ name: experiment.name, variant: variant.name }];
     return {
       variant,
       group: memory.group(routeVariant.upstream),
       breaker: memory.breaker(breakerName(route.name, experiment.name, variant.name), routeVariant),
       slowThresholdMs: routeVariant.breaker?.slow?.thresholdMs ?? Number.POSITIVE_INFINITY,
       series: memory.metrics.requests(route.direction, route.name, experiment.name, variant.name),
-      contextFields: texts.of(contextFields(snapshot, [{ name: experiment.name, variant: variant.name }])),
+      contextFields: texts.of(contextFields(snapshot, members)),
+      contextText: texts.of(writeExperimentHeader(null, members)),
     };
   });
   const assigned = experiment.variants.map((): Partial<Record<Reason, Counter>> => ({}));

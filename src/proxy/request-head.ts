@@ -33,6 +33,9 @@ export function requestHead(exchange: Exchange, head: Head, framing: Framing): s
     request.traceparent = ids.traceparent;
     fields += isIdNeeded ? ids.lines : ids.traceparentLine;
   }
+  const { remembers } = exchange.decision.route!;
+  if (remembers !== null)
+    remembers.store(request.traceparent, request.requestId, exchange.decision.carriedText, request.startedMs);
   return forwardRequest(head, forwarding, {
     forwarded: exchange.downstream.forwarded,
     isChunked: framing.kind === Body.chunked,
