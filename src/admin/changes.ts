@@ -6,9 +6,10 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { formatIssue } from '../config/issue.ts';
 import { parseConfig } from '../config/parse.ts';
+import type { SettableStatus } from '../config/runtime.ts';
 import { formatDuration } from '../config/units.ts';
 import type { Change } from '../control/state.ts';
-import type { Experiment, ExperimentStatus } from '../experiment/model.ts';
+import type { Experiment } from '../experiment/model.ts';
 import type { Audit } from './audit.ts';
 import { actorOf } from './auth.ts';
 import { readBody, reasonBody, tripBody, weightsBody } from './body.ts';
@@ -24,7 +25,7 @@ export interface ChangeTargets {
   readonly audit: Audit;
 }
 
-const STATUS_OF_VERB: Readonly<Record<string, ExperimentStatus>> = {
+const STATUS_OF_VERB: Readonly<Record<string, SettableStatus>> = {
   start: 'running',
   pause: 'paused',
   kill: 'killed',

@@ -6,8 +6,8 @@ import { createHmac } from 'node:crypto';
 import { parseCookie } from 'cookie';
 import type { Random } from '../base/clock.ts';
 import type { Direction, Route, RouteExperiment, Snapshot } from '../config/snapshot.ts';
-import { assign, reasonText } from '../experiment/assign.ts';
-import type { Assignment, RequestAttributes } from '../experiment/model.ts';
+import { assign, type Given, reasonText } from '../experiment/assign.ts';
+import type { Assignment, Experiment, RequestAttributes } from '../experiment/model.ts';
 import { type Overrides, parseOverride } from '../experiment/override.ts';
 import { writeBaggage } from '../propagation/baggage.ts';
 import { type Carried, readCarried, writeExperimentHeader } from '../propagation/header.ts';
@@ -68,11 +68,18 @@ export interface Explanation {
 
 const HASH_DIGITS = 16;
 
-/** @param random Only asked for experiments whose unit is the request. */
+export interface ExplainContext {
+  /** Only asked for experiments whose unit is the request. */
+  readonly random: Random;
+  /** For experiments with dates: milliseconds since the epoch. */
+  readonly wallMs: number;
+  readonly showUnit: boolean;
+}
+
 export function explainRequest(
   snapshot: Snapshot,
   request: DescribedRequest,
-  options: { readonly random: Random; readonly showUnit: boolean },
+  { showUnit, ...sources }: ExplainContext,
 ): Explanation {
   const route = snapshot.routes[request.direction].match(request.host, request.path, request.method);
   const { header, baggage } = snapshot.propagation;
@@ -82,8 +89,10 @@ export function explainRequest(
   );
   const { method, host, path, direction } = request;
   const attributes = attributesOf(request, route);
+  const overrides = overridesOf(snapshot, attributes);
+  const decided = decide(route, { request: attributes, context: carried, overrides, before: [], ...sources });
   const joined = (route?.experiments ?? []).map((planned) =>
-    join(planned, snapshot, { attributes, carried, ...options }),
+    join(planned, snapshot, decided.get(planned.experiment)!, showUnit),
   );
   return {
     request: { direction, method, host, path },
@@ -111,16 +120,31 @@ interface Joined {
   readonly explanation: ExperimentExplanation;
 }
 
+interface Decided {
+  readonly assignment: Assignment;
+  readonly steps: readonly string[];
+}
+
+/** The experiments of the route and what they require, in the order of the request path. */
+function decide(route: Route | null, given: Given): Map<Experiment, Decided> {
+  const before: Assignment[] = [];
+  const decided = new Map<Experiment, Decided>();
+  for (const experiment of route?.order ?? route?.experiments.map((planned) => planned.experiment) ?? []) {
+    const steps: string[] = [];
+    const assignment = assign(experiment, { ...given, before }, steps);
+    before.push(assignment);
+    decided.set(experiment, { assignment, steps });
+  }
+  return decided;
+}
+
 function join(
   planned: RouteExperiment,
   snapshot: Snapshot,
-  given: { attributes: RequestAttributes; carried: Carried | null; random: Random; showUnit: boolean },
+  { assignment, steps }: Decided,
+  showUnit: boolean,
 ): Joined {
   const { experiment } = planned;
-  const steps: string[] = [];
-  const overrides = overridesOf(snapshot, given.attributes);
-  const { attributes: request, carried: context, random } = given;
-  const assignment = assign(experiment, { request, context, overrides, random }, steps);
   const target = planned.variants[assignment.variant.index];
   const unit = assignment.unit;
   const explanation: ExperimentExplanation = {
@@ -137,7 +161,7 @@ function join(
               .update(unit)
               .digest('hex')
               .slice(0, HASH_DIGITS),
-            ...(given.showUnit ? { value: unit } : {}),
+            ...(showUnit ? { value: unit } : {}),
           },
     slot: assignment.slot === -1 ? null : assignment.slot,
     upstream: target?.upstream.name ?? '',

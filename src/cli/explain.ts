@@ -2,7 +2,7 @@
  * `fairlead explain -c FILE [-H 'name: value']... [-X METHOD] TARGET`: prints what `explain-request.ts` finds. Reads
  * the file and the run-time state beside it, changes neither, and sends nothing.
  */
-import { systemRandom } from '../base/clock.ts';
+import { systemClock, systemRandom } from '../base/clock.ts';
 import { compile } from '../config/compile.ts';
 import { formatIssue } from '../config/issue.ts';
 import { EMPTY_RUNTIME } from '../config/runtime.ts';
@@ -45,6 +45,7 @@ export async function explainCommand(options: ExplainOptions, io: Io): Promise<n
   const snapshot = await effective(loaded.config, io);
   const explanation = explainRequest(snapshot, request, {
     random: systemRandom,
+    wallMs: systemClock.wallMs(),
     showUnit: options.showUnit === true,
   });
   io.out(

@@ -3,9 +3,12 @@
  * the breaker settings of its variants. Pure.
  */
 import type { Experiment, SlotRange, Variant } from '../experiment/model.ts';
+import type { Segments } from '../experiment/segment.ts';
 import { allocate, isSlotTable, reallocate } from '../experiment/slots.ts';
-import { compileTargeting, type TargetingRule } from '../experiment/targeting.ts';
+import { compileTargeting } from '../experiment/targeting.ts';
 import type { BreakerSettings } from '../resilience/breaker.ts';
+import { compileExclusion, type Layering } from './compile-layers.ts';
+import { compileLifecycle, epochOf } from './compile-lifecycle.ts';
 import { compileUnit } from './compile-unit.ts';
 import type { NamedSlotRange, RuntimeExperiment } from './runtime.ts';
 import type { ExperimentConfig } from './schema-experiment.ts';
@@ -17,6 +20,7 @@ export function compileExperiment(
   name: string,
   config: ExperimentConfig,
   runtime: RuntimeExperiment | null,
+  { layering, segments }: { readonly layering: Layering; readonly segments: Segments },
 ): Experiment {
   const weights = effectiveWeights(config, runtime);
   const variants = Object.entries(config.variants).map(
@@ -30,18 +34,23 @@ export function compileExperiment(
   const fallback = variants.find((variant) => variant.name === fallbackName(config));
   if (fallback === undefined) throw new RangeError(`experiment ${name} has no fallback`);
   const salt = config.salt ?? name;
+  const slots = slotTable(variants, fallback, runtime !== null && runtime.salt === salt ? runtime.slots : []);
   return {
     name,
     owner: config.owner ?? null,
     hypothesis: config.hypothesis ?? null,
+    successCriteria: config.successCriteria ?? null,
+    rollbackPlan: config.rollbackPlan ?? null,
     salt,
-    status: runtime?.status?.status ?? config.status,
+    epoch: epochOf(salt, slots, variants, runtime),
+    ...compileLifecycle(config, runtime, { variants, fallback }),
+    ...compileExclusion(config, layering),
     unit: compileUnit(config.unit),
     trafficPpm: config.traffic,
-    targeting: config.targeting.map((rule) => compileTargeting(rule as TargetingRule)),
+    targeting: config.targeting.map((rule) => compileTargeting(rule, segments)),
     variants,
     fallback,
-    slots: slotTable(variants, fallback, runtime !== null && runtime.salt === salt ? runtime.slots : []),
+    slots,
   };
 }
 

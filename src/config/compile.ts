@@ -4,17 +4,21 @@
  */
 import { createHash } from 'node:crypto';
 import type { Experiment } from '../experiment/model.ts';
+import { evaluationOrder } from '../experiment/prerequisite.ts';
 import type { BreakerSettings } from '../resilience/breaker.ts';
 import { type RouteMatch, RouteTable } from '../routing/match.ts';
 import { pathParameters } from '../routing/path-parameters.ts';
 import { compileBreaker, compileExperiment } from './compile-experiment.ts';
+import { compileLayers } from './compile-layers.ts';
 import { compilePropagation } from './compile-propagation.ts';
+import { compileSegments } from './compile-segment.ts';
 import { compileListenerTls, compileUpstreamTls } from './compile-tls.ts';
 import { deepFreeze } from './freeze.ts';
 import { configHash } from './hash.ts';
 import type { RuntimeState } from './runtime.ts';
 import type { Config, RouteConfig } from './schema.ts';
 import type { Direction, ListenerSettings, Route, RouteExperiment, Snapshot, Upstream } from './snapshot.ts';
+import { rulesReached } from './targeting-rules.ts';
 
 const CONNECTIONS_MAX = 10_000;
 
@@ -29,10 +33,12 @@ export function compile(config: Config, runtime: RuntimeState, version: number):
       { name, ...upstream, tls: tls === undefined ? null : compileUpstreamTls(tls) },
     ]),
   );
+  const layering = compileLayers(config);
+  const segments = compileSegments(config.segments);
   const experiments = new Map<string, Experiment>(
     Object.entries(config.experiments).map(([name, experiment]) => [
       name,
-      compileExperiment(name, experiment, runtime.experiments.get(name) ?? null),
+      compileExperiment(name, experiment, runtime.experiments.get(name) ?? null, { layering, segments }),
     ]),
   );
   const context = { config, upstreams, experiments };
@@ -45,6 +51,7 @@ export function compile(config: Config, runtime: RuntimeState, version: number):
     listeners: listeners(config),
     upstreams,
     experiments,
+    ...layering,
     routes: { inbound: routeTable('inbound', context), outbound: routeTable('outbound', context) },
     ...settings(config),
   });
@@ -118,6 +125,10 @@ function compileRoute(route: RouteConfig, index: number, context: Context): Rout
     hosts: route.match.host ?? [],
     upstream,
     experiments,
+    order: evaluationOrder(
+      experiments.map(({ experiment }) => experiment),
+      context.experiments,
+    ),
     vary: varyOf(experiments, context.config),
     isStreaming: route.streaming,
     parameters: pathParameters(route.match.path),
@@ -155,7 +166,8 @@ function varyOf(experiments: readonly RouteExperiment[], config: Config): string
   const names = new Set([header, overrideHeader, ...(baggage ? ['baggage'] : []), 'cookie']);
   for (const { experiment } of experiments) {
     for (const source of experiment.unit) if (source.kind === 'header') names.add(source.name);
-    for (const rule of config.experiments[experiment.name]?.targeting ?? []) {
+    const targeting = config.experiments[experiment.name]?.targeting ?? [];
+    for (const rule of rulesReached(targeting, config.segments)) {
       if (rule.header !== undefined) names.add(rule.header);
     }
   }

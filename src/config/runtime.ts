@@ -2,8 +2,6 @@
  * What was changed while running, apart from the declared configuration: a status, weights, and the slot table
  * that makes ramps sticky. `control/` owns and stores it; `compile.ts` lays it over the declared config. Plain data.
  */
-import type { ExperimentStatus } from '../experiment/model.ts';
-
 /** Who changed it, why and when. */
 export interface ChangeRecord {
   readonly reason: string;
@@ -12,8 +10,16 @@ export interface ChangeRecord {
   readonly at: string;
 }
 
+/** What may be set while running; draft and concluded are the file's to say. */
+export type SettableStatus = 'running' | 'paused' | 'killed';
+
+/** A draft is nobody's yet, and a concluded experiment is over: neither is started or paused while running. */
+export function isSteerable(declaredStatus: string): boolean {
+  return declaredStatus !== 'draft' && declaredStatus !== 'concluded';
+}
+
 export interface RuntimeStatus extends ChangeRecord {
-  readonly status: ExperimentStatus;
+  readonly status: SettableStatus;
 }
 
 export interface RuntimeWeights extends ChangeRecord {
@@ -35,7 +41,12 @@ export interface RuntimeExperiment {
   readonly salt: string;
   readonly status: RuntimeStatus | null;
   readonly weights: RuntimeWeights | null;
+  /** Empty: nothing was dealt out yet. */
   readonly slots: readonly NamedSlotRange[];
+  /** From 1, one more for each change of the slots or the salt. */
+  readonly epoch: number;
+  /** Since when this salt has been in effect, ISO 8601; null: not known. */
+  readonly seenAt: string | null;
 }
 
 export interface RuntimeState {

@@ -2,13 +2,13 @@
  * The part of the configuration schema that describes experiments, their variants, targeting and breakers.
  */
 import { z } from 'zod';
+import { layerFields } from './schema-layer.ts';
+import { lifecycleFields } from './schema-lifecycle.ts';
+import { targetingSchema } from './schema-targeting.ts';
 import { unitSchema } from './schema-unit.ts';
 import {
-  cookieName,
   EXPERIMENT_HELP,
   EXPERIMENT_PATTERN,
-  found,
-  headerName,
   NAME_HELP,
   NAME_PATTERN,
   name,
@@ -99,51 +99,6 @@ const breakerOverride = z
 
 export const breakerSchema = z.strictObject(breakerFields);
 
-const SUBJECTS = ['header', 'cookie', 'query', 'clientIdentity', 'method', 'path'] as const;
-const TESTS = ['in', 'equals', 'prefix', 'matches'] as const;
-
-const targetingRule = z
-  .strictObject({
-    header: headerName().optional().describe('Look at this request header.'),
-    cookie: cookieName().optional().describe('Look at this cookie.'),
-    query: text(128).optional().describe('Look at this query parameter.'),
-    clientIdentity: z
-      .literal(true)
-      .optional()
-      .describe('Look at the identity in the client certificate: SPIFFE URI or common name.'),
-    method: z.literal(true).optional().describe('Look at the method.'),
-    path: z.literal(true).optional().describe('Look at the path, without the query.'),
-    in: z.array(text(1024)).min(1).max(10_000).optional().describe('Equal to one of these.'),
-    equals: z
-      .string({ error: (issue) => `${found(issue.input)}; expected text, so put it in quotes` })
-      .max(1024)
-      .optional()
-      .describe('Equal to this.'),
-    prefix: text(1024).optional().describe('Begins with this.'),
-    matches: text(1024)
-      .optional()
-      .describe('The whole value matches this RE2 pattern (no look-around, no back-references).'),
-    not: z.boolean().optional().describe('Turn the answer round.'),
-  })
-  .superRefine((value, context) => {
-    const subjects = SUBJECTS.filter((key) => value[key] !== undefined);
-    const tests = TESTS.filter((key) => value[key] !== undefined);
-    if (subjects.length !== 1) {
-      const what = subjects.length === 0 ? 'none' : subjects.join(' and ');
-      context.addIssue({
-        code: 'custom',
-        message: `found ${what}; a rule looks at exactly one of ${SUBJECTS.join(', ')}`,
-      });
-    }
-    if (tests.length !== 1) {
-      const what = tests.length === 0 ? 'no test' : tests.join(' and ');
-      context.addIssue({
-        code: 'custom',
-        message: `found ${what}; a rule has exactly one of ${TESTS.join(', ')}`,
-      });
-    }
-  });
-
 const variant = z.strictObject({
   weight: percent()
     .optional()
@@ -158,22 +113,16 @@ const variant = z.strictObject({
 });
 
 export const experimentSchema = z.strictObject({
-  owner: text(200).optional().describe('Who to ask.'),
-  hypothesis: text(2000).optional().describe('What the experiment is to show.'),
+  ...lifecycleFields,
+  ...layerFields,
   // A NUL ends the salt in the key that is hashed.
   salt: text(200)
     .regex(/^[^\0]*$/, 'found a text with a NUL in it; a salt has none')
     .optional()
     .describe('Key of the hash: a new salt deals everyone anew. Default: the name.'),
-  status: z
-    .enum(['running', 'paused', 'killed'])
-    .prefault('running')
-    .describe(
-      'paused: no new assignments, those carried in are honoured; killed: the fallback for everyone.',
-    ),
   unit: unitSchema.optional(),
   traffic: percent().prefault('100%').describe('Share of the units that take part at all.'),
-  targeting: z.array(targetingRule).max(100).prefault([]).describe('All of these must hold.'),
+  targeting: targetingSchema,
   variants: z.record(variantName(), variant).describe('Two or more, by name.'),
   fallback: variantName().optional().describe('The safe variant. Default: control.'),
   breaker: z
@@ -185,4 +134,3 @@ export const experimentSchema = z.strictObject({
 export type ExperimentConfig = z.output<typeof experimentSchema>;
 export type BreakerConfig = z.output<typeof breakerSchema>;
 export type BreakerOverrideConfig = z.output<typeof breakerOverride>;
-export type TargetingRuleConfig = z.output<typeof targetingRule>;

@@ -6,18 +6,20 @@ import { z } from 'zod';
 import { type PathMatch, parsePathMatch } from '../routing/match.ts';
 import { ADDRESS_PATTERN, formatAddress, parseAddress } from './address.ts';
 import type { Endpoint, SocketAddress } from './snapshot.ts';
+import { parseTimestamp, TIMESTAMP_PATTERN } from './timestamp.ts';
 import {
   DURATION_PATTERN,
   type Parsed,
   PERCENT_PATTERN,
   parseDuration,
+  parseLongDuration,
   parsePercent,
   parseSize,
   SIZE_PATTERN,
 } from './units.ts';
 
 /** A string that `read` turns into something else; `expected` is what a value of another type is told. */
-function readString<T>(read: (text: string) => Parsed<T>, expected: string, pattern: string | null) {
+export function readString<T>(read: (text: string) => Parsed<T>, expected: string, pattern: string | null) {
   const text = z.string({ error: (issue) => `${found(issue.input)}; expected ${expected}` });
   const documented = pattern === null ? text : text.meta({ pattern });
   return documented.transform((value, context): T => {
@@ -29,7 +31,8 @@ function readString<T>(read: (text: string) => Parsed<T>, expected: string, patt
 }
 
 /** `10s` -> 10000. */
-export const duration = () => readString(parseDuration, 'a duration such as 250ms or 10s', DURATION_PATTERN);
+export const duration = () =>
+  readString((text) => parseDuration(text), 'a duration such as 250ms or 10s', DURATION_PATTERN);
 
 /** A duration that must be longer than nothing. */
 export const positiveDuration = () =>
@@ -43,6 +46,23 @@ export const positiveDuration = () =>
     'a duration such as 250ms or 10s',
     DURATION_PATTERN,
   );
+
+/** A duration longer than nothing that no timer waits for: `90d`, up to ten years. */
+export const longDuration = () =>
+  readString(
+    (text) => {
+      const result = parseLongDuration(text);
+      return result.ok && result.value === 0
+        ? { ok: false, problem: `found ${text}; it must be longer than 0` }
+        : result;
+    },
+    'a duration such as 12h or 90d',
+    DURATION_PATTERN,
+  );
+
+/** `2026-12-01T09:00:00+01:00` -> milliseconds since the epoch. */
+export const timestamp = () =>
+  readString(parseTimestamp, 'a point in time such as 2026-12-01T09:00:00+01:00', TIMESTAMP_PATTERN);
 
 /** `64KiB` -> 65536, between the two limits; `0` is let through only when `min` is 0. */
 export const size = (min: number, max: number) =>

@@ -5,6 +5,8 @@
  */
 import { z } from 'zod';
 import { experimentName, experimentSchema, upstreamName } from './schema-experiment.ts';
+import { holdoutSchema, layersSchema } from './schema-layer.ts';
+import { segmentName, segmentSchema } from './schema-segment.ts';
 import {
   accessLogSchema,
   adminSchema,
@@ -16,6 +18,8 @@ import {
   timeoutsSchema,
 } from './schema-settings.ts';
 import { listenerTlsSchema, type UpstreamTlsConfig, upstreamTlsSchema } from './schema-tls.ts';
+import { tokensSchema } from './schema-tokens.ts';
+import { trustSchema } from './schema-trust.ts';
 import {
   endpoint,
   hostMatch,
@@ -55,6 +59,7 @@ const listener = z.strictObject({
     .optional()
     .describe('File mode of a unix socket. Default: what the umask leaves.'),
   tls: listenerTlsSchema.optional(),
+  trust: trustSchema.optional(),
 });
 
 const ENDPOINT_CONNECTIONS_MAX = 1024;
@@ -148,10 +153,25 @@ export const configSchema = z.strictObject({
     .optional()
     .describe('The most specific match wins. May be left out when there is only one upstream.'),
   experiments: z.record(experimentName(), experimentSchema).prefault({}).describe('By name.'),
+  segments: z.record(segmentName(), segmentSchema).prefault({}).describe('By name, for targeting rules to use.'),
+  layers: layersSchema.prefault({}),
+  holdout: holdoutSchema.optional(),
+  protect: z
+    .array(name(NAME_PATTERN, NAME_HELP))
+    .max(1000)
+    .prefault([])
+    .describe('Routes on which an experiment needs allowProtected.'),
+  requireMetadata: z
+    .boolean()
+    .prefault(false)
+    .describe(
+      'Outside draft, an experiment without owner, hypothesis, successCriteria or rollbackPlan is an error and no warning.',
+    ),
   timeouts: timeoutsSchema.prefault({}).describe('How long to wait for what.'),
   limits: limitsSchema.prefault({}).describe('How large a message may be.'),
   forwarding: forwardingSchema.prefault({}).describe('What is added to forwarded requests.'),
   propagation: propagationSchema.prefault({}).describe('How variants are carried, forced and shown.'),
+  tokens: tokensSchema.optional(),
   accessLog: accessLogSchema.prefault({}).describe('A line for every exchange.'),
   exposures: exposuresSchema.prefault({}).describe('Records for the analysis.'),
   admin: adminSchema.prefault({}).describe('The admin API and the probes.'),

@@ -2,6 +2,7 @@
  * The Snapshot: the compiled configuration as everything else reads it. Deeply frozen and versioned; a reload
  * or an admin change makes a new one and never touches an old one, so a request keeps the rules it began with.
  */
+import type { Holdout, Layer } from '../experiment/layer.ts';
 import type { Experiment } from '../experiment/model.ts';
 import type { MemorySettings } from '../propagation/memory.ts';
 import type { BreakerSettings } from '../resilience/breaker.ts';
@@ -86,6 +87,8 @@ export interface Route {
   readonly hosts: readonly string[];
   readonly upstream: Upstream;
   readonly experiments: readonly RouteExperiment[];
+  /** Those and what they require, each after what it requires; null: none requires anything. */
+  readonly order: readonly Experiment[] | null;
   /** Value of the `Vary` field that responses to GET and HEAD need, or null when no experiment is on the route. */
   readonly vary: string | null;
   /** Streams and long polls: how long an answer takes is no fault. */
@@ -209,6 +212,9 @@ export interface Snapshot {
   readonly listeners: readonly ListenerSettings[];
   readonly upstreams: ReadonlyMap<string, Upstream>;
   readonly experiments: ReadonlyMap<string, Experiment>;
+  readonly layers: ReadonlyMap<string, Layer>;
+  /** Kept out of every experiment; null: nobody is. */
+  readonly holdout: Holdout | null;
   readonly routes: Readonly<Record<Direction, RouteTable<Route>>>;
   readonly timeouts: Timeouts;
   readonly limits: Limits;

@@ -17,8 +17,10 @@ const DURATION_UNITS_MS: Readonly<Record<string, number>> = {
   h: 3_600_000,
   d: 86_400_000,
 };
-/** Timers of Node hold 31 bits; nothing in the configuration needs more than 24 days. */
+/** Timers of Node hold 31 bits; nothing that one waits for needs more than 24 days. */
 const DURATION_MAX_MS = 2 ** 31 - 1;
+/** What no timer waits for. */
+const LONG_DURATION_MAX_MS = 3650 * 86_400_000;
 const SIZE_UNITS_BYTES: Readonly<Record<string, number>> = {
   B: 1,
   kB: 1e3,
@@ -36,8 +38,13 @@ export const DURATION_PATTERN = '^(0|([0-9]+(\\.[0-9]+)?(ms|s|m|h|d))+)$';
 export const SIZE_PATTERN = '^(0|[0-9]+(\\.[0-9]+)?(B|kB|KB|MB|GB|KiB|MiB|GiB|TiB))$';
 export const PERCENT_PATTERN = '^[0-9]+(\\.[0-9]{1,4})?%$';
 
-/** `250ms`, `10s`, `1m30s`, `1.5h`, `0`: whole milliseconds, at most 24 days. */
-export function parseDuration(text: string): Parsed<number> {
+/** `90d`: like a duration, but up to ten years. */
+export function parseLongDuration(text: string): Parsed<number> {
+  return parseDuration(text, LONG_DURATION_MAX_MS);
+}
+
+/** `250ms`, `10s`, `1m30s`, `1.5h`, `0`: whole milliseconds, at most 24 days unless told otherwise. */
+export function parseDuration(text: string, maxMs = DURATION_MAX_MS): Parsed<number> {
   if (text === '0') return { ok: true, value: 0 };
   if (/^[0-9]+(\.[0-9]+)?$/.test(text))
     return problem(`${quote(text)} has no unit; write ${text}s or ${text}ms`);
@@ -54,7 +61,7 @@ export function parseDuration(text: string): Parsed<number> {
   const rounded = Math.round(totalMs);
   if (Math.abs(rounded - totalMs) > 1e-6)
     return problem(`${quote(text)} is not a whole number of milliseconds`);
-  if (rounded > DURATION_MAX_MS) return problem(`${quote(text)} is longer than 24 days`);
+  if (rounded > maxMs) return problem(`${quote(text)} is longer than ${Math.floor(maxMs / 86_400_000)} days`);
   return { ok: true, value: rounded };
 }
 

@@ -3,7 +3,7 @@
  * run-time state, or says why not. Deterministic; keeps nothing and does no I/O.
  */
 import type { ChangeRecord, RuntimeExperiment, RuntimeState, RuntimeStatus } from '../config/runtime.ts';
-import { isSameWeights } from '../config/runtime.ts';
+import { isSameWeights, isSteerable } from '../config/runtime.ts';
 import type { Config } from '../config/schema.ts';
 import type { Snapshot } from '../config/snapshot.ts';
 import { didYouMean } from '../config/suggest.ts';
@@ -30,7 +30,12 @@ export type Change =
 
 export interface Refusal {
   readonly ok: false;
-  readonly code: 'experiment_not_found' | 'variant_not_found' | 'weights_invalid' | 'reason_missing';
+  readonly code:
+    | 'experiment_not_found'
+    | 'variant_not_found'
+    | 'weights_invalid'
+    | 'reason_missing'
+    | 'status_fixed';
   /** The part of the change that is wrong: `experiment`, `weightsPpm.candidate`. */
   readonly path: string;
   readonly message: string;
@@ -67,6 +72,7 @@ export function applyChange(
   const reason = change.reason.trim().slice(0, REASON_MAX);
   switch (change.kind) {
     case 'set-status':
+      if (change.status !== 'killed' && !isSteerable(declared.status)) return notSteerable(declared.status);
       return accept(now.runtime, change.experiment, {
         ...before,
         status: { status: change.status, reason, ...record },
@@ -128,6 +134,23 @@ function completeWeights(
   );
 }
 
+/**
+ * The state with every experiment of the config in it, so that a Snapshot can tell since when each has run. Another
+ * salt is another run.
+ *
+ * @param at ISO 8601.
+ */
+export function markSeen(config: Config, runtime: RuntimeState, at: string): RuntimeState {
+  const experiments = new Map(runtime.experiments);
+  for (const [name, { salt = name }] of Object.entries(config.experiments)) {
+    const before = experiments.get(name);
+    if (before === undefined)
+      experiments.set(name, { salt, status: null, weights: null, slots: [], epoch: 1, seenAt: at });
+    else if (before.seenAt === null || before.salt !== salt) experiments.set(name, { ...before, seenAt: at });
+  }
+  return { experiments };
+}
+
 /** Run-time weights whose declared weights were since edited: the file is the newest intent. */
 export function overtakenWeights(config: Config, runtime: RuntimeState): string[] {
   return [...runtime.experiments].flatMap(([name, experiment]) => {
@@ -167,6 +190,8 @@ export function rememberSlots(runtime: RuntimeState, snapshot: Snapshot): Runtim
       status: before?.status ?? null,
       weights: before?.weights ?? null,
       slots,
+      epoch: experiment.epoch,
+      seenAt: before?.seenAt ?? null,
     });
   }
   return { experiments };
@@ -174,6 +199,11 @@ export function rememberSlots(runtime: RuntimeState, snapshot: Snapshot): Runtim
 
 function accept(runtime: RuntimeState, name: string, experiment: RuntimeExperiment): Accepted {
   return { ok: true, runtime: { experiments: new Map([...runtime.experiments, [name, experiment]]) } };
+}
+
+function notSteerable(status: string): Refusal {
+  const hint = 'change the status in the configuration file; only kill goes further';
+  return refusal('status_fixed', 'status', `the experiment is declared ${status}`, hint);
 }
 
 function unknownExperiment(change: Change, snapshot: Snapshot): Refusal {

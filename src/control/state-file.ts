@@ -31,6 +31,9 @@ const stateSchema = z.object({
           z.object({ start: z.int().min(0).max(PPM), end: z.int().min(0).max(PPM), variant: z.string() }),
         )
         .max(PPM),
+      // Not in what was written before they were kept.
+      epoch: z.int().min(1).default(1),
+      seenAt: z.iso.datetime().nullable().default(null),
     }),
   ),
 });

@@ -18,6 +18,7 @@ import type { ControlEvent, ReloadCause } from './events.ts';
 import {
   applyChange,
   type Change,
+  markSeen,
   overtakenWeights,
   type Refusal,
   rememberSlots,
@@ -107,7 +108,7 @@ export class ControlState {
     this.#options = options;
     this.#files = loaded.files;
     this.#writer = new StateWriter(loaded.config.stateFile ?? null, (message) => this.#warn(message));
-    this.#active = activate(loaded.config, this.#withoutOvertaken(loaded.config, runtime), 1);
+    this.#active = activate(loaded.config, this.#withoutOvertaken(loaded.config, runtime), 1, this.#at());
     this.#lastReload = this.#result('start', true, true, loaded.issues, []);
     this.#writer.write(this.#active.runtime);
   }
@@ -165,7 +166,7 @@ export class ControlState {
     const result = applyChange(change, { actor, at }, this.#active);
     if (!result.ok) return result;
     const before = summary(this.#active.snapshot, change.experiment);
-    this.#swap(activate(this.#active.config, result.runtime, this.snapshot.version + 1));
+    this.#swap(activate(this.#active.config, result.runtime, this.snapshot.version + 1, at));
     const after = summary(this.snapshot, change.experiment);
     this.#emit({
       kind: 'audit',
@@ -224,7 +225,7 @@ export class ControlState {
   #adopt(config: Config, cause: ReloadCause, restart: readonly string[]): void {
     const before = this.snapshot;
     const runtime = this.#withoutOvertaken(config, this.#active.runtime);
-    this.#swap(activate(config, runtime, before.version + 1));
+    this.#swap(activate(config, runtime, before.version + 1, this.#at()));
     this.#emit({
       kind: 'audit',
       at: this.#at(),
@@ -290,7 +291,8 @@ export class ControlState {
   }
 }
 
-function activate(config: Config, runtime: RuntimeState, version: number): Active {
+function activate(config: Config, known: RuntimeState, version: number, at: string): Active {
+  const runtime = markSeen(config, known, at);
   const snapshot = compile(config, runtime, version);
   return { config, runtime: rememberSlots(runtime, snapshot), snapshot };
 }

@@ -1,16 +1,20 @@
 /**
  * Who gets which variant, and why: one request, one experiment, one Assignment.
  *
- * Killed goes before the override, then what the caller carries, then paused, targeting, the unit, the traffic
- * gate and the split. The result depends on the arguments only; a breaker is not asked, since it changes what
+ * Statuses that ask nobody (killed, concluded, draft) go before the override, then what the caller carries, then
+ * paused, the dates, prerequisites, holdouts, the layer, targeting, the unit, the traffic gate and the split. The result depends on the arguments only; a breaker is not asked, since it changes what
  * is served and never what is assigned. On the request path: a decision that does not need the unit is one of
  * the experiment's ready-made objects, the split makes one small object.
  */
 import type { Random } from '../base/clock.ts';
 import { SLOTS, slotOf } from './bucket.ts';
+import { type Holdout, heldOut, isWithin, layerSlot } from './layer.ts';
+import { phaseOf, type Schedule } from './lifecycle.ts';
 import type { Assignment, Experiment, Reason, RequestAttributes, Variant } from './model.ts';
 import { type Overrides, variantNamed } from './override.ts';
+import { assignedBefore } from './prerequisite.ts';
 import { variantAt } from './slots.ts';
+import { traceClause } from './targeting-trace.ts';
 import { type FoundUnit, readUnit } from './unit.ts';
 
 /** What the caller carries, if it is trusted. */
@@ -28,6 +32,10 @@ export interface Given {
   readonly overrides: Overrides | null;
   /** Read only for `unit: request`. */
   readonly random: Random;
+  /** Wall time in milliseconds since the epoch; read only for experiments with dates. */
+  readonly wallMs: number;
+  /** What was assigned before this for the same request; read only for experiments with prerequisites. */
+  readonly before: readonly Assignment[];
 }
 
 /**
@@ -35,9 +43,9 @@ export interface Given {
  */
 export function assign(experiment: Experiment, given: Given, trace?: string[]): Assignment {
   const { request, context, overrides } = given;
-  if (experiment.status === 'killed') {
-    trace?.push(`status: killed, so everyone gets ${experiment.fallback.name}`);
-    return readyMade(experiment).killed;
+  if (experiment.status !== 'running') {
+    const same = sameForAll(experiment, trace);
+    if (same !== null) return same;
   }
   const forced = overrides === null ? null : overrides.forExperiment(experiment);
   trace?.push(overrideSentence(experiment, overrides));
@@ -52,9 +60,23 @@ export function assign(experiment: Experiment, given: Given, trace?: string[]): 
     trace?.push(`status: paused, so who carries nothing gets ${experiment.fallback.name}`);
     return readyMade(experiment).off;
   }
+  if (experiment.schedule !== null) {
+    const outside = outsideDates(experiment, experiment.schedule, given.wallMs, trace);
+    if (outside !== null) return outside;
+  }
+  if (experiment.requires.length > 0 && !isRequirementMet(experiment, given.before, trace))
+    return readyMade(experiment).prerequisite;
+
+  const isExclusive = experiment.layer !== null || experiment.holdouts.length > 0;
+  let unit: FoundUnit | null = null;
+  if (isExclusive) {
+    unit = readUnit(experiment.unit, request, given.random, trace);
+    const reason = unit === null ? null : exclusion(experiment, unit.id, trace);
+    if (reason !== null) return decision(experiment, experiment.fallback, reason, unit, -1);
+  }
   if (!isTargeted(experiment, request, trace)) return readyMade(experiment).notTargeted;
 
-  const unit = readUnit(experiment.unit, request, given.random, trace);
+  if (!isExclusive) unit = readUnit(experiment.unit, request, given.random, trace);
   if (unit === null) {
     trace?.push(`unit: none of the sources is present, so it gets ${experiment.fallback.name}`);
     return readyMade(experiment).noUnit;
@@ -70,16 +92,92 @@ export function reasonText(assignment: Assignment): string {
   return `split:${(Math.floor(assignment.slot / 100) / 10_000).toFixed(4)}`;
 }
 
+/** What a status says for everyone, whatever they carry or ask for; null: it says nothing of the kind. */
+function sameForAll(experiment: Experiment, trace?: string[]): Assignment | null {
+  const { fallback, winner } = experiment;
+  switch (experiment.status) {
+    case 'killed':
+      trace?.push(`status: killed, so everyone gets ${fallback.name}`);
+      return readyMade(experiment).killed;
+    case 'concluded':
+      trace?.push(`status: concluded, so everyone gets the winner, ${(winner ?? fallback).name}`);
+      return readyMade(experiment).concluded;
+    case 'draft':
+      trace?.push(`status: draft, so everyone gets ${fallback.name}`);
+      return readyMade(experiment).off;
+    default:
+      return null;
+  }
+}
+
+function outsideDates(
+  experiment: Experiment,
+  schedule: Schedule,
+  wallMs: number,
+  trace?: string[],
+): Assignment | null {
+  const phase = phaseOf(schedule, wallMs);
+  if (phase === null) {
+    trace?.push('dates: it has started and has not ended');
+    return null;
+  }
+  if (phase === 'not-started') {
+    const start = new Date(schedule.startsAtMs).toISOString();
+    trace?.push(`dates: it starts at ${start}, so it gets ${experiment.fallback.name}`);
+    return readyMade(experiment).notStarted;
+  }
+  const end = new Date(schedule.endsAtMs).toISOString();
+  trace?.push(`dates: it ended at ${end}, so it gets ${schedule.afterwards.name}`);
+  return readyMade(experiment).ended;
+}
+
+function isRequirementMet(experiment: Experiment, before: readonly Assignment[], trace?: string[]): boolean {
+  const { requires } = experiment;
+  for (let i = 0; i < requires.length; i++) {
+    const requirement = requires[i]!;
+    const variant = assignedBefore(before, requirement.experiment);
+    const isMet = variant !== null && requirement.variants.includes(variant);
+    trace?.push(
+      `requires: ${requirement.experiment} gives ${variant ?? 'nothing'}, needed is ${requirement.variants.join(' or ')}${isMet ? '' : `, so it gets ${experiment.fallback.name}`}`,
+    );
+    if (!isMet) return false;
+  }
+  return true;
+}
+
+/** Is the unit kept out of every candidate, or somebody else's in the layer? */
+function exclusion(
+  experiment: Experiment,
+  unit: string,
+  trace?: string[],
+): 'holdout' | 'not-in-layer' | null {
+  const { holdouts, layer, fallback } = experiment;
+  const holdout = heldOut(holdouts, unit);
+  if (holdouts.length > 0)
+    trace?.push(
+      holdout === null ? 'holdout: no' : `${holdoutText(holdout)}: yes, so it gets ${fallback.name}`,
+    );
+  if (holdout !== null) return 'holdout';
+  if (layer === null) return null;
+  const slot = layerSlot(layer, unit);
+  const isIn = isWithin(layer.ranges, slot);
+  trace?.push(
+    `layer ${layer.name}: slot ${slot} is ${isIn ? 'in its range' : `not in its range, so it gets ${fallback.name}`}`,
+  );
+  return isIn ? null : 'not-in-layer';
+}
+
+function holdoutText({ kind, sharePpm }: Holdout): string {
+  return `${kind === 'holdout' ? 'holdout' : 'holdout of the layer'} of ${sharePpm} in ${SLOTS}`;
+}
+
 /** Plain loop, no `every`: a call back for each clause is what an experiment on every request would pay for. */
 function isTargeted(experiment: Experiment, request: RequestAttributes, trace?: string[]): boolean {
   const { targeting } = experiment;
   for (let i = 0; i < targeting.length; i++) {
     const clause = targeting[i]!;
-    const isMatch = clause.matches(request);
-    trace?.push(
-      `targeting: ${clause.text}: ${isMatch ? 'yes' : `no, so it gets ${experiment.fallback.name}`}`,
-    );
-    if (!isMatch) return false;
+    if (trace !== undefined) traceClause(trace, clause, request, experiment.fallback.name);
+    if (!clause.matches(request)) return false;
   }
   return true;
 }
@@ -118,7 +216,11 @@ function fromOutside(
 /** The decisions that need no unit, made once for an experiment. */
 interface ReadyMade {
   readonly killed: Assignment;
+  readonly concluded: Assignment;
   readonly off: Assignment;
+  readonly notStarted: Assignment;
+  readonly ended: Assignment;
+  readonly prerequisite: Assignment;
   readonly notTargeted: Assignment;
   readonly noUnit: Assignment;
   readonly override: readonly Assignment[];
@@ -135,7 +237,11 @@ function readyMade(experiment: Experiment): ReadyMade {
     Object.freeze(decision(experiment, variant, reason, null, -1));
   const made: ReadyMade = {
     killed: make('killed', experiment.fallback),
+    concluded: make('concluded', experiment.winner ?? experiment.fallback),
     off: make('off', experiment.fallback),
+    notStarted: make('not-started', experiment.fallback),
+    ended: make('ended', experiment.schedule?.afterwards ?? experiment.fallback),
+    prerequisite: make('prerequisite', experiment.fallback),
     notTargeted: make('not-targeted', experiment.fallback),
     noUnit: make('no-unit', experiment.fallback),
     override: experiment.variants.map((variant) => make('override', variant)),
@@ -158,11 +264,16 @@ function decision(
     variant,
     reason,
     isIncluded,
-    isCarried: isIncluded || reason === 'killed',
+    isCarried: isIncluded || isForAll(reason, variant === experiment.fallback),
     unit: unit === null ? null : unit.id,
     unitSource: unit === null ? null : unit.source,
     slot,
   };
+}
+
+/** All get this variant, here and further down, where another configuration may still be in force. */
+function isForAll(reason: Reason, isFallback: boolean): boolean {
+  return reason === 'killed' || reason === 'concluded' || (reason === 'ended' && !isFallback);
 }
 
 function overrideSentence(experiment: Experiment, overrides: Overrides | null): string {

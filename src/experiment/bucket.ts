@@ -10,8 +10,11 @@ import murmur from 'murmurhash3js-revisited';
 /** Slots of an experiment; a weight in parts per million is a number of slots. */
 export const SLOTS = 1_000_000;
 
-/** What the hash decides: whether the unit takes part, or which variant it gets. Two purposes, two hashes. */
-export type Purpose = 'enrol' | 'variant';
+/**
+ * What the hash decides: whether the unit takes part, which variant it gets, its place in a layer, whether it is held
+ * out of everything or of a layer. Each purpose is a hash of its own.
+ */
+export type Purpose = 'enrol' | 'variant' | 'layer' | 'holdout' | 'layer-holdout';
 
 /** Longest key that needs no allocation; a salt and a UUID are about 60 bytes. A longer key costs more, no less. */
 const SCRATCH_BYTES = 256;

@@ -3,18 +3,28 @@
  * `config/compile.ts` makes these from the declared config and the run-time state; `assign.ts` reads them.
  */
 
+import type { Holdout, LayerShare } from './layer.ts';
+import type { Schedule } from './lifecycle.ts';
+import type { Requirement } from './prerequisite.ts';
+
 /** Why a request got its variant. */
 export type Reason =
   | 'override' // a person forced it, by header or cookie
   | 'propagated' // the caller already had one
   | 'split' // the salted hash of the unit
   | 'killed' // the experiment is killed: fallback for everyone
-  | 'off' // the experiment is paused: fallback for whoever carries nothing
+  | 'concluded' // the experiment is over: the winner for everyone
+  | 'off' // the experiment is paused: fallback for whoever carries nothing; or a draft: fallback for everyone
+  | 'not-started' // it is not yet startsAt
+  | 'ended' // endsAt is past: fallback or winner for whoever carries nothing
+  | 'prerequisite' // another experiment did not give the variant that this one needs
+  | 'holdout' // the unit is kept out of all experiments, or of those of a layer
+  | 'not-in-layer' // the unit's slot of the layer belongs to another experiment, or to none
   | 'no-unit' // none of the unit sources is present
   | 'not-targeted' // the targeting says no
   | 'not-enrolled'; // outside the share of traffic that the experiment takes
 
-export type ExperimentStatus = 'running' | 'paused' | 'killed';
+export type ExperimentStatus = 'draft' | 'running' | 'paused' | 'killed' | 'concluded';
 
 /** Where the id of the randomised unit is read; the first source present wins. */
 export type UnitSource =
@@ -83,12 +93,33 @@ export interface SlotRange {
   readonly variant: number;
 }
 
+/** Who answers for an experiment on a protected route. */
+export interface Approval {
+  readonly approvedBy: string;
+  readonly reason: string;
+}
+
 export interface Experiment {
   readonly name: string;
   readonly owner: string | null;
   readonly hypothesis: string | null;
+  readonly successCriteria: string | null;
+  readonly rollbackPlan: string | null;
+  readonly approval: Approval | null;
   readonly salt: string;
+  /** How often the slots or the salt have changed, from 1; a unit keeps its variant within an epoch. */
+  readonly epoch: number;
   readonly status: ExperimentStatus;
+  /** Who gets everyone when the status is `concluded`; null: nobody is named. */
+  readonly winner: Variant | null;
+  /** Null: no dates. */
+  readonly schedule: Schedule | null;
+  /** From when on it has run for longer than it should, in milliseconds since the epoch; Infinity: never. */
+  readonly staleAtMs: number;
+  /** All of these must have been assigned. */
+  readonly requires: readonly Requirement[];
+  readonly holdouts: readonly Holdout[];
+  readonly layer: LayerShare | null;
   readonly unit: readonly UnitSource[];
   /** Share of the units that take part at all, in parts per million. */
   readonly trafficPpm: number;
@@ -106,7 +137,7 @@ export interface Assignment {
   readonly reason: Reason;
   /** True for `override`, `propagated`, `split`: the request is part of the experiment and an exposure is recorded. */
   readonly isIncluded: boolean;
-  /** True when included, and for `killed`, so that no sidecar further down sends the request to a candidate. */
+  /** True when included, and where all are to get one variant (`killed`, `concluded`, a winner after the end). */
   readonly isCarried: boolean;
   /** The unit's id, if one was read; never logged or exported unhashed. */
   readonly unit: string | null;

@@ -18,8 +18,18 @@ export function experimentOf(
     name: 'checkout',
     owner: null,
     hypothesis: null,
+    successCriteria: null,
+    rollbackPlan: null,
+    approval: null,
     salt: 'checkout-1',
+    epoch: 1,
     status: 'running' as const,
+    winner: null,
+    schedule: null,
+    staleAtMs: Number.POSITIVE_INFINITY,
+    requires: [],
+    holdouts: [],
+    layer: null,
     unit: [{ kind: 'header' as const, name: 'x-user-id' }],
     trafficPpm: 1_000_000,
     targeting: [],
@@ -60,7 +70,15 @@ export function requestOf(parts: RequestParts = {}): RequestAttributes {
 
 /** What a request brings to its decisions; a GET of / that carries nothing unless told otherwise. */
 export function givenOf(parts: Partial<Given> = {}): Given {
-  return { request: requestOf(), context: null, overrides: null, random: countingRandom(), ...parts };
+  return {
+    request: requestOf(),
+    context: null,
+    overrides: null,
+    random: countingRandom(),
+    wallMs: 0,
+    before: [],
+    ...parts,
+  };
 }
 
 /** Entropy that counts: the first `hex` ends in 1, the second in 2. */

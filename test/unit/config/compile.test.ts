@@ -220,7 +220,7 @@ describe('run-time state', () => {
   function runtime(experiment: Partial<RuntimeExperiment>): RuntimeState {
     return {
       experiments: new Map([
-        ['ranking', { salt: 'ranking', status: null, weights: null, slots: [], ...experiment }],
+        ['ranking', { salt: 'ranking', status: null, weights: null, slots: [], epoch: 1, seenAt: null, ...experiment }],
       ]),
     };
   }
