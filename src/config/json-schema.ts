@@ -11,6 +11,9 @@ export interface SchemaNode {
   readonly additionalProperties?: boolean | SchemaNode;
   readonly items?: SchemaNode;
   readonly anyOf?: readonly SchemaNode[];
+  /** `#/definitions/NAME`: what holds itself, such as a rule made of rules. */
+  readonly $ref?: string;
+  readonly definitions?: Readonly<Record<string, SchemaNode>>;
   readonly enum?: readonly unknown[];
   readonly const?: unknown;
   readonly default?: unknown;
@@ -45,6 +48,10 @@ export function knownKeysAt(path: ConfigPath): string[] {
 
 /** A node and, when it is a choice, each of its choices. */
 export function alternatives(node: SchemaNode): SchemaNode[] {
+  if (node.$ref !== undefined) {
+    const target = rootSchema().definitions?.[node.$ref.slice('#/definitions/'.length)];
+    return target === undefined ? [] : alternatives(target);
+  }
   return node.anyOf === undefined ? [node] : node.anyOf.flatMap((inner) => alternatives(inner));
 }
 

@@ -37,14 +37,25 @@ since Kubernetes sets \`FAIRLEAD_PORT\` and the like for a Service called fairle
 /** The whole document. */
 export function referenceMarkdown(): string {
   const lines: string[] = [INTRODUCTION];
-  section(lines, 'The file', rootSchema(), '');
+  section(lines, { title: 'The file', schema: rootSchema(), path: '' }, new Set());
   return `${lines.join('\n')}${ENVIRONMENT}`;
 }
 
-/** A table of a map's keys, then a section for each key that is a map itself. */
-function section(lines: string[], title: string, schema: SchemaNode, path: string): void {
+interface Section {
+  readonly title: string;
+  readonly schema: SchemaNode;
+  readonly path: string;
+}
+
+/**
+ * A table of a map's keys, then a section for each key that is a map itself. What can hold itself, such as a rule made
+ * of rules, is shown where it comes first.
+ */
+function section(lines: string[], { title, schema, path }: Section, shown: Set<SchemaNode>): void {
+  if (shown.has(schema)) return;
+  shown.add(schema);
   lines.push(`## ${title}`, '', '| key | type | default | meaning |', '|---|---|---|---|');
-  const inner: { title: string; schema: SchemaNode; path: string }[] = [];
+  const inner: Section[] = [];
   for (const [key, property] of Object.entries(schema.properties ?? {})) {
     if (key === '$schema') continue;
     const isRequired = schema.required?.includes(key) === true;
@@ -58,12 +69,12 @@ function section(lines: string[], title: string, schema: SchemaNode, path: strin
     inner.push(...nested(property, path === '' ? key : `${path}.${key}`));
   }
   lines.push('');
-  for (const part of inner) section(lines, part.title, part.schema, part.path);
+  for (const part of inner) section(lines, part, shown);
 }
 
 /** The maps inside a property: itself, its items, or its named entries. */
-function nested(property: SchemaNode, path: string): { title: string; schema: SchemaNode; path: string }[] {
-  const found = new Map<string, { title: string; schema: SchemaNode; path: string }>();
+function nested(property: SchemaNode, path: string): Section[] {
+  const found = new Map<string, Section>();
   for (const schema of alternatives(property)) {
     const inside: [SchemaNode, string][] = [[schema, path]];
     if (schema.items !== undefined)
@@ -97,6 +108,7 @@ function oneType(schema: SchemaNode): string {
     return `names to ${typeText(schema.additionalProperties)}`;
   if (schema.properties !== undefined) return 'map';
   if (schema.type === 'integer') return `whole number ${schema.minimum ?? ''} to ${schema.maximum ?? ''}`;
+  if (schema.type === 'number') return 'number';
   return PATTERNS[schema.pattern ?? ''] ?? (schema.type === 'boolean' ? '`true`, `false`' : 'text');
 }
 

@@ -2,8 +2,10 @@
  * TLS and socket settings that contradict each other. Pure; what is in the certificates is checked by
  * `control/certificates.ts`.
  */
+import type { TargetingRule } from '../experiment/targeting-rule.ts';
 import type { ConfigIssue, ConfigPath } from './issue.ts';
 import type { Config } from './schema.ts';
+import { rulesIn } from './targeting-rules.ts';
 
 type IssueAt = (
   path: ConfigPath,
@@ -65,14 +67,18 @@ function identityIssues(config: Config, issueAt: IssueAt): ConfigIssue[] {
   if (isAsked === true) return [];
   const message = 'no listener asks for client certificates, so there is never a client identity';
   const issues: ConfigIssue[] = [];
+  const warn = (path: ConfigPath): void => {
+    issues.push(issueAt(path, message, { severity: 'warning' }));
+  };
+  const look = (rules: readonly TargetingRule[], at: ConfigPath): void => {
+    for (const { rule, path } of rulesIn(rules, at))
+      if (rule.clientIdentity === true) warn([...path, 'clientIdentity']);
+  };
+  for (const [name, { rules }] of Object.entries(config.segments))
+    look(rules ?? [], ['segments', name, 'rules']);
   for (const [name, { unit, targeting }] of Object.entries(config.experiments)) {
-    for (const [index, rule] of targeting.entries()) {
-      if (rule.clientIdentity !== true) continue;
-      const path = ['experiments', name, 'targeting', index, 'clientIdentity'];
-      issues.push(issueAt(path, message, { severity: 'warning' }));
-    }
-    if (unit?.some((source) => source.clientIdentity === true))
-      issues.push(issueAt(['experiments', name, 'unit'], message, { severity: 'warning' }));
+    look(targeting, ['experiments', name, 'targeting']);
+    if (unit?.some((source) => source.clientIdentity === true)) warn(['experiments', name, 'unit']);
   }
   return issues;
 }

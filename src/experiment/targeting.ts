@@ -1,88 +1,109 @@
 /**
- * Targeting: a declared rule about a request, compiled once into a condition.
- * User-written patterns are RE2 (re2js): linear in the value, so that no request can make one run away.
+ * Targeting: a declared rule about a request, compiled once into a condition. Pure.
+ * What a rule may look at is in `targeting-subject.ts`, what it may ask in `targeting-test.ts`.
  */
-import { RE2JS } from 're2js';
 import type { RequestAttributes, TargetingClause } from './model.ts';
+import type { Segment, Segments } from './segment.ts';
+import { TargetingError } from './targeting-error.ts';
+import { SUBJECTS, shapeProblem, type TargetingRule } from './targeting-rule.ts';
+import { compileSubject } from './targeting-subject.ts';
+import { compileTest, VALUE_MAX } from './targeting-test.ts';
 
-/** What a rule looks at. Header names are compared without case; cookie and query names exactly. */
-export type TargetingSubject =
-  | { readonly header: string }
-  | { readonly cookie: string }
-  | { readonly query: string }
-  | { readonly clientIdentity: true }
-  | { readonly method: true }
-  | { readonly path: true };
+/** How deep rules may be nested, those of the segments they name included; a rule on its own is 1. */
+export const DEPTH_MAX = 8;
+/** Rules in one experiment, groups and the rules of segments included: they may all be asked for one request. */
+export const RULES_MAX = 1000;
 
-/** What it must be. `matches` is RE2 syntax and must match the whole value. */
-export type TargetingTest =
-  | { readonly in: readonly string[] }
-  | { readonly equals: string }
-  | { readonly prefix: string }
-  | { readonly matches: string };
-
-/** One rule. `not` turns its answer round, also for a value that is absent. */
-export type TargetingRule = TargetingSubject & TargetingTest & { readonly not?: boolean | undefined };
-
-/** Longest pattern, in characters: a compiled one takes memory in proportion, for as long as it is configured. */
-export const PATTERN_MAX = 1024;
-/**
- * Longest value, in characters, that a pattern is tried on; a longer one does not match. Linear is not free: the
- * worst pattern within PATTERN_MAX that we found takes 50 ms for 2,000 characters and 0.5 s for 60,000.
- */
-export const VALUE_MAX = 2048;
-
-type Read = (request: RequestAttributes) => string | null;
-type Test = (value: string) => boolean;
+const NO_SEGMENTS: Segments = new Map();
 
 /**
  * Compile a rule. What is absent satisfies no test (so `not` is true of it); comparisons are exact.
- * Throws RangeError for a pattern that is too long or that RE2 cannot do (look-around, back-references).
+ * Throws TargetingError for a rule that cannot be: of a wrong shape, with a pattern, a range, a date or a network that
+ * is none, or with a segment that is not there or not for it. Groups are compiled as deep as they are; the limits are the caller's to keep.
  */
-export function compileTargeting(rule: TargetingRule): TargetingClause {
-  const [subject, read] = compileSubject(rule);
-  const [sentence, test] = compileTest(rule);
+export function compileTargeting(rule: TargetingRule, segments: Segments = NO_SEGMENTS): TargetingClause {
+  const problem = shapeProblem(rule);
+  if (problem !== null) throw new TargetingError([], problem);
   const isNegated = rule.not === true;
+  if (rule.all !== undefined) return groupOf('all of', clausesOf('all', rule.all, segments), isNegated);
+  if (rule.any !== undefined) return groupOf('any of', clausesOf('any', rule.any, segments), isNegated);
+  if (typeof rule.not === 'object') return groupOf('not', clausesOf(null, [rule.not], segments), false);
+  const segment = rule.segment === undefined ? null : segmentOf(rule, segments);
+  if (segment?.kind === 'rules') return groupOf(`segment ${segment.name}`, segment.clauses, isNegated);
+  return leafOf(rule, segment, isNegated);
+}
+
+function clausesOf(
+  key: 'all' | 'any' | null,
+  rules: readonly TargetingRule[],
+  segments: Segments,
+): TargetingClause[] {
+  return rules.map((rule, index) => {
+    try {
+      return compileTargeting(rule, segments);
+    } catch (error) {
+      if (!(error instanceof TargetingError)) throw error;
+      const place = key === null ? ['not'] : [key, index];
+      throw new TargetingError([...place, ...error.path], error.message, { cause: error.cause });
+    }
+  });
+}
+
+/** @param word `all of`, `any of`, `not`, or the segment whose rules these are. */
+function groupOf(word: string, clauses: readonly TargetingClause[], isNegated: boolean): TargetingClause {
+  const isAny = word === 'any of';
+  const isTurned = isNegated || word === 'not';
+  const name = isNegated ? `not ${word}` : word;
+  const isSegment = word.startsWith('segment ');
   return Object.freeze({
-    text: `${subject} ${isNegated ? 'not ' : ''}${sentence}`,
+    text: isSegment ? name : `${name} (${clauses.map((clause) => clause.text).join('; ')})`,
+    group: Object.freeze({ name, clauses: Object.freeze([...clauses]) }),
     matches(request: RequestAttributes): boolean {
-      const value = read(request);
-      return (value !== null && test(value)) !== isNegated;
+      for (let i = 0; i < clauses.length; i++) {
+        if (clauses[i]!.matches(request) === isAny) return isAny !== isTurned;
+      }
+      return isAny === isTurned;
     },
   });
 }
 
-function compileSubject(rule: TargetingSubject): [text: string, read: Read] {
-  if ('header' in rule) {
-    const name = rule.header.toLowerCase();
-    return [`header ${name}`, (request) => request.header(name)];
-  }
-  if ('cookie' in rule) return [`cookie ${rule.cookie}`, (request) => request.cookie(rule.cookie)];
-  if ('query' in rule) return [`query ${rule.query}`, (request) => request.query(rule.query)];
-  if ('clientIdentity' in rule) return ['client identity', (request) => request.clientIdentity];
-  if ('method' in rule) return ['method', (request) => request.method];
-  return ['path', (request) => request.path];
+function leafOf(
+  rule: TargetingRule,
+  segment: (Segment & { kind: 'ids' }) | null,
+  isNegated: boolean,
+): TargetingClause {
+  const [subject, read] = compileSubject(rule);
+  const [sentence, test] = segment === null ? compileTest(rule) : membership(segment);
+  // `exists: false` is the test of presence turned round, as with `not`.
+  const isTurned = isNegated !== (rule.exists === false);
+  return Object.freeze({
+    text: `${subject} ${isNegated ? 'not ' : ''}${sentence}`,
+    matches(request: RequestAttributes): boolean {
+      const value = read(request);
+      return (value !== null && test(value)) !== isTurned;
+    },
+  });
 }
 
-function compileTest(rule: TargetingTest): [text: string, test: Test] {
-  if ('in' in rule) {
-    const values = new Set(rule.in);
-    return [`in [${rule.in.join(', ')}]`, (value) => values.has(value)];
-  }
-  if ('equals' in rule) return [`equals ${rule.equals}`, (value) => value === rule.equals];
-  if ('prefix' in rule) return [`prefix ${rule.prefix}`, (value) => value.startsWith(rule.prefix)];
-  const pattern = compilePattern(rule.matches);
-  return [`matches ${rule.matches}`, (value) => value.length <= VALUE_MAX && pattern.testExact(value)];
+function membership(segment: Segment & { kind: 'ids' }): [text: string, test: (value: string) => boolean] {
+  return [`in segment ${segment.name}`, (value) => value.length <= VALUE_MAX && segment.has(value)];
 }
 
-function compilePattern(pattern: string): RE2JS {
-  if (pattern.length > PATTERN_MAX) {
-    throw new RangeError(`pattern is ${pattern.length} characters long, the limit is ${PATTERN_MAX}`);
-  }
-  try {
-    return RE2JS.compile(pattern);
-  } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause);
-    throw new RangeError(`pattern is not RE2: ${why}`, { cause });
-  }
+/** The segment a rule names, if the rule can use it. */
+function segmentOf(rule: TargetingRule, segments: Segments): Segment {
+  const name = rule.segment ?? '';
+  const segment = segments.get(name);
+  const problem =
+    segment === undefined ? `there is no segment ${JSON.stringify(name)}` : misuse(rule, segment);
+  if (segment === undefined || problem !== null) throw new TargetingError(['segment'], problem ?? '');
+  return segment;
+}
+
+function misuse(rule: TargetingRule, { name, kind }: Pick<Segment, 'name' | 'kind'>): string | null {
+  const subject = SUBJECTS.find((key) => rule[key] !== undefined);
+  if (kind === 'rules' && subject !== undefined)
+    return `the segment ${JSON.stringify(name)} is made of rules, which say themselves what they look at; leave out ${subject}`;
+  if (kind === 'ids' && subject === undefined)
+    return `the segment ${JSON.stringify(name)} is a list of ids; say where the id is, such as header: x-user-id`;
+  return null;
 }

@@ -67,7 +67,7 @@ const PURE_BUILTINS: Readonly<Record<string, readonly string[]>> = {
 };
 const CONFIG_BUILTINS: Readonly<Record<string, readonly string[]>> = {
   ...PURE_BUILTINS,
-  'node:crypto': ['createHash'],
+  'node:crypto': ['createHash', 'createHmac', 'hash'],
 };
 /** Of signing what needs no entropy: HMAC and Ed25519 give the same signature for the same text and key. */
 const PROPAGATION_BUILTINS: Readonly<Record<string, readonly string[]>> = {

@@ -169,12 +169,12 @@ describe('experiments', () => {
       [
         'a rule about two things',
         withExperiment('targeting: [{ header: a, cookie: b, equals: x }]'),
-        '6:17: experiments.ranking.targeting[0]: found header and cookie; a rule looks at exactly one of header, cookie, query, clientIdentity, method, path',
+        '6:17: experiments.ranking.targeting[0]: found header and cookie; a rule looks at exactly one of header, cookie, query, pathParameter, claim, clientIdentity, clientAddress, method, path',
       ],
       [
         'a rule without a test',
         withExperiment('targeting: [{ header: a }]'),
-        '6:17: experiments.ranking.targeting[0]: found no test; a rule has exactly one of in, equals, prefix, matches',
+        '6:17: experiments.ranking.targeting[0]: found no test; a rule has exactly one of equals, in, prefix, suffix, contains, matches, exists, gt, gte, lt, lte, between, before, after, semver, cidr, segment',
       ],
       [
         'a unit with two sources in one',
