@@ -1,5 +1,6 @@
 /** How variants are carried, of a `Config` to what the request path reads. */
 import type { MemorySettings } from '../propagation/memory.ts';
+import { HostSet } from '../routing/host-set.ts';
 import type { Config } from './schema.ts';
 import type { PropagationSettings } from './snapshot.ts';
 
@@ -9,9 +10,11 @@ export function compilePropagation(config: Config): PropagationSettings {
     joinEntries: _entries,
     joinBytes: _bytes,
     joinTtl: _ttl,
+    internalHosts,
     ...rest
   } = config.propagation;
-  return { ...rest, join: joinSettings(config) };
+  const hosts = internalHosts === undefined ? null : new HostSet(internalHosts);
+  return { ...rest, internalHosts: hosts, join: joinSettings(config) };
 }
 
 /** Null: calls are not joined. `auto` is on where calls of the service can be seen. */

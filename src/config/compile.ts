@@ -13,12 +13,14 @@ import { compileLayers } from './compile-layers.ts';
 import { compilePropagation } from './compile-propagation.ts';
 import { compileSegments } from './compile-segment.ts';
 import { compileListenerTls, compileUpstreamTls } from './compile-tls.ts';
+import { compileTrust } from './compile-trust.ts';
 import { deepFreeze } from './freeze.ts';
 import { configHash } from './hash.ts';
 import type { RuntimeState } from './runtime.ts';
 import type { Config, RouteConfig } from './schema.ts';
 import type { Direction, ListenerSettings, Route, RouteExperiment, Snapshot, Upstream } from './snapshot.ts';
 import { rulesReached } from './targeting-rules.ts';
+import { compileTokens } from './tokens.ts';
 
 const CONNECTIONS_MAX = 10_000;
 
@@ -65,13 +67,20 @@ interface Context {
 
 function listeners(config: Config): ListenerSettings[] {
   if (config.listeners !== undefined) {
-    return config.listeners.map(({ socketMode, tls, ...listener }) => ({
+    return config.listeners.map(({ socketMode, tls, trust, ...listener }) => ({
       ...listener,
       socketMode: socketMode === undefined ? null : Number.parseInt(socketMode, 8),
       tls: tls === undefined ? null : compileListenerTls(tls),
+      trust: compileTrust(trust),
     }));
   }
-  const common = { connectionsMax: CONNECTIONS_MAX, proxyProtocol: false, socketMode: null, tls: null };
+  const common = {
+    connectionsMax: CONNECTIONS_MAX,
+    proxyProtocol: false,
+    socketMode: null,
+    tls: null,
+    trust: compileTrust(undefined),
+  };
   const inbound: ListenerSettings = {
     name: 'inbound',
     direction: 'inbound',
@@ -198,6 +207,7 @@ function settings(config: Config) {
     },
     forwarding: { ...config.forwarding },
     propagation: compilePropagation(config),
+    tokens: compileTokens(config),
     accessLog: { enabled: accessLog.enabled, file: accessLog.file ?? null },
     exposures: {
       enabled: exposures.enabled,

@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto';
 import { withPem } from './pem.ts';
 import type { Config } from './schema.ts';
+import { withTokenText } from './tokens.ts';
 
 const HASH_DIGITS = 12;
 const REDACTED = '[redacted]';
@@ -30,7 +31,10 @@ export function redact(config: Config): Config {
 }
 
 function withoutSecrets(config: Config, replacement: string | undefined): Config {
-  const { $schema: _, ...rest } = withPem(config, () => replacement ?? '');
+  const { $schema: _, ...rest } = withTokenText(
+    withPem(config, () => replacement ?? ''),
+    () => replacement ?? '',
+  );
   const hide = (secret: string | undefined): string | undefined =>
     secret === undefined ? undefined : replacement;
   return {

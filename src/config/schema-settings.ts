@@ -7,6 +7,7 @@ import {
   cookieName,
   duration,
   headerName,
+  hostMatch,
   optionalListenAddress,
   positiveDuration,
   size,
@@ -87,6 +88,20 @@ export const propagationSchema = z.strictObject({
   explainHeader: headerName()
     .prefault('x-experiment-explain')
     .describe('The header that asks for the reason on the response.'),
+  tokenHeader: headerName()
+    .prefault('x-experiment-token')
+    .describe('The header that carries signed variants.'),
+  sign: z
+    .boolean()
+    .prefault(false)
+    .describe('Sign what requests carry on, so that a listener with trust.context token believes it.'),
+  internalHosts: z
+    .array(hostMatch())
+    .max(1000)
+    .optional()
+    .describe(
+      'Hosts that outbound calls carry context to; exact, or *.suffix. To all others nothing of ours goes. Default: every host.',
+    ),
   baggage: z.boolean().prefault(true).describe('Read and write W3C baggage members as well.'),
   responseVariant: z.boolean().prefault(false).describe('Put x-fairlead-variant on responses.'),
   join: z

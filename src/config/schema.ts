@@ -153,7 +153,10 @@ export const configSchema = z.strictObject({
     .optional()
     .describe('The most specific match wins. May be left out when there is only one upstream.'),
   experiments: z.record(experimentName(), experimentSchema).prefault({}).describe('By name.'),
-  segments: z.record(segmentName(), segmentSchema).prefault({}).describe('By name, for targeting rules to use.'),
+  segments: z
+    .record(segmentName(), segmentSchema)
+    .prefault({})
+    .describe('By name, for targeting rules to use.'),
   layers: layersSchema.prefault({}),
   holdout: holdoutSchema.optional(),
   protect: z
@@ -162,10 +165,10 @@ export const configSchema = z.strictObject({
     .prefault([])
     .describe('Routes on which an experiment needs allowProtected.'),
   requireMetadata: z
-    .boolean()
-    .prefault(false)
+    .union([z.boolean(), z.literal('warn')])
+    .prefault('warn')
     .describe(
-      'Outside draft, an experiment without owner, hypothesis, successCriteria or rollbackPlan is an error and no warning.',
+      'What is said of an experiment outside draft without owner, hypothesis, successCriteria or rollbackPlan: true: an error; warn: a warning; false: nothing.',
     ),
   timeouts: timeoutsSchema.prefault({}).describe('How long to wait for what.'),
   limits: limitsSchema.prefault({}).describe('How large a message may be.'),

@@ -5,10 +5,13 @@
 import type { Holdout, Layer } from '../experiment/layer.ts';
 import type { Experiment } from '../experiment/model.ts';
 import type { MemorySettings } from '../propagation/memory.ts';
+import type { TokenSettings } from '../propagation/token-verifier.ts';
 import type { BreakerSettings } from '../resilience/breaker.ts';
 import type { ForwardingSettings } from '../routing/forward.ts';
+import type { HostSet } from '../routing/host-set.ts';
 import type { RouteTable } from '../routing/match.ts';
 import type { PathParameters } from '../routing/path-parameters.ts';
+import type { TrustSettings } from '../routing/trust.ts';
 
 export type Direction = 'inbound' | 'outbound';
 
@@ -29,6 +32,8 @@ export interface ListenerSettings {
   readonly socketMode: number | null;
   /** Null: plain. */
   readonly tls: ListenerTls | null;
+  /** Whom it believes. */
+  readonly trust: TrustSettings;
 }
 
 /** A certificate chain and its key, as PEM text. */
@@ -157,6 +162,12 @@ export interface PropagationSettings {
   readonly overrideHeader: string;
   readonly overrideCookie: string;
   readonly explainHeader: string;
+  /** Signed variants. */
+  readonly tokenHeader: string;
+  /** Sign what requests carry on. */
+  readonly sign: boolean;
+  /** Outbound calls carry context to these hosts; null: to all. */
+  readonly internalHosts: HostSet | null;
   /** Whether `baggage` members `fairlead.NAME=VARIANT` are read and written. */
   readonly baggage: boolean;
   /** Put `x-fairlead-variant: NAME=SERVED` on responses. */
@@ -220,6 +231,8 @@ export interface Snapshot {
   readonly limits: Limits;
   readonly forwarding: ForwardingSettings;
   readonly propagation: PropagationSettings;
+  /** Null: there are no keys. */
+  readonly tokens: TokenSettings | null;
   readonly accessLog: AccessLogSettings;
   readonly exposures: ExposureSettings;
   readonly admin: AdminSettings;

@@ -18,8 +18,8 @@ const AT_START: readonly (readonly [name: string, read: (config: Config) => unkn
   ['stateFile', (config) => config.stateFile],
 ];
 
-/** Another certificate is taken up while running; whether a listener speaks TLS at all is not. */
-function atStart({ tls, ...listener }: ListenerConfig): object {
+/** Other certificates and other trust are taken up while running; whether a listener speaks TLS at all is not. */
+function atStart({ tls, trust: _, ...listener }: ListenerConfig): object {
   return { ...listener, isTls: tls !== undefined };
 }
 

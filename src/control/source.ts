@@ -10,6 +10,7 @@ import { type IssueAt, parseConfig } from '../config/parse.ts';
 import { authorities, keyPairs, withPem } from '../config/pem.ts';
 import type { Config } from '../config/schema.ts';
 import { type SecretFile, secretFiles, withSecrets } from '../config/secrets.ts';
+import { tokenFiles, tokenKeyIssues, withTokenText } from '../config/tokens.ts';
 import { certificateIssues } from './certificates.ts';
 
 export interface ConfigSource {
@@ -52,7 +53,7 @@ export async function loadConfig(source: ConfigSource): Promise<LoadedConfig> {
   const { config, issues, issueAt } = parseConfig(text.value, file, source.environment);
   if (config === null) return { config: null, issues, files: [file] };
   const secrets = await readAll(
-    secretFiles(config),
+    [...secretFiles(config), ...tokenFiles(config)],
     { bytesMax: SECRET_MAX_BYTES, what: 'a secret' },
     issueAt,
   );
@@ -60,8 +61,15 @@ export async function loadConfig(source: ConfigSource): Promise<LoadedConfig> {
   const files = [...new Set([file, ...secrets.files, ...pems.files])];
   const problems = [...secrets.problems, ...pems.problems];
   if (problems.length > 0) return { config: null, issues: [...issues, ...problems], files };
-  const complete = withPem(withSecrets(config, secrets.contents), (name) => pems.contents.get(name)!);
-  const found = certificateIssues(complete, issueAt, (source.clock ?? systemClock).wallMs());
+  const withKeys = withTokenText(
+    withSecrets(config, secrets.contents),
+    (name) => secrets.contents.get(name)!,
+  );
+  const complete = withPem(withKeys, (name) => pems.contents.get(name)!);
+  const found = [
+    ...certificateIssues(complete, issueAt, (source.clock ?? systemClock).wallMs()),
+    ...tokenKeyIssues(complete, issueAt),
+  ];
   const isUsable = !found.some((issue) => issue.severity === 'error');
   return { config: isUsable ? complete : null, issues: [...issues, ...found], files };
 }

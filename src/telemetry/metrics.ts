@@ -25,6 +25,7 @@ import {
   type ListenerSample,
   type WorkerSample,
 } from './sources.ts';
+import { TrustMetrics } from './trust-metrics.ts';
 import { registerTunnels } from './tunnel-families.ts';
 import { TunnelSeries } from './tunnel-series.ts';
 import { registerWorkers } from './worker-families.ts';
@@ -57,6 +58,7 @@ export interface ReloadFacts {
 export class Metrics {
   readonly counters = new ProcessCounters();
   readonly connections: ConnectionMetrics;
+  readonly trust: TrustMetrics;
   readonly contexts: ContextMetrics;
   readonly #registry = new Registry();
   readonly #budget: LabelBudget;
@@ -83,6 +85,7 @@ export class Metrics {
     const counter = (...names: string[]) => new LabelSets(names, budget, () => new Counter());
     this.#budget = budget;
     this.connections = new ConnectionMetrics(budget);
+    this.trust = new TrustMetrics(budget);
     this.contexts = new ContextMetrics(budget);
     this.#overhead = new LabelSets(['direction', 'route'], budget, () => new Histogram(OVERHEAD_BUCKETS));
     this.#requests = new LabelSets(['direction', 'route', 'experiment', 'variant'], budget, (values) => {
@@ -239,6 +242,7 @@ export class Metrics {
       }),
     });
     this.connections.register(this.#registry);
+    this.trust.register(this.#registry);
     this.contexts.register(this.#registry);
     registerTunnels(this.#registry, this.#tunnels);
     registerWorkers(this.#registry, () => this.#workers());

@@ -16,14 +16,20 @@ export function shareOfUpstreams(config: Config, workers: number): Config {
 
 /**
  * The Snapshot in force with the listeners of the one at the start, which a worker that comes later opens like those
- * before it: a listener's certificates follow a reload, the rest does not. After compiling, because listeners that
+ * before it: a listener's certificates and its trust follow a reload, the rest does not. After compiling, because listeners that
  * are not declared have limits as well.
  */
 export function withListenersOf(snapshot: Snapshot, atStart: Snapshot, workers: number): Snapshot {
   const listeners = atStart.listeners.map((listener) => {
     const now = snapshot.listeners.find(({ name }) => name === listener.name);
     const tls = listener.tls === null ? null : (now?.tls ?? listener.tls);
-    return Object.freeze({ ...listener, tls, connectionsMax: share(listener.connectionsMax, workers) });
+    const trust = now?.trust ?? listener.trust;
+    return Object.freeze({
+      ...listener,
+      tls,
+      trust,
+      connectionsMax: share(listener.connectionsMax, workers),
+    });
   });
   return Object.freeze({ ...snapshot, listeners: Object.freeze(listeners) });
 }

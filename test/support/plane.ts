@@ -7,6 +7,7 @@ import { parseConfig } from '../../src/config/parse.ts';
 import { withPem } from '../../src/config/pem.ts';
 import { EMPTY_RUNTIME } from '../../src/config/runtime.ts';
 import type { Snapshot } from '../../src/config/snapshot.ts';
+import { withTokenText } from '../../src/config/tokens.ts';
 import { DataPlane } from '../../src/proxy/data-plane.ts';
 import type { Transition } from '../../src/resilience/breaker.ts';
 import type { AccessRecord } from '../../src/telemetry/access-log.ts';
@@ -17,7 +18,8 @@ import { Metrics } from '../../src/telemetry/metrics.ts';
 export function snapshotOf(yaml: string, version = 1): Snapshot {
   const { config, issues } = parseConfig(yaml, 'test.yaml');
   if (config === null) throw new Error(`The test's config is invalid: ${JSON.stringify(issues)}`);
-  const complete = withPem(config, (file) => readFileSync(file, 'utf8'));
+  const read = (file: string) => readFileSync(file, 'utf8');
+  const complete = withTokenText(withPem(config, read), read);
   return compile(complete, EMPTY_RUNTIME, version);
 }
 

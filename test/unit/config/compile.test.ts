@@ -5,6 +5,7 @@ import { compile } from '../../../src/config/compile.ts';
 import { configHash, redact } from '../../../src/config/hash.ts';
 import { EMPTY_RUNTIME, type RuntimeExperiment, type RuntimeState } from '../../../src/config/runtime.ts';
 import { secretFiles, withSecrets } from '../../../src/config/secrets.ts';
+import { TRUST_EVERYONE } from '../../../src/routing/trust.ts';
 import { configOf, minimal, snapshotOf, withExperiment } from '../../support/config.ts';
 
 describe('the smallest file', () => {
@@ -20,6 +21,7 @@ describe('the smallest file', () => {
         proxyProtocol: false,
         socketMode: null,
         tls: null,
+        trust: { context: TRUST_EVERYONE, overrides: TRUST_EVERYONE },
       },
     ]);
     const route = snapshot.routes.inbound.match('any.host', '/any/path', 'PATCH');
@@ -65,6 +67,9 @@ describe('the smallest file', () => {
       overrideHeader: 'x-experiment-override',
       overrideCookie: 'fairlead_override',
       explainHeader: 'x-experiment-explain',
+      tokenHeader: 'x-experiment-token',
+      sign: false,
+      internalHosts: null,
       baggage: true,
       responseVariant: false,
       join: null,
@@ -220,7 +225,10 @@ describe('run-time state', () => {
   function runtime(experiment: Partial<RuntimeExperiment>): RuntimeState {
     return {
       experiments: new Map([
-        ['ranking', { salt: 'ranking', status: null, weights: null, slots: [], epoch: 1, seenAt: null, ...experiment }],
+        [
+          'ranking',
+          { salt: 'ranking', status: null, weights: null, slots: [], epoch: 1, seenAt: null, ...experiment },
+        ],
       ]),
     };
   }
