@@ -29,7 +29,12 @@ interface Problem {
 
 /** Reads a resource. @throws CliError with the exit code that goes with the failure */
 export function adminGet(target: AdminTarget, path: string): Promise<unknown> {
-  return ask(target, { method: 'GET', path, headers: {} });
+  return ask(target, { method: 'GET', path, headers: {} }, readAnswer);
+}
+
+/** Reads a page that is no JSON, the metrics. @throws CliError with the exit code that goes with the failure */
+export function adminGetText(target: AdminTarget, path: string): Promise<string> {
+  return ask(target, { method: 'GET', path, headers: {} }, readText);
 }
 
 /** Asks for a change. @throws CliError; `refused` (7) when there is no token or it is wrong */
@@ -37,7 +42,7 @@ export function adminPost(target: AdminTarget, path: string, body: object, env: 
   const token = tokenOf(target, env);
   const authorization = token === null ? {} : { authorization: `Bearer ${token}` };
   const headers = { 'content-type': 'application/json', 'x-fairlead-actor': actor(), ...authorization };
-  return ask(target, { method: 'POST', path, headers, body: JSON.stringify(body) });
+  return ask(target, { method: 'POST', path, headers, body: JSON.stringify(body) }, readAnswer);
 }
 
 interface Question {
@@ -47,7 +52,11 @@ interface Question {
   readonly body?: string;
 }
 
-async function ask(target: AdminTarget, question: Question): Promise<unknown> {
+async function ask<T>(
+  target: AdminTarget,
+  question: Question,
+  read: (target: AdminTarget, status: number, text: string) => T,
+): Promise<T> {
   const { origin, socketPath } = parseAdmin(target.admin);
   const connect = socketPath === null ? { timeout: DEADLINE_MS } : { socketPath, timeout: DEADLINE_MS };
   // No keep-alive: an idle connection would hold the process for seconds after the answer.
@@ -56,7 +65,7 @@ async function ask(target: AdminTarget, question: Question): Promise<unknown> {
     const { path, ...rest } = question;
     const signal = AbortSignal.timeout(DEADLINE_MS);
     const answer = await request(`${origin}${path}`, { ...rest, dispatcher: agent, signal });
-    return await readAnswer(target, answer.statusCode, await answer.body.text());
+    return read(target, answer.statusCode, await answer.body.text());
   } catch (error) {
     if (error instanceof CliError) throw error;
     throw unreachable(target, error);
@@ -75,6 +84,12 @@ function parseAdmin(admin: string): { origin: string; socketPath: string | null 
     throw new CliError(Exit.usage, `--admin ${JSON.stringify(admin)} is no address; ${hint}`);
   }
   return { origin: url.origin, socketPath: null };
+}
+
+function readText(target: AdminTarget, status: number, text: string): string {
+  // What is no page is a problem, which is an error.
+  if (status >= 300) readAnswer(target, status, text);
+  return text;
 }
 
 function readAnswer(target: AdminTarget, status: number, text: string): unknown {

@@ -91,7 +91,8 @@ function columnsOf(what: GetWhat): readonly Column[] {
   }
 }
 
-const NO_LINES = {
+/** Of a table for people that a pipe to awk can read. */
+export const NO_LINES = {
   top: '',
   'top-mid': '',
   'top-left': '',

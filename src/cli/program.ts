@@ -125,6 +125,13 @@ interface GetFlags {
   readonly admin: string;
 }
 
+interface CheckFlags {
+  readonly admin: string[];
+  readonly tolerate: number;
+  readonly for?: number;
+  readonly output: 'text' | 'json';
+}
+
 interface KillFlags extends ChangeFlags {
   readonly all?: boolean;
   readonly yes?: boolean;
@@ -158,6 +165,18 @@ function addSteering(program: Command, io: Io, done: Done): void {
     .action(async (what: GetWhat, options: GetFlags) => {
       const { getCommand } = await import('./get.ts');
       done(await getCommand({ what, ...options }, io));
+    });
+  program
+    .command('check')
+    .description('name the calls that lose their experiments; exit 1 when there are any')
+    .option('--admin <url>', 'the admin API of a sidecar; may be repeated', collect, [] as string[])
+    .option('--tolerate <percent>', 'share of the calls to a host that may lose them', toShare, 0)
+    .option('--for <seconds>', 'look at the calls from now on, for this long', toCount)
+    .addOption(outputOption(['text', 'json'], 'text'))
+    .action(async ({ admin, tolerate, for: forSeconds = 0, output }: CheckFlags) => {
+      const { checkCommand } = await import('./check.ts');
+      const admins = admin.length === 0 ? [DEFAULT_ADMIN_URL] : admin;
+      done(await checkCommand({ admin: admins, tolerated: tolerate, forSeconds, output }, io));
     });
   program
     .command('kill')
@@ -244,6 +263,13 @@ function addTools(program: Command, io: Io, done: Done): void {
       const { versionCommand } = await import('./version.ts');
       done(versionCommand(options, io));
     });
+}
+
+/** `5%` or `5` -> 0.05. */
+function toShare(text: string): number {
+  const percent = Number(text.replace(/%$/, ''));
+  if (!(percent >= 0 && percent <= 100)) throw new InvalidArgumentError('It must be from 0% to 100%.');
+  return percent / 100;
 }
 
 function toCount(text: string): number {

@@ -76,6 +76,7 @@ export interface AdminBench {
   readonly probes: FastifyInstance;
   readonly plane: FakePlane;
   readonly control: ControlState;
+  readonly metrics: Metrics;
   /** Sentences of the service log, with their level. */
   readonly sentences: string[];
   /** Replaces the config file; nothing is reloaded. */
@@ -109,6 +110,7 @@ export async function newAdminBench(token: string | null = TOKEN): Promise<Admin
     probes,
     plane,
     control,
+    metrics,
     sentences,
     writeConfig: (body) => writeFileSync(file, text(body)),
     close: async () => {
