@@ -3,9 +3,9 @@
  * hashed for the rule that asks for it and for no other: half a microsecond, with a key two.
  */
 import { createHmac, hash } from 'node:crypto';
-import { hasHash } from '../experiment/hashed-ids.ts';
 import type { Segment, Segments } from '../experiment/segment.ts';
 import { compileTargeting } from '../experiment/targeting.ts';
+import { hasHash } from './hashed-ids.ts';
 import type { SegmentConfig } from './schema-segment.ts';
 import { rulesIn } from './targeting-rules.ts';
 

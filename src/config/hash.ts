@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto';
 import { withPem } from './pem.ts';
 import type { Config } from './schema.ts';
+import { withoutSegmentSecrets } from './segment-secrets.ts';
 import { withTokenText } from './tokens.ts';
 
 const HASH_DIGITS = 12;
@@ -32,7 +33,7 @@ export function redact(config: Config): Config {
 
 function withoutSecrets(config: Config, replacement: string | undefined): Config {
   const { $schema: _, ...rest } = withTokenText(
-    withPem(config, () => replacement ?? ''),
+    withPem(withoutSegmentSecrets(config, replacement), () => replacement ?? ''),
     () => replacement ?? '',
   );
   const hide = (secret: string | undefined): string | undefined =>

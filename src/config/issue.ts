@@ -38,6 +38,7 @@ export function formatPath(path: ConfigPath): string {
 
 /** Whether a value at this path must never be shown, logged or hashed. */
 export function isSecretPath(path: ConfigPath): boolean {
-  const [section, key] = path;
+  const [section, key, inner] = path;
+  if (section === 'segments') return inner === 'key' || inner === 'values';
   return (section === 'admin' && key === 'token') || (section === 'exposures' && key === 'key');
 }

@@ -8,7 +8,7 @@ export interface HashedFile {
   readonly file: string;
   /** SHA-256 of the file in hex, so that another content is another configuration; '' before it is read. */
   readonly sha256: string;
-  /** The table of `experiment/hashed-ids.ts`; null before it is read. */
+  /** The table of `hashed-ids.ts`; null before it is read. */
   readonly ids: Uint32Array | null;
 }
 

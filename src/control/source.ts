@@ -2,7 +2,6 @@
  * Reading the configuration: the file, the secrets and certificates it names, the environment. Answers what was found, valid or not;
  * decides nothing and keeps nothing.
  */
-import { readFile } from 'node:fs/promises';
 import { type Clock, systemClock } from '../base/clock.ts';
 import type { Environment } from '../config/environment.ts';
 import type { ConfigIssue } from '../config/issue.ts';
@@ -12,6 +11,8 @@ import type { Config } from '../config/schema.ts';
 import { type SecretFile, secretFiles, withSecrets } from '../config/secrets.ts';
 import { tokenFiles, tokenKeyIssues, withTokenText } from '../config/tokens.ts';
 import { certificateIssues } from './certificates.ts';
+import { readText } from './read-file.ts';
+import { readSegments } from './segments.ts';
 
 export interface ConfigSource {
   /** The configuration file. */
@@ -58,11 +59,12 @@ export async function loadConfig(source: ConfigSource): Promise<LoadedConfig> {
     issueAt,
   );
   const pems = await readAll(pemFiles(config), { bytesMax: PEM_MAX_BYTES, what: 'PEM' }, issueAt);
-  const files = [...new Set([file, ...secrets.files, ...pems.files])];
-  const problems = [...secrets.problems, ...pems.problems];
+  const segments = await readSegments(config, file, issueAt);
+  const files = [...new Set([file, ...secrets.files, ...pems.files, ...segments.files])];
+  const problems = [...secrets.problems, ...pems.problems, ...segments.problems];
   if (problems.length > 0) return { config: null, issues: [...issues, ...problems], files };
   const withKeys = withTokenText(
-    withSecrets(config, secrets.contents),
+    withSecrets(segments.config, secrets.contents),
     (name) => secrets.contents.get(name)!,
   );
   const complete = withPem(withKeys, (name) => pems.contents.get(name)!);
@@ -99,27 +101,4 @@ async function readAll(
     else contents.set(file, content.value);
   }
   return { files: wanted.map(({ file }) => file), contents, problems };
-}
-
-async function readText(
-  file: string,
-  bytesMax: number,
-): Promise<{ ok: true; value: string } | { ok: false; problem: string }> {
-  try {
-    const bytes = await readFile(file);
-    if (bytes.length > bytesMax)
-      return { ok: false, problem: `the file ${file} has ${bytes.length} bytes, more than ${bytesMax}` };
-    return { ok: true, value: new TextDecoder('utf-8', { fatal: true, ignoreBOM: false }).decode(bytes) };
-  } catch (error) {
-    return { ok: false, problem: readProblem(file, error) };
-  }
-}
-
-function readProblem(file: string, error: unknown): string {
-  const code = typeof error === 'object' && error !== null && 'code' in error ? error.code : null;
-  if (code === 'ENOENT') return `there is no file ${file}`;
-  if (code === 'EISDIR') return `${file} is a folder; expected a file`;
-  if (code === 'EACCES') return `the file ${file} may not be read by this user`;
-  if (code === 'ERR_ENCODING_INVALID_ENCODED_DATA') return `the file ${file} is not UTF-8 text`;
-  return `the file ${file} cannot be read: ${error instanceof Error ? error.message : String(error)}`;
 }
