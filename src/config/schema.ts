@@ -5,6 +5,7 @@
  */
 import { z } from 'zod';
 import { experimentName, experimentSchema, upstreamName } from './schema-experiment.ts';
+import { identitySchema, stickyKeysSchema } from './schema-identity.ts';
 import { holdoutSchema, layersSchema } from './schema-layer.ts';
 import { segmentName, segmentSchema } from './schema-segment.ts';
 import {
@@ -175,6 +176,8 @@ export const configSchema = z.strictObject({
   forwarding: forwardingSchema.prefault({}).describe('What is added to forwarded requests.'),
   propagation: propagationSchema.prefault({}).describe('How variants are carried, forced and shown.'),
   tokens: tokensSchema.optional(),
+  identity: identitySchema.prefault({}).describe('How it is known who sends a request.'),
+  stickyKeys: stickyKeysSchema.prefault([]),
   accessLog: accessLogSchema.prefault({}).describe('A line for every exchange.'),
   exposures: exposuresSchema.prefault({}).describe('Records for the analysis.'),
   admin: adminSchema.prefault({}).describe('The admin API and the probes.'),

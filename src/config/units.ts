@@ -99,6 +99,11 @@ export function formatPercent(ppm: number): string {
   return `${ppm / 10_000}%`;
 }
 
+/** Slots 0 to 400,000 -> `0%-40%`. */
+export function formatRange({ start, end }: { readonly start: number; readonly end: number }): string {
+  return `${formatPercent(start)}-${formatPercent(end)}`;
+}
+
 /** `10000` -> `10s`: the largest unit that divides it. */
 export function formatDuration(ms: number): string {
   if (ms === 0) return '0s';

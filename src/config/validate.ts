@@ -2,7 +2,6 @@
  * What the shape of single values cannot say: references, sums, uniqueness, and settings that contradict each
  * other. Pure. Every mistake is reported, not only the first.
  */
-import { compileTargeting, type TargetingRule } from '../experiment/targeting.ts';
 import { formatPathMatch, hostName } from '../routing/match.ts';
 import { formatAddress } from './address.ts';
 import type { ConfigIssue, ConfigPath } from './issue.ts';
@@ -10,7 +9,12 @@ import type { Config, RouteConfig } from './schema.ts';
 import type { ExperimentConfig } from './schema-experiment.ts';
 import { didYouMean } from './suggest.ts';
 import { formatDuration } from './units.ts';
+import { layerIssues } from './validate-layers.ts';
+import { lifecycleIssues } from './validate-lifecycle.ts';
+import { hasPayload, payloadIssues } from './validate-payload.ts';
+import { targetingIssues } from './validate-targeting.ts';
 import { socketIssues } from './validate-tls.ts';
+import { trustIssues } from './validate-trust.ts';
 import { fallbackName, weightsProblem } from './weights.ts';
 
 type IssueAt = (
@@ -25,10 +29,15 @@ export function validate(config: Config, issueAt: IssueAt): ConfigIssue[] {
     ...listenerIssues(config, issueAt),
     ...upstreamIssues(config, issueAt),
     ...socketIssues(config, issueAt),
+    ...trustIssues(config, issueAt),
     ...routeIssues(config, issueAt),
     ...Object.entries(config.experiments).flatMap(([name, experiment]) =>
       experimentIssues(config, name, experiment, issueAt),
     ),
+    ...targetingIssues(config, issueAt),
+    ...layerIssues(config, issueAt),
+    ...lifecycleIssues(config, issueAt),
+    ...payloadIssues(config, issueAt),
     ...saltIssues(config, issueAt),
     ...settingIssues(config, issueAt),
   ];
@@ -217,16 +226,20 @@ function experimentIssues(
     const near = didYouMean(upstream, Object.keys(config.upstreams));
     at(['variants', variant, 'upstream'], `there is no upstream ${JSON.stringify(upstream)}${near}`);
   }
-  for (const [index, rule] of experiment.targeting.entries()) {
-    const problem = targetingProblem(rule as TargetingRule);
-    if (problem !== null)
-      at(['targeting', index, ...(rule.matches === undefined ? [] : ['matches'])], problem);
-  }
   breakerIssues(experiment, at);
-  if (config.routes !== undefined && !config.routes.some((route) => route.experiments.includes(name))) {
+  if (config.routes !== undefined && !isUsed(config, config.routes, name)) {
     at([], 'no route lists this experiment, so it takes no traffic', { isKey: true, severity: 'warning' });
   }
   return issues;
+}
+
+/** On a route, required by another experiment, or a flag that the application asks for. */
+function isUsed(config: Config, routes: readonly RouteConfig[], name: string): boolean {
+  return (
+    routes.some((route) => route.experiments.includes(name)) ||
+    hasPayload(config, name) ||
+    Object.values(config.experiments).some(({ requires }) => requires.some((one) => one.experiment === name))
+  );
 }
 
 function fallbackIssues(
@@ -265,15 +278,6 @@ function breakerIssues(experiment: ExperimentConfig, at: (keys: ConfigPath, mess
         own.openFor ?? breaker.openFor,
         own.openForMax ?? breaker.openForMax,
       );
-  }
-}
-
-function targetingProblem(rule: TargetingRule): string | null {
-  try {
-    compileTargeting(rule);
-    return null;
-  } catch (error) {
-    return error instanceof Error ? error.message : String(error);
   }
 }
 

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseConfig } from '../../src/config/parse.ts';
+import { withoutMetadata } from '../support/config.ts';
 import { blocks, commands } from '../support/docs.ts';
 import { fixedUpstream, type RawUpstream } from '../support/peers.ts';
 import { type RunningProcess, runSidecar } from '../support/process.ts';
@@ -112,7 +113,7 @@ describe('docs', () => {
     for (const fragment of fragments) {
       const experiment = fragment.replaceAll(/^/gm, '    ');
       const text = `version: 1\nupstreams: { v1: "127.0.0.1:9001" }\nroutes: [{ name: all, upstream: v1, experiments: [e] }]\nexperiments:\n  e:\n    variants: { control: {}, candidate: { weight: 1% } }\n${experiment}`;
-      expect(parseConfig(text, 'docs/breakers.md').issues).toEqual([]);
+      expect(withoutMetadata(parseConfig(text, 'docs/breakers.md').issues)).toEqual([]);
     }
   });
 });

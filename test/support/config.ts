@@ -1,7 +1,7 @@
 /** Configurations for tests: short to write, valid unless a test makes them otherwise. */
 import { compile } from '../../src/config/compile.ts';
 import type { Environment } from '../../src/config/environment.ts';
-import { formatIssue } from '../../src/config/issue.ts';
+import { type ConfigIssue, formatIssue } from '../../src/config/issue.ts';
 import { parseConfig } from '../../src/config/parse.ts';
 import { EMPTY_RUNTIME, type RuntimeState } from '../../src/config/runtime.ts';
 import type { Config } from '../../src/config/schema.ts';
@@ -14,9 +14,15 @@ export function configOf(text: string, environment: Environment = {}): Config {
   return config;
 }
 
+/** Issues but for the warning that an experiment does not say what it is for, as the short ones of tests and docs do not. */
+export function withoutMetadata(issues: readonly ConfigIssue[]): ConfigIssue[] {
+  return issues.filter(({ message }) => !message.includes('missing; outside draft'));
+}
+
 /** What is said about a text: `line:column path: message` for each mistake and warning. */
 export function issuesOf(text: string, environment: Environment = {}): string[] {
-  return parseConfig(text, 'f', environment).issues.map((issue) => formatIssue(issue).replace(/^f:/, ''));
+  const issues = withoutMetadata(parseConfig(text, 'f', environment).issues);
+  return issues.map((issue) => formatIssue(issue).replace(/^f:/, ''));
 }
 
 export function snapshotOf(text: string, runtime: RuntimeState = EMPTY_RUNTIME): Snapshot {

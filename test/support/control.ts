@@ -40,6 +40,7 @@ export class ControlFolder {
       `stateFile: ${this.stateFile}`,
       `experiments: { ranking: { variants: { control: {}, candidate: { weight: ${candidate} } } } }`,
       ...lines,
+      'requireMetadata: false',
       '',
     ];
     writeFileSync(this.file, text.join('\n'));

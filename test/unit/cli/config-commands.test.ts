@@ -246,7 +246,7 @@ describe('explain', () => {
       state,
       JSON.stringify({ format: 'fairlead-state', version: 1, experiments: { ranking: experiment } }),
     );
-    const text = `${config}stateFile: ${state}\n`;
+    const text = `${config}stateFile: ${state}\nrequireMetadata: false\n`;
     const killed = await explain({ header: ['x-user-id: u', 'x-country: DE'] }, text);
     expect(killed.answer.experiments[0]?.reason).toBe('killed');
     expect(killed.io.stderr).toBe('ranking was changed at run time by anna at t: r\n');
