@@ -29,6 +29,7 @@ export function compileExperiment(
       index,
       weightPpm: weights.get(variantName) ?? 0,
       upstream: variant.upstream ?? null,
+      payload: variant.payload ?? null,
     }),
   );
   const fallback = variants.find((variant) => variant.name === fallbackName(config));

@@ -109,6 +109,7 @@ function oneType(schema: SchemaNode): string {
   if (schema.properties !== undefined) return 'map';
   if (schema.type === 'integer') return `whole number ${schema.minimum ?? ''} to ${schema.maximum ?? ''}`;
   if (schema.type === 'number') return 'number';
+  if (schema.type === undefined && schema.pattern === undefined) return 'any value';
   return PATTERNS[schema.pattern ?? ''] ?? (schema.type === 'boolean' ? '`true`, `false`' : 'text');
 }
 

@@ -4,6 +4,7 @@
 import { z } from 'zod';
 import { layerFields } from './schema-layer.ts';
 import { lifecycleFields } from './schema-lifecycle.ts';
+import { payloadSchema } from './schema-payload.ts';
 import { targetingSchema } from './schema-targeting.ts';
 import { unitSchema } from './schema-unit.ts';
 import {
@@ -110,6 +111,7 @@ const variant = z.strictObject({
     .union([z.literal(false), breakerOverride])
     .optional()
     .describe('`false`: no breaker for this variant.'),
+  payload: payloadSchema.optional(),
 });
 
 export const experimentSchema = z.strictObject({

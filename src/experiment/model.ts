@@ -70,7 +70,12 @@ export interface Variant {
   readonly weightPpm: number;
   /** Name of the upstream this variant is sent to; null: the route's own. */
   readonly upstream: string | null;
+  /** What it means to the application, for OpenFeature; null: its name. */
+  readonly payload: Payload | null;
 }
+
+/** A value that JSON has, but not null. */
+export type Payload = string | number | boolean | readonly unknown[] | { readonly [key: string]: unknown };
 
 /** A compiled targeting rule; see `targeting.ts`. */
 export type Condition = (request: RequestAttributes) => boolean;

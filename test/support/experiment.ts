@@ -10,7 +10,7 @@ export function experimentOf(
   settings: Partial<Experiment> & { fallbackName?: string } = {},
 ): Experiment {
   const variants: Variant[] = Object.entries(weights).map(([name, weightPpm], index) =>
-    Object.freeze({ name, index, weightPpm, upstream: null }),
+    Object.freeze({ name, index, weightPpm, upstream: null, payload: null }),
   );
   const { fallbackName, ...rest } = settings;
   const fallback = variants.find((variant) => variant.name === fallbackName) ?? variants[0]!;
