@@ -9,6 +9,7 @@ import type { BreakerSettings } from '../resilience/breaker.ts';
 import { type RouteMatch, RouteTable } from '../routing/match.ts';
 import { pathParameters } from '../routing/path-parameters.ts';
 import { compileBreaker, compileExperiment } from './compile-experiment.ts';
+import { compileIdentity, compileStickyKeys } from './compile-identity.ts';
 import { compileLayers } from './compile-layers.ts';
 import { compilePropagation } from './compile-propagation.ts';
 import { compileSegments } from './compile-segment.ts';
@@ -208,6 +209,8 @@ function settings(config: Config) {
     forwarding: { ...config.forwarding },
     propagation: compilePropagation(config),
     tokens: compileTokens(config),
+    identity: compileIdentity(config.identity),
+    stickyKeys: compileStickyKeys(config.stickyKeys),
     accessLog: { enabled: accessLog.enabled, file: accessLog.file ?? null },
     exposures: {
       enabled: exposures.enabled,

@@ -3,6 +3,7 @@
  * neither.
  */
 import { createHash } from 'node:crypto';
+import { withKeyFiles } from './key-files.ts';
 import { withPem } from './pem.ts';
 import type { Config } from './schema.ts';
 import { withoutSegmentSecrets } from './segment-secrets.ts';
@@ -32,10 +33,9 @@ export function redact(config: Config): Config {
 }
 
 function withoutSecrets(config: Config, replacement: string | undefined): Config {
-  const { $schema: _, ...rest } = withTokenText(
-    withPem(withoutSegmentSecrets(config, replacement), () => replacement ?? ''),
-    () => replacement ?? '',
-  );
+  const shown = (): string => replacement ?? '';
+  const withoutFiles = withTokenText(withPem(withoutSegmentSecrets(config, replacement), shown), shown);
+  const { $schema: _, ...rest } = withKeyFiles(withoutFiles, shown, () => replacement);
   const hide = (secret: string | undefined): string | undefined =>
     secret === undefined ? undefined : replacement;
   return {

@@ -40,5 +40,6 @@ export function formatPath(path: ConfigPath): string {
 export function isSecretPath(path: ConfigPath): boolean {
   const [section, key, inner] = path;
   if (section === 'segments') return inner === 'key' || inner === 'values';
+  if (section === 'stickyKeys') return inner === 'key';
   return (section === 'admin' && key === 'token') || (section === 'exposures' && key === 'key');
 }

@@ -12,6 +12,7 @@ import type { HostSet } from '../routing/host-set.ts';
 import type { RouteTable } from '../routing/match.ts';
 import type { PathParameters } from '../routing/path-parameters.ts';
 import type { TrustSettings } from '../routing/trust.ts';
+import type { JwtSettings, StickyKey } from './compile-identity.ts';
 
 export type Direction = 'inbound' | 'outbound';
 
@@ -233,6 +234,10 @@ export interface Snapshot {
   readonly propagation: PropagationSettings;
   /** Null: there are no keys. */
   readonly tokens: TokenSettings | null;
+  /** How JSON web tokens are verified; null: none is read. */
+  readonly identity: JwtSettings | null;
+  /** The first signs sticky assignments, all verify. */
+  readonly stickyKeys: readonly StickyKey[];
   readonly accessLog: AccessLogSettings;
   readonly exposures: ExposureSettings;
   readonly admin: AdminSettings;

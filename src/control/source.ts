@@ -4,7 +4,9 @@
  */
 import { type Clock, systemClock } from '../base/clock.ts';
 import type { Environment } from '../config/environment.ts';
+import { identityKeyIssues } from '../config/identity-keys.ts';
 import type { ConfigIssue } from '../config/issue.ts';
+import { keyFiles, withKeyFiles } from '../config/key-files.ts';
 import { type IssueAt, parseConfig } from '../config/parse.ts';
 import { authorities, keyPairs, withPem } from '../config/pem.ts';
 import type { Config } from '../config/schema.ts';
@@ -54,7 +56,7 @@ export async function loadConfig(source: ConfigSource): Promise<LoadedConfig> {
   const { config, issues, issueAt } = parseConfig(text.value, file, source.environment);
   if (config === null) return { config: null, issues, files: [file] };
   const secrets = await readAll(
-    [...secretFiles(config), ...tokenFiles(config)],
+    [...secretFiles(config), ...tokenFiles(config), ...keyFiles(config)],
     { bytesMax: SECRET_MAX_BYTES, what: 'a secret' },
     issueAt,
   );
@@ -63,14 +65,16 @@ export async function loadConfig(source: ConfigSource): Promise<LoadedConfig> {
   const files = [...new Set([file, ...secrets.files, ...pems.files, ...segments.files])];
   const problems = [...secrets.problems, ...pems.problems, ...segments.problems];
   if (problems.length > 0) return { config: null, issues: [...issues, ...problems], files };
-  const withKeys = withTokenText(
-    withSecrets(segments.config, secrets.contents),
-    (name) => secrets.contents.get(name)!,
+  const textOf = (name: string): string => secrets.contents.get(name)!;
+  const withKeys = withKeyFiles(
+    withTokenText(withSecrets(segments.config, secrets.contents), textOf),
+    textOf,
   );
   const complete = withPem(withKeys, (name) => pems.contents.get(name)!);
   const found = [
     ...certificateIssues(complete, issueAt, (source.clock ?? systemClock).wallMs()),
     ...tokenKeyIssues(complete, issueAt),
+    ...identityKeyIssues(complete, issueAt),
   ];
   const isUsable = !found.some((issue) => issue.severity === 'error');
   return { config: isUsable ? complete : null, issues: [...issues, ...found], files };

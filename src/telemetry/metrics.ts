@@ -14,6 +14,7 @@ import { ContextMetrics } from './context-metrics.ts';
 import type { FamilySamples, Sample } from './exposition.ts';
 import { registerFamilies } from './families.ts';
 import { Histogram, OVERHEAD_BUCKETS } from './histogram.ts';
+import { IdentityMetrics } from './identity-metrics.ts';
 import { LabelBudget, LabelSets } from './label-sets.ts';
 import { collectProcessMetrics } from './process-metrics.ts';
 import { Counter, ProcessCounters, RequestSeries } from './series.ts';
@@ -60,6 +61,7 @@ export class Metrics {
   readonly connections: ConnectionMetrics;
   readonly trust: TrustMetrics;
   readonly contexts: ContextMetrics;
+  readonly identity: IdentityMetrics;
   readonly #registry = new Registry();
   readonly #budget: LabelBudget;
   readonly #requests: LabelSets<RequestSeries>;
@@ -87,6 +89,7 @@ export class Metrics {
     this.connections = new ConnectionMetrics(budget);
     this.trust = new TrustMetrics(budget);
     this.contexts = new ContextMetrics(budget);
+    this.identity = new IdentityMetrics(budget);
     this.#overhead = new LabelSets(['direction', 'route'], budget, () => new Histogram(OVERHEAD_BUCKETS));
     this.#requests = new LabelSets(['direction', 'route', 'experiment', 'variant'], budget, (values) => {
       const [direction = '', route = ''] = values;
@@ -244,6 +247,7 @@ export class Metrics {
     this.connections.register(this.#registry);
     this.trust.register(this.#registry);
     this.contexts.register(this.#registry);
+    this.identity.register(this.#registry);
     registerTunnels(this.#registry, this.#tunnels);
     registerWorkers(this.#registry, () => this.#workers());
     if (options.isProcessIncluded !== false) collectProcessMetrics(this.#registry);

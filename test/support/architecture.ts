@@ -23,6 +23,7 @@ const SERVER_ALL = [
   'http1',
   'experiment',
   'propagation',
+  'identity',
   'resilience',
   'analysis',
   'routing',
@@ -35,15 +36,16 @@ export const ALLOWED_IMPORTS: Readonly<Record<string, readonly string[]>> = {
   http1: ['base'],
   experiment: ['base'],
   propagation: ['base'],
+  identity: ['base'],
   resilience: ['base'],
   analysis: ['base'],
   routing: ['base', 'http1', 'experiment', 'resilience'],
-  config: ['base', 'experiment', 'propagation', 'resilience', 'analysis', 'routing'],
+  config: ['base', 'experiment', 'propagation', 'identity', 'resilience', 'analysis', 'routing'],
   telemetry: ['base', 'experiment', 'propagation', 'analysis'],
   proxy: [...SERVER_ALL, 'telemetry'],
   control: ['base', 'resilience', 'analysis', 'config', 'telemetry'],
   workers: ['base', 'resilience', 'config', 'telemetry'],
-  admin: ['base', 'experiment', 'analysis', 'config', 'telemetry', 'control'],
+  admin: ['base', 'experiment', 'propagation', 'analysis', 'config', 'telemetry', 'control'],
   fleet: ['base', 'analysis', 'config', 'control'],
   cli: [...SERVER_ALL, 'telemetry', 'proxy', 'control', 'workers', 'admin', 'fleet'],
   'main.ts': [...SERVER_ALL, 'telemetry', 'proxy', 'control', 'workers', 'admin', 'fleet', 'cli'],
@@ -82,9 +84,21 @@ const PROPAGATION_BUILTINS: Readonly<Record<string, readonly string[]>> = {
     'verify',
   ],
 };
+/** Verifying needs no entropy either. */
+const IDENTITY_BUILTINS: Readonly<Record<string, readonly string[]>> = {
+  ...PURE_BUILTINS,
+  'node:crypto': ['createHmac', 'createPublicKey', 'createSecretKey', 'timingSafeEqual', 'verify'],
+};
+/** The hashes by which other systems assign. */
+const EXPERIMENT_BUILTINS: Readonly<Record<string, readonly string[]>> = {
+  ...PURE_BUILTINS,
+  'node:crypto': ['hash'],
+};
 const BUILTINS_BY_FOLDER: Readonly<Record<string, typeof PURE_BUILTINS>> = {
+  experiment: EXPERIMENT_BUILTINS,
   config: CONFIG_BUILTINS,
   propagation: PROPAGATION_BUILTINS,
+  identity: IDENTITY_BUILTINS,
 };
 const IMPURE_GLOBALS = new Set([
   'process',

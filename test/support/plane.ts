@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import type { Clock } from '../../src/base/clock.ts';
 import { systemClock, systemRandom } from '../../src/base/clock.ts';
 import { compile } from '../../src/config/compile.ts';
+import { withKeyFiles } from '../../src/config/key-files.ts';
 import { parseConfig } from '../../src/config/parse.ts';
 import { withPem } from '../../src/config/pem.ts';
 import { EMPTY_RUNTIME } from '../../src/config/runtime.ts';
@@ -19,7 +20,7 @@ export function snapshotOf(yaml: string, version = 1): Snapshot {
   const { config, issues } = parseConfig(yaml, 'test.yaml');
   if (config === null) throw new Error(`The test's config is invalid: ${JSON.stringify(issues)}`);
   const read = (file: string) => readFileSync(file, 'utf8');
-  const complete = withTokenText(withPem(config, read), read);
+  const complete = withKeyFiles(withTokenText(withPem(config, read), read), read);
   return compile(complete, EMPTY_RUNTIME, version);
 }
 
