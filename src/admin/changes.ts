@@ -151,10 +151,10 @@ function apply(targets: ChangeTargets, request: FastifyRequest, change: Change):
     });
   }
   const { snapshot } = control;
-  const { runtime } = control.view();
+  const { runtime, wallMs } = control.view();
   return experimentView(
     snapshot.experiments.get(name) ?? experiment,
-    { snapshot, runtime },
+    { snapshot, runtime, wallMs },
     dataPlane.breakers(),
   );
 }

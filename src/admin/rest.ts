@@ -11,6 +11,7 @@ import {
   etagOf,
   findExperiment,
 } from './changes.ts';
+import { layersView } from './layer-view.ts';
 import { AdminError } from './problem.ts';
 import { refuseMethod, resource } from './resource.ts';
 import { configView, experimentView, experimentViews } from './views.ts';
@@ -43,6 +44,7 @@ function addReads(app: FastifyInstance, { control, dataPlane, audit }: ChangeTar
   resource(app, '/v1/experiments', {
     GET: (_request, reply) => reply.send({ experiments: experimentViews(control, dataPlane.breakers()) }),
   });
+  resource(app, '/v1/layers', { GET: (_request, reply) => reply.send(layersView(control.snapshot)) });
   resource(app, '/v1/breakers', { GET: (_request, reply) => reply.send({ breakers: dataPlane.breakers() }) });
   resource(app, '/v1/audit', {
     GET: (request, reply) => reply.send({ audit: audit.latest(limitOf(request)) }),
@@ -81,8 +83,8 @@ function addNamed(app: FastifyInstance, targets: ChangeTargets): void {
 
 function oneExperiment({ control, dataPlane }: ChangeTargets, name: string): unknown {
   const experiment = findExperiment(control, name);
-  const { runtime } = control.view();
-  return experimentView(experiment, { snapshot: control.snapshot, runtime }, dataPlane.breakers());
+  const { runtime, wallMs } = control.view();
+  return experimentView(experiment, { snapshot: control.snapshot, runtime, wallMs }, dataPlane.breakers());
 }
 
 function nameOf(request: FastifyRequest): string {

@@ -7,6 +7,7 @@ import { formatPercent } from '../config/units.ts';
 import type { RuntimeView } from '../control/state.ts';
 import type { Experiment } from '../experiment/model.ts';
 import { unitText } from '../experiment/unit.ts';
+import { type LifecycleView, lifecycleView } from './lifecycle-view.ts';
 import type { AdminBreaker, ControlPort } from './ports.ts';
 
 /** One variant of an experiment, as shown. */
@@ -20,7 +21,7 @@ export interface VariantView {
 }
 
 /** An experiment, as shown. */
-export interface ExperimentView {
+export interface ExperimentView extends LifecycleView {
   readonly name: string;
   readonly status: string;
   readonly owner: string | null;
@@ -38,16 +39,16 @@ export interface ExperimentView {
 /** All experiments of the Snapshot, in the order of the config. */
 export function experimentViews(control: ControlPort, breakers: readonly AdminBreaker[]): ExperimentView[] {
   const { snapshot } = control;
-  const { runtime } = control.view();
+  const { runtime, wallMs } = control.view();
   return [...snapshot.experiments.values()].map((experiment) =>
-    experimentView(experiment, { snapshot, runtime }, breakers),
+    experimentView(experiment, { snapshot, runtime, wallMs }, breakers),
   );
 }
 
 /** One experiment with the breakers that guard its variants. */
 export function experimentView(
   experiment: Experiment,
-  rules: { readonly snapshot: Snapshot; readonly runtime: RuntimeView },
+  rules: { readonly snapshot: Snapshot; readonly runtime: RuntimeView; readonly wallMs: number },
   breakers: readonly AdminBreaker[],
 ): ExperimentView {
   const { name, status, owner, hypothesis, salt, fallback } = experiment;
@@ -61,6 +62,7 @@ export function experimentView(
     traffic: formatPercent(experiment.trafficPpm),
     targeting: experiment.targeting.map((clause) => clause.text),
     routes: routesOf(rules.snapshot, name),
+    ...lifecycleView(experiment, rules.wallMs),
     variants: experiment.variants.map((variant) => ({
       name: variant.name,
       weight: formatPercent(variant.weightPpm),
@@ -92,7 +94,7 @@ function routesOf(snapshot: Snapshot, experiment: string): string[] {
 /** What is declared, what was changed at run time, and what holds. */
 export function configView(control: ControlPort): Record<string, unknown> {
   const { snapshot } = control;
-  const { lastReload, ...view } = control.view();
+  const { lastReload, wallMs: _, ...view } = control.view();
   const effective = [...snapshot.experiments].map(([name, experiment]) => [name, rulesOf(experiment)]);
   return {
     service: snapshot.service,

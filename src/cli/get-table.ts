@@ -5,7 +5,7 @@
 import Table from 'cli-table3';
 
 /** What can be read. */
-export type GetWhat = 'experiments' | 'breakers' | 'upstreams';
+export type GetWhat = 'experiments' | 'layers' | 'breakers' | 'upstreams';
 
 type Item = Readonly<Record<string, unknown>>;
 
@@ -23,7 +23,7 @@ interface VariantItem {
 
 const EXPERIMENTS: readonly Column[] = [
   { title: 'NAME', text: (item) => show(item.name) },
-  { title: 'STATUS', text: (item) => `${show(item.status)}${item.runtime ? ' *' : ''}` },
+  { title: 'STATUS', text: statusText },
   { title: 'TRAFFIC', text: (item) => show(item.traffic) },
   {
     title: 'VARIANTS',
@@ -37,7 +37,20 @@ const EXPERIMENTS: readonly Column[] = [
   { title: 'UNIT', isWide: true, text: (item) => show(item.unit) },
   { title: 'TARGETING', isWide: true, text: (item) => show(item.targeting) },
   { title: 'SALT', isWide: true, text: (item) => show(item.salt) },
+  { title: 'EPOCH', isWide: true, text: (item) => show(item.epoch) },
+  { title: 'LAYER', isWide: true, text: layerText },
+  { title: 'REQUIRES', isWide: true, text: (item) => show(item.requires) },
   { title: 'OWNER', isWide: true, text: (item) => show(item.owner) },
+  { title: 'APPROVED-BY', isWide: true, text: (item) => show(memberOf(item.approval, 'approvedBy')) },
+];
+
+const LAYERS: readonly Column[] = [
+  { title: 'NAME', text: (item) => show(item.name) },
+  { title: 'FREE', text: (item) => show(memberOf(item.free, 'share')) },
+  { title: 'FREE-RANGES', text: (item) => show(memberOf(item.free, 'ranges')) },
+  { title: 'EXPERIMENTS', text: (item) => show(membersOf(item.experiments)) },
+  { title: 'HOLDOUT', text: (item) => show(item.holdout) },
+  { title: 'SALT', isWide: true, text: (item) => show(item.salt) },
 ];
 
 const BREAKERS: readonly Column[] = [
@@ -84,6 +97,8 @@ function columnsOf(what: GetWhat): readonly Column[] {
   switch (what) {
     case 'experiments':
       return EXPERIMENTS;
+    case 'layers':
+      return LAYERS;
     case 'breakers':
       return BREAKERS;
     case 'upstreams':
@@ -117,6 +132,31 @@ function endpointsOf(upstream: Item): Item[] {
 
 function variantsOf(item: Item): readonly VariantItem[] {
   return Array.isArray(item.variants) ? item.variants : [];
+}
+
+/** `running`, `running,ended` when something is the matter, and a star when it was changed at run time. */
+function statusText(item: Item): string {
+  const condition = item.condition ? `,${show(item.condition)}` : '';
+  return `${show(item.status)}${condition}${item.runtime ? ' *' : ''}`;
+}
+
+/** `ranking 0%-40%`. */
+function layerText(item: Item): string {
+  const name = memberOf(item.layer, 'name');
+  return name === undefined ? '-' : `${show(name)} ${show(memberOf(item.layer, 'ranges'))}`;
+}
+
+/** `search 0%-40%` for each experiment of a layer, with its status unless it is running. */
+function membersOf(experiments: unknown): string[] {
+  const list = Array.isArray(experiments) ? (experiments as Item[]) : [];
+  return list.map(({ name, ranges, status }) => {
+    const note = status === 'running' ? '' : ` (${show(status)})`;
+    return `${show(name)} ${Array.isArray(ranges) ? ranges.join('+') : '-'}${note}`;
+  });
+}
+
+function memberOf(value: unknown, key: string): unknown {
+  return typeof value === 'object' && value !== null ? (value as Item)[key] : undefined;
 }
 
 /** `closed`, or who is not. */

@@ -1,5 +1,5 @@
 /**
- * `fairlead get experiments|breakers|upstreams`: what a running sidecar says of itself, as a table for people or
+ * `fairlead get experiments|layers|breakers|upstreams`: what a running sidecar says of itself, as a table for people or
  * as JSON or YAML for tools. Only reads.
  */
 import { setTimeout as delay } from 'node:timers/promises';
@@ -32,7 +32,7 @@ export async function getCommand(options: GetOptions, io: Io, watch: WatchOption
     const answer = await adminGet(options, `/v1/${what}`);
     const items = itemsOf(answer, what);
     const isRedrawn = options.watch === true && io.isTerminal && (output === 'table' || output === 'wide');
-    io.out(`${isRedrawn ? CLEAR : ''}${format(what, items, output)}`);
+    io.out(`${isRedrawn ? CLEAR : ''}${format(what, items, output)}${noteOf(answer, output)}`);
     if (options.watch !== true) return Exit.ok;
     await delay(watch.everyMs ?? WATCH_MS, undefined, watch.signal ? { signal: watch.signal } : {}).catch(
       () => {},
@@ -45,6 +45,13 @@ export async function getCommand(options: GetOptions, io: Io, watch: WatchOption
 function itemsOf(answer: unknown, what: GetWhat): readonly Record<string, unknown>[] {
   const list = (answer as Record<string, unknown>)[what];
   return Array.isArray(list) ? list : [];
+}
+
+/** A holdout of everything belongs to no layer. */
+function noteOf(answer: unknown, output: GetOptions['output']): string {
+  const { holdout } = answer as { holdout?: { share?: unknown } | null };
+  if (holdout == null || (output !== 'table' && output !== 'wide')) return '';
+  return `${String(holdout.share)} of all units are held out of every experiment\n`;
 }
 
 function format(

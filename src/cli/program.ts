@@ -117,7 +117,7 @@ interface ExplainFlags {
   readonly output: 'text' | 'json';
 }
 
-type GetWhat = 'experiments' | 'breakers' | 'upstreams';
+type GetWhat = 'experiments' | 'layers' | 'breakers' | 'upstreams';
 
 interface GetFlags {
   readonly output: 'table' | 'wide' | 'json' | 'yaml';
@@ -157,8 +157,10 @@ interface ChangeFlags {
 function addSteering(program: Command, io: Io, done: Done): void {
   program
     .command('get')
-    .description('read experiments, breakers or upstreams from a running sidecar')
-    .addArgument(new Argument('<what>', 'what to read').choices(['experiments', 'breakers', 'upstreams']))
+    .description('read experiments, layers, breakers or upstreams from a running sidecar')
+    .addArgument(
+      new Argument('<what>', 'what to read').choices(['experiments', 'layers', 'breakers', 'upstreams']),
+    )
     .addOption(outputOption(['table', 'wide', 'json', 'yaml'], 'table'))
     .option('-w, --watch', 'print again every second')
     .addOption(adminOption())

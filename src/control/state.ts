@@ -60,6 +60,8 @@ export interface ConfigView {
   readonly file: string;
   readonly declared: Config;
   readonly runtime: RuntimeView;
+  /** When this was looked at: wall time. */
+  readonly wallMs: number;
   readonly lastReload: ReloadResult;
 }
 
@@ -197,6 +199,7 @@ export class ControlState {
           { status, weights, isDeclared: Object.hasOwn(config.experiments, name) },
         ]),
       ),
+      wallMs: this.#options.clock.wallMs(),
       lastReload: this.#lastReload,
     };
   }

@@ -20,7 +20,7 @@ export function phaseOf(schedule: Schedule, wallMs: number): 'not-started' | 'en
   return wallMs < schedule.endsAtMs ? null : 'ended';
 }
 
-/** What people should know beside the status: `not started`, `ended`, `stale`; null when there is nothing. */
+/** What people should know beside the status: `not-started`, `ended`, `stale`; null when there is nothing. */
 export function conditionOf(
   experiment: {
     readonly status: ExperimentStatus;
@@ -28,10 +28,10 @@ export function conditionOf(
     readonly staleAtMs: number;
   },
   wallMs: number,
-): 'not started' | 'ended' | 'stale' | null {
+): 'not-started' | 'ended' | 'stale' | null {
   const { status, schedule, staleAtMs } = experiment;
   if (status !== 'running' && status !== 'paused') return null;
   const phase = schedule === null ? null : phaseOf(schedule, wallMs);
-  if (phase !== null) return phase === 'ended' ? 'ended' : 'not started';
+  if (phase !== null) return phase;
   return status === 'running' && wallMs >= staleAtMs ? 'stale' : null;
 }
