@@ -155,7 +155,7 @@ function networkTest(networks: readonly string[]): Compiled {
     const family = isIP(value);
     return family !== 0 && list.check(value, family === 4 ? 'ipv4' : 'ipv6');
   };
-  return [`address in [${shown(networks)}]`, test];
+  return [`in network [${shown(networks)}]`, test];
 }
 
 /** An address alone is a network of one. */
