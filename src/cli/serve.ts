@@ -10,7 +10,9 @@ import { buildAdmin, buildProbes, listen } from '../admin/server.ts';
 import { type Clock, systemClock } from '../base/clock.ts';
 import type { Snapshot, SocketAddress } from '../config/snapshot.ts';
 import { ConfigWatcher } from '../control/reload.ts';
+import { StaleWatch } from '../control/stale-watch.ts';
 import { ConfigInvalidError, ControlState, type ReloadResult } from '../control/state.ts';
+import { conditionOf } from '../experiment/lifecycle.ts';
 import { type Log, silentLog } from '../telemetry/log.ts';
 import { Metrics } from '../telemetry/metrics.ts';
 import { openLog } from '../telemetry/open-log.ts';
@@ -63,9 +65,24 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
   const life = new Life(traffic);
   metrics.configured(snapshot.hash, snapshot.version);
   metrics.reloaded({ ok: true, atMs: control.lastReload.atMs });
+  const experiments = () =>
+    Array.from(control.snapshot.experiments.values(), (experiment) => ({
+      experiment: experiment.name,
+      isStale: conditionOf(experiment, clock.wallMs()) === 'stale',
+    }));
+  metrics.setExperimentSource(experiments);
+  const staleness = new StaleWatch({
+    stale: () => experiments().flatMap(({ experiment, isStale }) => (isStale ? [experiment] : [])),
+    onStale: (experiment) =>
+      log.warn(
+        { experiment },
+        `the experiment ${experiment} is stale: it has been running for longer than staleAfter; conclude it, or give it an endsAt`,
+      ),
+  });
   control.subscribe((next) => {
     traffic.adopt(next);
     metrics.configured(next.hash, next.version);
+    staleness.look();
   });
   const reload = async (cause: 'file' | 'signal' | 'admin'): Promise<ReloadResult> => {
     const result = await control.reload(cause);
@@ -85,6 +102,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
   };
   const page = {
     contentType: metrics.contentType,
+    evaluations: metrics.evaluations,
     render: () => {
       metrics.setReady(life.isReady());
       return traffic.renderMetrics();
@@ -95,6 +113,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
   let watcher: ConfigWatcher | null = null;
   const release = async (): Promise<void> => {
     watcher?.close();
+    staleness.close();
     await traffic.stop();
     await Promise.all(servers.map((server) => server.close()));
     await control.flush();
@@ -103,7 +122,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
   try {
     const { address, probeAddress } = snapshot.admin;
     if (address !== null) {
-      const admin = await buildAdmin({ control: port, dataPlane: life, metrics: page, audit, log });
+      const admin = await buildAdmin({ control: port, dataPlane: life, metrics: page, audit, log, clock });
       servers.push(admin);
       addresses.admin = bound(address, await listen(admin, address));
     }

@@ -11,6 +11,8 @@ import type { ErrorCode } from '../base/error.ts';
 import type { Reason } from '../experiment/model.ts';
 import { ConnectionMetrics } from './connection-metrics.ts';
 import { ContextMetrics } from './context-metrics.ts';
+import { EvaluationMetrics } from './evaluation-metrics.ts';
+import { registerExperiments } from './experiment-families.ts';
 import type { FamilySamples, Sample } from './exposition.ts';
 import { registerFamilies } from './families.ts';
 import { Histogram, OVERHEAD_BUCKETS } from './histogram.ts';
@@ -23,6 +25,7 @@ import {
   type BreakerTransition,
   breakerLabels,
   type EndpointSample,
+  type ExperimentSample,
   type ListenerSample,
   type WorkerSample,
 } from './sources.ts';
@@ -61,6 +64,7 @@ export class Metrics {
   readonly connections: ConnectionMetrics;
   readonly trust: TrustMetrics;
   readonly contexts: ContextMetrics;
+  readonly evaluations: EvaluationMetrics;
   readonly identity: IdentityMetrics;
   readonly #registry = new Registry();
   readonly #budget: LabelBudget;
@@ -76,6 +80,7 @@ export class Metrics {
   #breakers: () => Iterable<BreakerSample> = () => [];
   #endpoints: () => Iterable<EndpointSample> = () => [];
   #listeners: () => Iterable<ListenerSample> = () => [];
+  #experiments: () => Iterable<ExperimentSample> = () => [];
   #workers: () => WorkerSample | null = () => null;
   #config: { hash: string; version: number } | null = null;
   #isLastReloadOk: boolean | null = null;
@@ -89,6 +94,7 @@ export class Metrics {
     this.connections = new ConnectionMetrics(budget);
     this.trust = new TrustMetrics(budget);
     this.contexts = new ContextMetrics(budget);
+    this.evaluations = new EvaluationMetrics(budget);
     this.identity = new IdentityMetrics(budget);
     this.#overhead = new LabelSets(['direction', 'route'], budget, () => new Histogram(OVERHEAD_BUCKETS));
     this.#requests = new LabelSets(['direction', 'route', 'experiment', 'variant'], budget, (values) => {
@@ -162,6 +168,11 @@ export class Metrics {
   /** Where the accepted connections are read at each scrape. */
   setListenerSource(source: () => Iterable<ListenerSample>): void {
     this.#listeners = source;
+  }
+
+  /** Where the experiments are read at each scrape. */
+  setExperimentSource(source: () => Iterable<ExperimentSample>): void {
+    this.#experiments = source;
   }
 
   /** Where the state of the worker processes is read at each scrape. */
@@ -247,8 +258,10 @@ export class Metrics {
     this.connections.register(this.#registry);
     this.trust.register(this.#registry);
     this.contexts.register(this.#registry);
+    this.evaluations.register(this.#registry);
     this.identity.register(this.#registry);
     registerTunnels(this.#registry, this.#tunnels);
+    registerExperiments(this.#registry, () => this.#experiments());
     registerWorkers(this.#registry, () => this.#workers());
     if (options.isProcessIncluded !== false) collectProcessMetrics(this.#registry);
   }

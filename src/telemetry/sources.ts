@@ -31,6 +31,12 @@ export interface ListenerSample {
   readonly connections: number;
 }
 
+/** An experiment of the rules in force. */
+export interface ExperimentSample {
+  readonly experiment: string;
+  readonly isStale: boolean;
+}
+
 /** The worker processes, when there are any. */
 export interface WorkerSample {
   readonly serving: number;
