@@ -100,7 +100,8 @@ const targetingRule: z.ZodType<TargetingRule, unknown> = z
       .describe('One of the ids of this segment; alone in a rule: the rules of this segment hold.'),
   })
   .superRefine((value, context) => {
-    const message = shapeProblem(value);
+    // A key that is misspelt is told by itself, and not also as one that is missing.
+    const message = context.issues.length > 0 ? null : shapeProblem(value);
     if (message !== null) context.addIssue({ code: 'custom', message });
   })
   .meta({ id: 'targetingRule' });

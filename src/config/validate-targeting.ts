@@ -38,6 +38,7 @@ export function targetingIssues(config: Config, issueAt: IssueAt): ConfigIssue[]
     ...placed.flatMap((one) => ruleIssues(one, config, issueAt)),
     ...unused(config, placed, issueAt),
   ];
+  for (const name of Object.keys(config.segments)) measure.ofSegment(name);
   for (const { path, rules } of lists) {
     const message = measure.problem(rules);
     if (message !== null) issues.push(issueAt(path, message, { isKey: true }));
@@ -124,10 +125,10 @@ class Measure {
     if (rule.all !== undefined) return this.#ofList(rule.all);
     if (rule.any !== undefined) return this.#ofList(rule.any);
     if (typeof rule.not === 'object') return this.#ofRule(rule.not);
-    return rule.segment === undefined ? NOTHING : this.#ofSegment(rule.segment);
+    return rule.segment === undefined ? NOTHING : this.ofSegment(rule.segment);
   }
 
-  #ofSegment(name: string): Extent {
+  ofSegment(name: string): Extent {
     const known = this.#known.get(name);
     if (known !== undefined) return known;
     if (this.#open.has(name)) {
