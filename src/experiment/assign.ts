@@ -2,19 +2,22 @@
  * Who gets which variant, and why: one request, one experiment, one Assignment.
  *
  * Statuses that ask nobody (killed, concluded, draft) go before the override, then what the caller carries, then
- * paused, the dates, prerequisites, holdouts, the layer, targeting, the unit, the traffic gate and the split. The result depends on the arguments only; a breaker is not asked, since it changes what
- * is served and never what is assigned. On the request path: a decision that does not need the unit is one of
- * the experiment's ready-made objects, the split makes one small object.
+ * paused, the dates, prerequisites, holdouts, the layer, targeting, the unit, the traffic gate and the split. The
+ * result depends on the arguments only; a breaker is not asked, since it changes what is served and never what is
+ * assigned. On the request path: a decision that does not need the unit is one of the experiment's ready-made objects,
+ * the split makes one small object.
  */
 import type { Random } from '../base/clock.ts';
+import type { Bucketing } from './algorithms/bucketing.ts';
 import { SLOTS, slotOf } from './bucket.ts';
-import { type Holdout, heldOut, isWithin, layerSlot } from './layer.ts';
-import { phaseOf, type Schedule } from './lifecycle.ts';
-import type { Assignment, Experiment, Reason, RequestAttributes, Variant } from './model.ts';
+import { exclusion, isRequirementMet, outsideDates, sameForAll } from './conditions.ts';
+import { decision, readyMade } from './decided.ts';
+import type { Assignment, Experiment, RequestAttributes, Variant } from './model.ts';
 import { type Overrides, variantNamed } from './override.ts';
-import { assignedBefore } from './prerequisite.ts';
+import { keyedVariant } from './routing-key.ts';
 import { variantAt } from './slots.ts';
 import { traceClause } from './targeting-trace.ts';
+import type { TrafficClass } from './traffic-class.ts';
 import { type FoundUnit, readUnit } from './unit.ts';
 
 /** What the caller carries, if it is trusted. */
@@ -36,6 +39,10 @@ export interface Given {
   readonly wallMs: number;
   /** What was assigned before this for the same request; read only for experiments with prerequisites. */
   readonly before: readonly Assignment[];
+  /** What keeps the request out of every experiment; null or absent: nothing does. */
+  readonly excluded?: TrafficClass | null;
+  /** The sender may not override, so the routing keys of tools say nothing either. */
+  readonly ignoresRoutingKeys?: boolean;
 }
 
 /**
@@ -50,12 +57,21 @@ export function assign(experiment: Experiment, given: Given, trace?: string[]): 
   const forced = overrides === null ? null : overrides.forExperiment(experiment);
   trace?.push(overrideSentence(experiment, overrides));
   if (forced !== null) return fromOutside(experiment, forced, 'override', request);
+  if (experiment.routingKeys.length > 0) {
+    const keyed = byRoutingKey(experiment, given, trace);
+    if (keyed !== null) return keyed;
+  }
 
   const carried = context === null ? null : context.carried(experiment.name);
   const propagated = carried === null ? null : variantNamed(experiment, carried);
   trace?.push(carriedSentence(carried, propagated));
   if (propagated !== null) return fromOutside(experiment, propagated, 'propagated', request);
 
+  const { excluded = null } = given;
+  if (excluded !== null) {
+    trace?.push(`traffic: it is of the class ${excluded}, so it gets ${experiment.excludedVariant.name}`);
+    return readyMade(experiment).excluded[excluded];
+  }
   if (experiment.status === 'paused') {
     trace?.push(`status: paused, so who carries nothing gets ${experiment.fallback.name}`);
     return readyMade(experiment).off;
@@ -81,94 +97,20 @@ export function assign(experiment: Experiment, given: Given, trace?: string[]): 
     trace?.push(`unit: none of the sources is present, so it gets ${experiment.fallback.name}`);
     return readyMade(experiment).noUnit;
   }
+  if (experiment.bucketing !== null) return place(experiment, experiment.bucketing, unit, trace);
   if (!isEnrolled(experiment, unit, trace))
     return decision(experiment, experiment.fallback, 'not-enrolled', unit, -1);
   return split(experiment, unit, trace);
 }
 
-/** The reason as `x-experiment-reason` has it: the reason, and for a split the place in [0, 1), `split:0.0731`. */
+/**
+ * The reason as `x-experiment-reason` has it: the reason, with what it does not say (`excluded:bot`), and for a split
+ * the place in [0, 1), `split:0.0731`.
+ */
 export function reasonText(assignment: Assignment): string {
-  if (assignment.reason !== 'split') return assignment.reason;
+  const { reason, detail } = assignment;
+  if (reason !== 'split') return detail === null ? reason : `${reason}:${detail}`;
   return `split:${(Math.floor(assignment.slot / 100) / 10_000).toFixed(4)}`;
-}
-
-/** What a status says for everyone, whatever they carry or ask for; null: it says nothing of the kind. */
-function sameForAll(experiment: Experiment, trace?: string[]): Assignment | null {
-  const { fallback, winner } = experiment;
-  switch (experiment.status) {
-    case 'killed':
-      trace?.push(`status: killed, so everyone gets ${fallback.name}`);
-      return readyMade(experiment).killed;
-    case 'concluded':
-      trace?.push(`status: concluded, so everyone gets the winner, ${(winner ?? fallback).name}`);
-      return readyMade(experiment).concluded;
-    case 'draft':
-      trace?.push(`status: draft, so everyone gets ${fallback.name}`);
-      return readyMade(experiment).off;
-    default:
-      return null;
-  }
-}
-
-function outsideDates(
-  experiment: Experiment,
-  schedule: Schedule,
-  wallMs: number,
-  trace?: string[],
-): Assignment | null {
-  const phase = phaseOf(schedule, wallMs);
-  if (phase === null) {
-    trace?.push('dates: it has started and has not ended');
-    return null;
-  }
-  if (phase === 'not-started') {
-    const start = new Date(schedule.startsAtMs).toISOString();
-    trace?.push(`dates: it starts at ${start}, so it gets ${experiment.fallback.name}`);
-    return readyMade(experiment).notStarted;
-  }
-  const end = new Date(schedule.endsAtMs).toISOString();
-  trace?.push(`dates: it ended at ${end}, so it gets ${schedule.afterwards.name}`);
-  return readyMade(experiment).ended;
-}
-
-function isRequirementMet(experiment: Experiment, before: readonly Assignment[], trace?: string[]): boolean {
-  const { requires } = experiment;
-  for (let i = 0; i < requires.length; i++) {
-    const requirement = requires[i]!;
-    const variant = assignedBefore(before, requirement.experiment);
-    const isMet = variant !== null && requirement.variants.includes(variant);
-    trace?.push(
-      `requires: ${requirement.experiment} gives ${variant ?? 'nothing'}, needed is ${requirement.variants.join(' or ')}${isMet ? '' : `, so it gets ${experiment.fallback.name}`}`,
-    );
-    if (!isMet) return false;
-  }
-  return true;
-}
-
-/** Is the unit kept out of every candidate, or somebody else's in the layer? */
-function exclusion(
-  experiment: Experiment,
-  unit: string,
-  trace?: string[],
-): 'holdout' | 'not-in-layer' | null {
-  const { holdouts, layer, fallback } = experiment;
-  const holdout = heldOut(holdouts, unit);
-  if (holdouts.length > 0)
-    trace?.push(
-      holdout === null ? 'holdout: no' : `${holdoutText(holdout)}: yes, so it gets ${fallback.name}`,
-    );
-  if (holdout !== null) return 'holdout';
-  if (layer === null) return null;
-  const slot = layerSlot(layer, unit);
-  const isIn = isWithin(layer.ranges, slot);
-  trace?.push(
-    `layer ${layer.name}: slot ${slot} is ${isIn ? 'in its range' : `not in its range, so it gets ${fallback.name}`}`,
-  );
-  return isIn ? null : 'not-in-layer';
-}
-
-function holdoutText({ kind, sharePpm }: Holdout): string {
-  return `${kind === 'holdout' ? 'holdout' : 'holdout of the layer'} of ${sharePpm} in ${SLOTS}`;
 }
 
 /** Plain loop, no `every`: a call back for each clause is what an experiment on every request would pay for. */
@@ -200,6 +142,18 @@ function split(experiment: Experiment, unit: FoundUnit, trace?: string[]): Assig
   return decision(experiment, variant, 'split', unit, slot);
 }
 
+/** Gate and split of another system. */
+function place(experiment: Experiment, bucketing: Bucketing, unit: FoundUnit, trace?: string[]): Assignment {
+  const placement = bucketing.place(unit.id, trace);
+  if (placement === null) {
+    trace?.push(`traffic: ${bucketing.name} leaves it out, so it gets ${experiment.fallback.name}`);
+    return decision(experiment, experiment.fallback, 'not-enrolled', unit, -1);
+  }
+  const variant = experiment.variants[placement.variant]!;
+  trace?.push(`split: by ${bucketing.name} it belongs to ${variant.name}`);
+  return decision(experiment, variant, 'split', unit, placement.slot);
+}
+
 /** A variant from outside. The unit, if there is one, is still the unit of analysis of the exposure. */
 function fromOutside(
   experiment: Experiment,
@@ -213,67 +167,16 @@ function fromOutside(
     : decision(experiment, variant, reason, unit, -1);
 }
 
-/** The decisions that need no unit, made once for an experiment. */
-interface ReadyMade {
-  readonly killed: Assignment;
-  readonly concluded: Assignment;
-  readonly off: Assignment;
-  readonly notStarted: Assignment;
-  readonly ended: Assignment;
-  readonly prerequisite: Assignment;
-  readonly notTargeted: Assignment;
-  readonly noUnit: Assignment;
-  readonly override: readonly Assignment[];
-  readonly propagated: readonly Assignment[];
-}
-
-/** Keyed by the experiment, which is frozen and replaced whole by a reload; goes away with it. */
-const readyMades = new WeakMap<Experiment, ReadyMade>();
-
-function readyMade(experiment: Experiment): ReadyMade {
-  const known = readyMades.get(experiment);
-  if (known !== undefined) return known;
-  const make = (reason: Reason, variant: Variant) =>
-    Object.freeze(decision(experiment, variant, reason, null, -1));
-  const made: ReadyMade = {
-    killed: make('killed', experiment.fallback),
-    concluded: make('concluded', experiment.winner ?? experiment.fallback),
-    off: make('off', experiment.fallback),
-    notStarted: make('not-started', experiment.fallback),
-    ended: make('ended', experiment.schedule?.afterwards ?? experiment.fallback),
-    prerequisite: make('prerequisite', experiment.fallback),
-    notTargeted: make('not-targeted', experiment.fallback),
-    noUnit: make('no-unit', experiment.fallback),
-    override: experiment.variants.map((variant) => make('override', variant)),
-    propagated: experiment.variants.map((variant) => make('propagated', variant)),
-  };
-  readyMades.set(experiment, made);
-  return made;
-}
-
-function decision(
-  experiment: Experiment,
-  variant: Variant,
-  reason: Reason,
-  unit: FoundUnit | null,
-  slot: number,
-): Assignment {
-  const isIncluded = reason === 'split' || reason === 'propagated' || reason === 'override';
-  return {
-    experiment,
-    variant,
-    reason,
-    isIncluded,
-    isCarried: isIncluded || isForAll(reason, variant === experiment.fallback),
-    unit: unit === null ? null : unit.id,
-    unitSource: unit === null ? null : unit.source,
-    slot,
-  };
-}
-
-/** All get this variant, here and further down, where another configuration may still be in force. */
-function isForAll(reason: Reason, isFallback: boolean): boolean {
-  return reason === 'killed' || reason === 'concluded' || (reason === 'ended' && !isFallback);
+/** What a tool's routing key asks for is an override whose source is on record. */
+function byRoutingKey(experiment: Experiment, given: Given, trace?: string[]): Assignment | null {
+  const keyed = given.ignoresRoutingKeys ? null : keyedVariant(experiment.routingKeys, given.request);
+  if (keyed === null) {
+    const why = given.ignoresRoutingKeys ? 'the sender may not override' : 'none that is known here';
+    trace?.push(`routing key: ${why}`);
+    return null;
+  }
+  trace?.push(`routing key: that of ${keyed.kind} asks for ${keyed.variant.name}`);
+  return { ...fromOutside(experiment, keyed.variant, 'override', given.request), detail: keyed.kind };
 }
 
 function overrideSentence(experiment: Experiment, overrides: Overrides | null): string {
