@@ -8,22 +8,24 @@ import { AdminError } from './problem.ts';
 const METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as const;
 type Method = (typeof METHODS)[number];
 
-/** Registers `handlers` on a URL. HEAD comes with GET. */
+/** Registers `handlers` on a URL. HEAD comes with GET. `bodyLimit` in bytes, for other than the server's. */
 export function resource(
   app: FastifyInstance,
   url: string,
   handlers: Partial<Record<Method, RouteHandlerMethod>>,
+  limits: { readonly bodyLimit?: number } = {},
 ): void {
   const others: Method[] = [];
   for (const method of METHODS) {
     const handler = handlers[method];
     if (handler === undefined) others.push(method);
-    else app.route({ method, url, handler });
+    else app.route({ method, url, handler, ...limits });
   }
   const allow = METHODS.filter((method) => handlers[method] !== undefined);
   app.route({
     method: others,
     url,
+    ...limits,
     handler: (request, reply) => refuseMethod(request, reply, allow),
   });
 }

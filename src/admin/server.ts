@@ -5,12 +5,14 @@
 import { chmod, lstat, unlink } from 'node:fs/promises';
 import { connect } from 'node:net';
 import bearerAuth from '@fastify/bearer-auth';
-import fastify, { type FastifyInstance } from 'fastify';
+import fastify, { type FastifyInstance, type FastifyRequest } from 'fastify';
+import type { Clock } from '../base/clock.ts';
 import type { SocketAddress } from '../config/snapshot.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { Audit } from './audit.ts';
 import { checkHostAndOrigin, isSameToken } from './auth.ts';
+import { addOfrep, OFREP_ROOT } from './ofrep.ts';
 import type { ControlPort, DataPlaneView } from './ports.ts';
 import { addProbes, type ProbeSources } from './probes.ts';
 import { AdminError, sendProblem, toAdminError } from './problem.ts';
@@ -31,9 +33,10 @@ const COUNTED = ['/v1/breakers', '/v1/upstreams', '/clusters'];
 export interface AdminOptions {
   readonly control: ControlPort;
   readonly dataPlane: DataPlaneView;
-  readonly metrics: Pick<Metrics, 'render' | 'contentType'>;
+  readonly metrics: Pick<Metrics, 'render' | 'contentType' | 'evaluations'>;
   readonly audit: Audit;
   readonly log: Log;
+  readonly clock: Clock;
 }
 
 /** The admin API, not listening yet; `inject` it in tests. The token is that of the Snapshot in force. */
@@ -49,7 +52,7 @@ export async function buildAdmin(options: AdminOptions): Promise<FastifyInstance
   });
   app.addHook('onRequest', (request, reply, done) => {
     checkHostAndOrigin(request);
-    if (request.method === 'GET' || request.method === 'HEAD') return done();
+    if (isRead(request)) return done();
     if (options.control.snapshot.admin.token === null) {
       throw new AdminError('writes_disabled', 'Changes are refused since no token is configured.', {
         hint: 'set admin.token or admin.tokenFile in the config, or FAIRLEAD_ADMIN__TOKEN',
@@ -60,6 +63,7 @@ export async function buildAdmin(options: AdminOptions): Promise<FastifyInstance
   addFreshness(app, options.dataPlane);
   addProbes(app, options);
   addRest(app, options);
+  addOfrep(app, options);
   await app.ready();
   return app;
 }
@@ -70,9 +74,14 @@ function addFreshness(app: FastifyInstance, dataPlane: DataPlaneView): void {
     const isCounted = COUNTED.some((resource) => url.startsWith(resource));
     if (method === 'GET' && isCounted) await dataPlane.refresh?.();
   });
-  app.addHook('onSend', async ({ method }) => {
-    if (method !== 'GET' && method !== 'HEAD') await dataPlane.settled?.();
+  app.addHook('onSend', async (request) => {
+    if (!isRead(request)) await dataPlane.settled?.();
   });
+}
+
+/** A flag is asked for with a POST, and changes nothing. */
+function isRead({ method, routeOptions: { url = '' } }: FastifyRequest): boolean {
+  return method === 'GET' || method === 'HEAD' || url.startsWith(OFREP_ROOT);
 }
 
 /** The probe listener: `/metrics`, `/livez`, `/readyz`, `/startupz` and nothing else. */

@@ -103,7 +103,7 @@ export async function newAdminBench(token: string | null = TOKEN): Promise<Admin
   });
   const plane = new FakePlane();
   const metrics = new Metrics({ version: '0.1.0', node: 'v24', isProcessIncluded: false });
-  const app = await buildAdmin({ control, dataPlane: plane, metrics, audit, log });
+  const app = await buildAdmin({ control, dataPlane: plane, metrics, audit, log, clock: CLOCK });
   const probes = await buildProbes({ dataPlane: plane, metrics, log });
   return {
     app,

@@ -1,0 +1,371 @@
+import type { InjectOptions } from 'fastify';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { readUnit } from '../../../src/experiment/unit.ts';
+import { type AdminBench, configWith, newAdminBench } from '../../support/admin.ts';
+import { requestOf } from '../../support/experiment.ts';
+
+const FLAG = '/ofrep/v1/evaluate/flags/ranking';
+const ALL = '/ofrep/v1/evaluate/flags';
+
+let bench: AdminBench;
+/** No token is configured: nothing can be changed, and flags are still answered. */
+beforeEach(async () => {
+  bench = await newAdminBench(null);
+});
+afterEach(() => bench.close());
+
+interface Answered {
+  readonly status: number;
+  readonly body: {
+    readonly [member: string]: unknown;
+    readonly metadata?: Readonly<Record<string, unknown>>;
+    readonly flags?: readonly Answered['body'][];
+  };
+  readonly etag: string;
+}
+
+async function post(
+  url: string,
+  payload: object | string,
+  more: InjectOptions['headers'] = {},
+): Promise<Answered> {
+  const reply = await bench.app.inject({
+    method: 'POST',
+    url,
+    headers: { host: 'localhost', 'content-type': 'application/json', ...more },
+    payload,
+  });
+  const body = reply.body === '' ? {} : reply.json();
+  return { status: reply.statusCode, body, etag: String(reply.headers.etag) };
+}
+
+const ask = (context: object, url = FLAG) => post(url, { context });
+
+/** The experiment with other lines; its variants are control, candidate (10 %) and other (5 %). */
+async function configure(...lines: string[]): Promise<void> {
+  bench.writeConfig(
+    configWith(
+      '    salt: ranking-1\n',
+      ['salt: ranking-1', ...lines].map((line) => `    ${line}\n`).join(''),
+    ),
+  );
+  expect(await bench.control.reload('signal')).toMatchObject({ ok: true });
+}
+
+/** A user of the candidate and one of the control, by targeting key. */
+const CANDIDATE = 'u-3';
+const CONTROL = 'u-1';
+
+describe('a flag', () => {
+  it('is answered without a token with the variant, the reason and the place of the unit', async () => {
+    const { status, body } = await ask({ targetingKey: CANDIDATE });
+    expect(status).toBe(200);
+    expect(body).toEqual({
+      key: 'ranking',
+      value: 'candidate',
+      variant: 'candidate',
+      reason: 'SPLIT',
+      metadata: {
+        'fairlead.reason': 'split',
+        'fairlead.slot': expect.any(Number),
+        'fairlead.served': 'candidate',
+        'fairlead.epoch': 1,
+        'fairlead.config': bench.control.snapshot.hash,
+      },
+    });
+  });
+
+  it('has the payload of the variant for its value', async () => {
+    bench.writeConfig(
+      configWith(
+        'control: {}\n      candidate: { weight: 10%, upstream: v2 }\n      other: { weight: 5%, upstream: v2 }',
+        'control: { payload: { size: 10 } }\n      candidate: { weight: 10%, payload: { size: 20, tags: [new] } }',
+      ),
+    );
+    await bench.control.reload('signal');
+    expect((await ask({ targetingKey: CANDIDATE })).body).toMatchObject({
+      variant: 'candidate',
+      value: { size: 20, tags: ['new'] },
+    });
+    expect((await ask({ targetingKey: CONTROL })).body.value).toEqual({ size: 10 });
+  });
+
+  it.each([
+    ['the header, as an attribute', { 'X-Experiment': 'ranking=other' }],
+    ['the header, among the headers', { headers: { 'X-Experiment': ['checkout=control', 'ranking=other'] } }],
+    ['the baggage', { headers: { baggage: 'a=b,fairlead.ranking=other' } }],
+    [
+      'the header, which goes before the baggage',
+      { 'x-experiment': 'ranking=other', baggage: 'fairlead.ranking=control' },
+    ],
+  ])('is what the request carries by %s', async (_how, carried) => {
+    const { body } = await ask({ targetingKey: CANDIDATE, ...carried });
+    expect(body).toMatchObject({
+      variant: 'other',
+      reason: 'CACHED',
+      metadata: { 'fairlead.reason': 'propagated' },
+    });
+  });
+
+  it('is not what the request asks for by an override, which is for the listener to allow', async () => {
+    const { body } = await ask({
+      targetingKey: CONTROL,
+      headers: { 'x-experiment-override': 'ranking=other' },
+    });
+    expect(body).toMatchObject({ variant: 'control', reason: 'SPLIT' });
+  });
+
+  it('says DEFAULT for who takes no part, and DISABLED or STATIC where nobody is asked', async () => {
+    const reasonWith = async (...lines: string[]) => {
+      await configure(...lines);
+      const { body } = await ask({ targetingKey: CANDIDATE });
+      return [body.variant, body.reason, body.metadata?.['fairlead.reason']];
+    };
+    expect(await reasonWith('traffic: 0%')).toEqual(['control', 'DEFAULT', 'not-enrolled']);
+    expect(await reasonWith('targeting: [{ header: x-beta, exists: true }]')).toEqual([
+      'control',
+      'DEFAULT',
+      'not-targeted',
+    ]);
+    expect(await reasonWith('status: paused')).toEqual(['control', 'DISABLED', 'off']);
+    expect(await reasonWith('status: killed')).toEqual(['control', 'DISABLED', 'killed']);
+    expect(await reasonWith('status: concluded', 'winner: other')).toEqual(['other', 'STATIC', 'concluded']);
+    expect(await reasonWith('endsAt: "2023-01-01T00:00:00Z"')).toEqual(['control', 'STATIC', 'ended']);
+    expect(await reasonWith('startsAt: "2024-01-01T00:00:00Z"')).toEqual([
+      'control',
+      'DISABLED',
+      'not-started',
+    ]);
+  });
+
+  it('is decided after the experiments that it requires', async () => {
+    bench.writeConfig(
+      configWith(
+        'experiments:\n  ranking:\n',
+        'experiments:\n  canary: { salt: c, variants: { control: {}, on: { weight: 50% } } }\n  ranking:\n    requires: [{ experiment: canary, variant: "on" }]\n',
+      ),
+    );
+    expect(await bench.control.reload('signal')).toMatchObject({ ok: true });
+    const given = async (variant: string) =>
+      (await ask({ targetingKey: CANDIDATE, 'x-experiment': `canary=${variant}` })).body;
+    expect(await given('on')).toMatchObject({ variant: 'candidate', reason: 'SPLIT' });
+    expect(await given('control')).toMatchObject({ variant: 'control', reason: 'DEFAULT' });
+  });
+
+  it('is the assigned variant while a breaker is open, and names the served one beside it', async () => {
+    bench.plane.trip('api/ranking/candidate', 1000, 'a test');
+    expect((await ask({ targetingKey: CANDIDATE })).body).toMatchObject({
+      variant: 'candidate',
+      metadata: { 'fairlead.served': 'control', 'fairlead.openBreakers': 1 },
+    });
+    expect((await ask({ targetingKey: CONTROL })).body.metadata).toMatchObject({
+      'fairlead.served': 'control',
+    });
+    expect((await ask({ targetingKey: CONTROL })).body.metadata).not.toHaveProperty('fairlead.openBreakers');
+  });
+
+  it('is served as assigned where another route of the experiment is well', async () => {
+    bench.writeConfig(
+      configWith(
+        'routes:\n',
+        'routes:\n  - { name: other, match: { path: /other/* }, upstream: v1, experiments: [ranking] }\n',
+      ),
+    );
+    await bench.control.reload('signal');
+    bench.plane.trip('api/ranking/candidate', 1000, 'a test');
+    expect((await ask({ targetingKey: CANDIDATE })).body.metadata).toMatchObject({
+      'fairlead.served': 'candidate',
+      'fairlead.openBreakers': 1,
+    });
+  });
+});
+
+describe('the unit', () => {
+  const address = '192.0.2.7';
+  it.each([
+    ['{ header: X-User-Id }', 'u-3'],
+    ['{ cookie: sid }', 'u-3'],
+    ['{ query: uid }', 'u-3'],
+    ['{ path: id }', 'u-3'],
+    ['{ claim: /sub }', 'u-3'],
+    ['{ clientIdentity: true }', 'u-3'],
+    ['request', 'u-3'],
+    ['{ clientAddress: { v4: 24 } }', address],
+    ['[{ clientAddress: true }, { header: x-user-id }]', 'u-3'],
+  ])('%s is what the targeting key stands for', async (unit, key) => {
+    await configure(`unit: ${unit}`);
+    const { body } = await ask({ targetingKey: key });
+    const expected = key === address ? '192.0.2.0/24' : key;
+    const { unit: sources } = bench.control.snapshot.experiments.get('ranking')!;
+    // The same unit, read from a header, decides the same.
+    await configure('unit: { header: x-the-unit }');
+    expect((await ask({ 'x-the-unit': expected })).body).toMatchObject({
+      variant: body.variant,
+      metadata: { 'fairlead.slot': body.metadata?.['fairlead.slot'] },
+    });
+    expect(body.reason).toBe('SPLIT');
+    expect(readUnit(sources, requestOf(), null)).toBe(null);
+  });
+
+  it.each([
+    ['{ header: x-user-id }', { headers: { 'X-User-Id': CANDIDATE } }],
+    ['{ header: x-user-id }', { 'X-User-ID': CANDIDATE }],
+    ['{ cookie: sid }', { cookies: { sid: CANDIDATE } }],
+    ['{ cookie: sid }', { headers: { Cookie: `a=b; sid=${CANDIDATE}` } }],
+    ['{ query: uid }', { query: { uid: CANDIDATE } }],
+    ['{ query: uid }', { path: `/search?uid=${CANDIDATE}` }],
+    ['{ path: id }', { pathParameters: { id: CANDIDATE } }],
+    ['{ claim: /user/id }', { claims: { user: { id: CANDIDATE } } }],
+    ['{ clientIdentity: true }', { clientIdentity: CANDIDATE }],
+  ])('%s is read from %j before the targeting key counts', async (unit, context) => {
+    await configure(`unit: ${unit}`);
+    const slotOf = async (asked: object) => (await ask(asked)).body.metadata?.['fairlead.slot'];
+    expect(await slotOf({ targetingKey: CONTROL, ...context })).toBe(
+      await slotOf({ targetingKey: CANDIDATE }),
+    );
+    expect(await slotOf(context)).toBe(await slotOf({ targetingKey: CANDIDATE }));
+  });
+
+  it('is missing when nothing stands for it, which is an error', async () => {
+    for (const unit of ['{ header: x-user-id }', 'request']) {
+      await configure(`unit: ${unit}`);
+      for (const context of [{}, { targetingKey: '' }, { plan: 'pro' }]) {
+        const { status, body } = await ask(context);
+        expect([status, body.key, body.errorCode]).toEqual([400, 'ranking', 'TARGETING_KEY_MISSING']);
+      }
+    }
+  });
+
+  it('is not asked for where the answer does not depend on it', async () => {
+    await configure('status: killed');
+    expect((await ask({})).body).toMatchObject({ variant: 'control', reason: 'DISABLED' });
+  });
+
+  it('is seen by targeting that looks at the same place', async () => {
+    await configure('unit: { header: x-user-id }', `targeting: [{ header: x-user-id, in: [${CANDIDATE}] }]`);
+    expect((await ask({ targetingKey: CANDIDATE })).body.reason).toBe('SPLIT');
+    expect((await ask({ targetingKey: CONTROL })).body.reason).toBe('DEFAULT');
+  });
+});
+
+describe('attributes', () => {
+  it.each([
+    ['{ header: x-plan, equals: pro }', { 'X-Plan': 'pro' }, { 'x-plan': 'free' }],
+    ['{ header: x-age, equals: "42" }', { 'x-age': 42 }, { 'x-age': '43' }],
+    ['{ header: x-beta, equals: "true" }', { 'x-beta': true }, { 'x-beta': { nested: true } }],
+    [
+      '{ header: x-plan, equals: pro }',
+      { headers: { 'x-plan': 'pro' }, 'x-plan': 'free' },
+      { headers: {}, 'x-plan': 'free' },
+    ],
+    ['{ cookie: tier, equals: gold }', { cookies: { tier: 'gold' } }, { tier: 'gold' }],
+    ['{ query: lang, equals: de }', { path: '/a?lang=de' }, { path: '/a', query: { lang: 'fr' } }],
+    ['{ path: true, equals: /a/b }', { path: '/a/b?c=d' }, { path: '/a' }],
+    ['{ method: true, equals: POST }', { method: 'POST' }, {}],
+    ['{ claim: /groups/0, equals: staff }', { claims: { groups: ['staff'] } }, { claims: { groups: [] } }],
+  ])('%s holds for %j and not for %j', async (rule, matching, other) => {
+    await configure('unit: { header: x-user-id }', `targeting: [${rule}]`);
+    expect((await ask({ targetingKey: CANDIDATE, ...matching })).body.reason).toBe('SPLIT');
+    expect((await ask({ targetingKey: CANDIDATE, ...other })).body.reason).toBe('DEFAULT');
+  });
+});
+
+describe('all flags', () => {
+  const flags = (answered: Answered) =>
+    answered.body.flags!.map(({ key, variant, errorCode }) => [key, variant ?? errorCode]);
+
+  beforeEach(async () => {
+    bench.writeConfig(
+      configWith(
+        'experiments:\n',
+        'experiments:\n  off: { status: paused, variants: { control: {}, on: { weight: 50% } } }\n',
+      ),
+    );
+    await bench.control.reload('signal');
+  });
+
+  it('are answered in the order of the config, each for itself', async () => {
+    expect(flags(await ask({ targetingKey: CANDIDATE }, ALL))).toEqual([
+      ['off', 'control'],
+      ['ranking', 'candidate'],
+    ]);
+    expect(flags(await ask({}, ALL))).toEqual([
+      ['off', 'control'],
+      ['ranking', 'TARGETING_KEY_MISSING'],
+    ]);
+  });
+
+  it('are not sent again while nothing has changed for the context', async () => {
+    const body = { context: { targetingKey: CANDIDATE } };
+    const first = await post(ALL, body);
+    const again = await post(ALL, body, { 'if-none-match': first.etag });
+    expect([again.status, again.body, again.etag]).toEqual([304, {}, first.etag]);
+    expect((await post(ALL, body, { 'if-none-match': `"x", W/${first.etag}` })).status).toBe(304);
+    const other = await post(ALL, { context: { targetingKey: CONTROL } }, { 'if-none-match': first.etag });
+    expect(other.status).toBe(200);
+    bench.plane.trip('api/ranking/candidate', 1000, 'a test');
+    expect((await post(ALL, body, { 'if-none-match': first.etag })).status).toBe(200);
+  });
+});
+
+describe('what cannot be answered', () => {
+  it('is told in the words of OpenFeature, and never repeats a value', async () => {
+    const told = async (url: string, payload: object | string) => {
+      const { status, body } = await post(url, payload);
+      expect(body.errorDetails).toEqual(expect.any(String));
+      expect(JSON.stringify(body)).not.toContain('secret');
+      return [status, body.key, body.errorCode];
+    };
+    expect(await told(`${ALL}/rankin`, {})).toEqual([404, 'rankin', 'FLAG_NOT_FOUND']);
+    expect(await told(`${ALL}/a/b`, {})).toEqual([404, 'a/b', 'FLAG_NOT_FOUND']);
+    expect(await told(FLAG, '{"context": secret')).toEqual([400, 'ranking', 'PARSE_ERROR']);
+    expect(await told(FLAG, '["secret"]')).toEqual([400, 'ranking', 'PARSE_ERROR']);
+    expect(await told(FLAG, '{"context": {"__proto__": {"targetingKey": "secret"}}}')).toEqual([
+      400,
+      'ranking',
+      'PARSE_ERROR',
+    ]);
+    expect(await told(ALL, 'secret')).toEqual([400, undefined, 'PARSE_ERROR']);
+    expect(await told(FLAG, { context: 'secret' })).toEqual([400, 'ranking', 'INVALID_CONTEXT']);
+    expect(await told(FLAG, { context: { targetingKey: 5 } })).toEqual([400, 'ranking', 'INVALID_CONTEXT']);
+    expect(await told(FLAG, { context: { headers: ['secret'] } })).toEqual([
+      400,
+      'ranking',
+      'INVALID_CONTEXT',
+    ]);
+    expect(await told(FLAG, { context: { headers: { a: { b: 'secret' } } } })).toEqual([
+      400,
+      'ranking',
+      'INVALID_CONTEXT',
+    ]);
+    expect(await told(ALL, { context: { cookies: { sid: null } } })).toEqual([
+      400,
+      undefined,
+      'INVALID_CONTEXT',
+    ]);
+  });
+
+  it('is also what no client of this protocol asks', async () => {
+    const get = await bench.app.inject({ method: 'GET', url: FLAG, headers: { host: 'localhost' } });
+    expect([get.statusCode, get.headers.allow]).toEqual([405, 'POST']);
+    expect((await post(FLAG, { context: { a: 'x'.repeat(64 * 1024) } })).status).toBe(413);
+    expect((await post(FLAG, 'a=b', { 'content-type': 'application/x-www-form-urlencoded' })).status).toBe(
+      415,
+    );
+    expect((await post(FLAG, {}, { host: 'evil.example' })).status).toBe(403);
+    expect((await post(FLAG, {}, { origin: 'https://evil.example' })).status).toBe(403);
+  });
+});
+
+it('evaluations and errors are counted by reason and code, and no request is', async () => {
+  await ask({ targetingKey: CANDIDATE });
+  await ask({ targetingKey: CANDIDATE, 'x-experiment': 'ranking=other' });
+  await ask({});
+  const { body } = await bench.app.inject({ url: '/metrics', headers: { host: 'localhost' } });
+  const lines = body.split('\n').filter((line) => /^fairlead_(flag_|assignments)/.test(line));
+  expect(lines).toEqual([
+    'fairlead_flag_evaluations_total{experiment="ranking",variant="candidate",reason="split"} 1',
+    'fairlead_flag_evaluations_total{experiment="ranking",variant="other",reason="propagated"} 1',
+    'fairlead_flag_evaluation_errors_total{code="TARGETING_KEY_MISSING"} 1',
+  ]);
+});
