@@ -7,6 +7,8 @@ import type { Segments } from '../experiment/segment.ts';
 import { allocate, isSlotTable, reallocate } from '../experiment/slots.ts';
 import { compileTargeting } from '../experiment/targeting.ts';
 import type { BreakerSettings } from '../resilience/breaker.ts';
+import { isExact } from './algorithm-shares.ts';
+import { compileAlgorithm } from './compile-algorithm.ts';
 import { compileExclusion, type Layering } from './compile-layers.ts';
 import { compileLifecycle, epochOf } from './compile-lifecycle.ts';
 import { compileUnit } from './compile-unit.ts';
@@ -52,16 +54,26 @@ export function compileExperiment(
     variants,
     fallback,
     slots,
+    bucketing: compileAlgorithm({
+      name,
+      algorithm: config.algorithm,
+      trafficPpm: config.traffic,
+      variants,
+      fallback,
+    }),
   };
 }
 
-/** The weights set at run time if they name exactly the declared variants, else the declared ones. */
+/**
+ * The weights set at run time if they name exactly the declared variants, else the declared ones; these as well
+ * where the algorithm has its own numbers, which no weights stand for.
+ */
 export function effectiveWeights(
   config: ExperimentConfig,
   runtime: RuntimeExperiment | null,
 ): Map<string, number> {
   const declared = declaredWeights(config);
-  const override = runtime?.weights?.weightsPpm;
+  const override = isExact(config.algorithm) ? undefined : runtime?.weights?.weightsPpm;
   if (override === undefined || !isFitting(override, [...declared.keys()])) return declared;
   return new Map([...declared.keys()].map((name) => [name, override[name] ?? 0]));
 }

@@ -2,6 +2,7 @@
  * The part of the configuration schema that describes experiments, their variants, targeting and breakers.
  */
 import { z } from 'zod';
+import { algorithmSchema } from './schema-algorithm.ts';
 import { layerFields } from './schema-layer.ts';
 import { lifecycleFields } from './schema-lifecycle.ts';
 import { payloadSchema } from './schema-payload.ts';
@@ -127,6 +128,7 @@ export const experimentSchema = z.strictObject({
   targeting: targetingSchema,
   variants: z.record(variantName(), variant).describe('Two or more, by name.'),
   fallback: variantName().optional().describe('The safe variant. Default: control.'),
+  algorithm: algorithmSchema.optional(),
   breaker: z
     .union([z.literal(false), breakerSchema])
     .prefault({})

@@ -9,6 +9,7 @@ import type { Config, RouteConfig } from './schema.ts';
 import type { ExperimentConfig } from './schema-experiment.ts';
 import { didYouMean } from './suggest.ts';
 import { formatDuration } from './units.ts';
+import { checkAlgorithm } from './validate-algorithm.ts';
 import { layerIssues } from './validate-layers.ts';
 import { lifecycleIssues } from './validate-lifecycle.ts';
 import { hasPayload, payloadIssues } from './validate-payload.ts';
@@ -219,6 +220,7 @@ function experimentIssues(
       `found ${variants.length === 0 ? 'no variant' : `only the variant ${variants[0]}`}; an experiment has at least two`,
     );
   fallbackIssues(experiment, at);
+  checkAlgorithm(experiment, at);
   const weights = variants.length === 0 ? null : weightsProblem(experiment);
   if (weights !== null) at(['variants'], weights, { isKey: true });
   for (const [variant, { upstream }] of Object.entries(experiment.variants)) {

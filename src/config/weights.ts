@@ -1,6 +1,7 @@
 /**
  * The weights of an experiment as declared, with the remainder filled in. Pure.
  */
+import { exactShares, isExact } from './algorithm-shares.ts';
 import type { ExperimentConfig } from './schema-experiment.ts';
 import { formatPercent, PPM } from './units.ts';
 
@@ -12,6 +13,9 @@ export function fallbackName(experiment: ExperimentConfig): string | null {
 
 /** Variant name -> parts per million, in the order of the file; the fallback gets what is left if it says nothing. */
 export function declaredWeights(experiment: ExperimentConfig): Map<string, number> {
+  const { algorithm } = experiment;
+  if (isExact(algorithm))
+    return exactShares(algorithm, Object.keys(experiment.variants), fallbackName(experiment));
   const given = Object.entries(experiment.variants);
   const sum = given.reduce((total, [, variant]) => total + (variant.weight ?? 0), 0);
   return new Map(given.map(([name, variant]) => [name, variant.weight ?? Math.max(0, PPM - sum)]));
@@ -21,6 +25,7 @@ export function declaredWeights(experiment: ExperimentConfig): Map<string, numbe
 export function weightsProblem(experiment: ExperimentConfig): string | null {
   const fallback = fallbackName(experiment);
   const entries = Object.entries(experiment.variants);
+  if (isExact(experiment.algorithm)) return exactProblem(entries, experiment.algorithm.name);
   const without = entries.filter(([, variant]) => variant.weight === undefined).map(([name]) => name);
   const other = without.filter((name) => name !== fallback);
   if (other.length > 0) {
@@ -36,4 +41,13 @@ export function weightsProblem(experiment: ExperimentConfig): string | null {
   const hint =
     without.length > 0 ? '' : `; leave out the weight of ${JSON.stringify(fallback)} and it takes the rest`;
   return `the weights add up to ${formatPercent(sum)}, not 100% (${list.join(', ')})${hint}`;
+}
+
+function exactProblem(
+  entries: readonly [string, { readonly weight?: number | undefined }][],
+  algorithm: string,
+): string | null {
+  const weighted = entries.filter(([, variant]) => variant.weight !== undefined).map(([name]) => name);
+  if (weighted.length === 0) return null;
+  return `${weighted.map((name) => JSON.stringify(name)).join(' and ')} has a weight, but the numbers of ${algorithm} say the shares; leave it out`;
 }

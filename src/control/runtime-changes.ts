@@ -80,6 +80,7 @@ export function applyChange(
     case 'clear':
       return accept(now.runtime, change.experiment, { ...before, status: null, weights: null });
     case 'set-weights': {
+      if (experiment.bucketing?.isExact === true) return exactNumbers(experiment.bucketing.name);
       const current = new Map(experiment.variants.map((variant) => [variant.name, variant.weightPpm]));
       const weightsPpm = completeWeights(change.weightsPpm, current, experiment.fallback.name);
       if ('ok' in weightsPpm) return weightsPpm as Refusal;
@@ -204,6 +205,16 @@ function accept(runtime: RuntimeState, name: string, experiment: RuntimeExperime
 function notSteerable(status: string): Refusal {
   const hint = 'change the status in the configuration file; only kill goes further';
   return refusal('status_fixed', 'status', `the experiment is declared ${status}`, hint);
+}
+
+/** A percentage does not say which of another system's ranges or weights it stands for. */
+function exactNumbers(algorithm: string): Refusal {
+  return refusal(
+    'weights_invalid',
+    'weightsPpm',
+    `the shares are the numbers of its algorithm, ${algorithm}`,
+    'change them in the file',
+  );
 }
 
 function unknownExperiment(change: Change, snapshot: Snapshot): Refusal {

@@ -9,6 +9,7 @@
  */
 import type { Random } from '../base/clock.ts';
 import type { Bucketing } from './algorithms/bucketing.ts';
+import type { Bucketing } from './algorithms/bucketing.ts';
 import { SLOTS, slotOf } from './bucket.ts';
 import { exclusion, isRequirementMet, outsideDates, sameForAll } from './conditions.ts';
 import { decision, readyMade } from './decided.ts';
@@ -98,6 +99,7 @@ export function assign(experiment: Experiment, given: Given, trace?: string[]): 
     return readyMade(experiment).noUnit;
   }
   if (experiment.bucketing !== null) return place(experiment, experiment.bucketing, unit, trace);
+  if (experiment.bucketing !== null) return place(experiment, experiment.bucketing, unit, trace);
   if (!isEnrolled(experiment, unit, trace))
     return decision(experiment, experiment.fallback, 'not-enrolled', unit, -1);
   return split(experiment, unit, trace);
@@ -140,6 +142,18 @@ function split(experiment: Experiment, unit: FoundUnit, trace?: string[]): Assig
   const variant = experiment.variants[variantAt(experiment.slots, slot)]!;
   trace?.push(`split: slot ${slot} of ${SLOTS} belongs to ${variant.name}`);
   return decision(experiment, variant, 'split', unit, slot);
+}
+
+/** Gate and split of another system. */
+function place(experiment: Experiment, bucketing: Bucketing, unit: FoundUnit, trace?: string[]): Assignment {
+  const placement = bucketing.place(unit.id, trace);
+  if (placement === null) {
+    trace?.push(`traffic: ${bucketing.name} leaves it out, so it gets ${experiment.fallback.name}`);
+    return decision(experiment, experiment.fallback, 'not-enrolled', unit, -1);
+  }
+  const variant = experiment.variants[placement.variant]!;
+  trace?.push(`split: by ${bucketing.name} it belongs to ${variant.name}`);
+  return decision(experiment, variant, 'split', unit, placement.slot);
 }
 
 /** Gate and split of another system. */

@@ -3,6 +3,7 @@
  * `config/compile.ts` makes these from the declared config and the run-time state; `assign.ts` reads them.
  */
 
+import type { Bucketing } from './algorithms/bucketing.ts';
 import type { Holdout, LayerShare } from './layer.ts';
 import type { Schedule } from './lifecycle.ts';
 import type { Requirement } from './prerequisite.ts';
@@ -132,7 +133,10 @@ export interface Experiment {
   readonly variants: readonly Variant[];
   /** The safe default: gets whoever is not in the experiment, and whatever a breaker turns away. */
   readonly fallback: Variant;
+  /** Of fairlead1. */
   readonly slots: readonly SlotRange[];
+  /** Another system's algorithm, which then decides who takes part and with which variant; null: fairlead1. */
+  readonly bucketing: Bucketing | null;
 }
 
 /** The decision for one request and one experiment. Immutable; a breaker changes what is served, never this. */

@@ -36,6 +36,7 @@ export function experimentOf(
     variants,
     fallback,
     slots: allocate(Object.values(weights), fallback.index),
+    bucketing: null,
     ...rest,
   });
 }
