@@ -9,6 +9,7 @@ import { compileTargeting } from '../experiment/targeting.ts';
 import type { BreakerSettings } from '../resilience/breaker.ts';
 import { isExact } from './algorithm-shares.ts';
 import { compileAlgorithm } from './compile-algorithm.ts';
+import { compileBridges } from './compile-bridge.ts';
 import { compileExclusion, type Layering } from './compile-layers.ts';
 import { compileLifecycle, epochOf } from './compile-lifecycle.ts';
 import { compileUnit } from './compile-unit.ts';
@@ -61,6 +62,7 @@ export function compileExperiment(
       variants,
       fallback,
     }),
+    ...compileBridges(config, variants, fallback),
   };
 }
 

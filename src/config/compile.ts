@@ -8,6 +8,8 @@ import { evaluationOrder } from '../experiment/prerequisite.ts';
 import type { BreakerSettings } from '../resilience/breaker.ts';
 import { type RouteMatch, RouteTable } from '../routing/match.ts';
 import { pathParameters } from '../routing/path-parameters.ts';
+import { compileCache } from './compile-cache.ts';
+import { compileClassify } from './compile-classify.ts';
 import { compileBreaker, compileExperiment } from './compile-experiment.ts';
 import { compileIdentity, compileStickyKeys } from './compile-identity.ts';
 import { compileLayers } from './compile-layers.ts';
@@ -20,7 +22,6 @@ import { configHash } from './hash.ts';
 import type { RuntimeState } from './runtime.ts';
 import type { Config, RouteConfig } from './schema.ts';
 import type { Direction, ListenerSettings, Route, RouteExperiment, Snapshot, Upstream } from './snapshot.ts';
-import { rulesReached } from './targeting-rules.ts';
 import { compileTokens } from './tokens.ts';
 
 const CONNECTIONS_MAX = 10_000;
@@ -98,12 +99,15 @@ function listeners(config: Config): ListenerSettings[] {
   return hasOutbound ? [inbound, outbound] : [inbound];
 }
 
+/** As a route has it that says nothing of caches. */
+const WITHOUT_POLICY: RouteConfig['cache'] = { vary: 'auto', private: false };
+
 /** What is used when there is one upstream and no route: everything goes there, with every experiment on it. */
 function declaredRoutes(config: Config): readonly RouteConfig[] {
   if (config.routes !== undefined) return config.routes;
   const match: RouteConfig['match'] = { path: { kind: 'prefix', value: '/' } };
   const experiments = Object.keys(config.experiments);
-  return [{ name: 'all', direction: 'inbound', match, experiments, streaming: false }];
+  return [{ name: 'all', direction: 'inbound', match, experiments, streaming: false, cache: WITHOUT_POLICY }];
 }
 
 function routeTable(direction: Direction, context: Context): RouteTable<Route> {
@@ -128,6 +132,8 @@ function compileRoute(route: RouteConfig, index: number, context: Context): Rout
   const experiments = route.experiments.map((name) =>
     compileRouteExperiment(name, { upstream, isStreaming: route.streaming }, context),
   );
+  const assigned = experiments.map(({ experiment }) => experiment);
+  const order = evaluationOrder(assigned, context.experiments);
   return {
     name: route.name,
     index,
@@ -135,11 +141,8 @@ function compileRoute(route: RouteConfig, index: number, context: Context): Rout
     hosts: route.match.host ?? [],
     upstream,
     experiments,
-    order: evaluationOrder(
-      experiments.map(({ experiment }) => experiment),
-      context.experiments,
-    ),
-    vary: varyOf(experiments, context.config),
+    order,
+    cache: compileCache(route.cache, order ?? assigned, context.config),
     isStreaming: route.streaming,
     parameters: pathParameters(route.match.path),
   };
@@ -167,21 +170,6 @@ function compileRouteExperiment(
 /** How long an answer on a streaming route takes is no fault: nothing is slow, and a probe may wait like any call. */
 function patient(breaker: BreakerSettings, idleMs: number): BreakerSettings {
   return { ...breaker, slow: null, probeMaxMs: idleMs === 0 ? Number.POSITIVE_INFINITY : idleMs };
-}
-
-/** Every request field that the choice of a variant may depend on, so that a cache keeps the answers apart. */
-function varyOf(experiments: readonly RouteExperiment[], config: Config): string | null {
-  if (experiments.length === 0) return null;
-  const { header, overrideHeader, baggage } = config.propagation;
-  const names = new Set([header, overrideHeader, ...(baggage ? ['baggage'] : []), 'cookie']);
-  for (const { experiment } of experiments) {
-    for (const source of experiment.unit) if (source.kind === 'header') names.add(source.name);
-    const targeting = config.experiments[experiment.name]?.targeting ?? [];
-    for (const rule of rulesReached(targeting, config.segments)) {
-      if (rule.header !== undefined) names.add(rule.header);
-    }
-  }
-  return [...names].join(', ');
 }
 
 function settings(config: Config) {
@@ -221,6 +209,7 @@ function settings(config: Config) {
     },
     admin: { address: admin.address, probeAddress: admin.probeAddress, token: admin.token ?? null },
     drain: { delayMs: drain.delay, timeoutMs: drain.timeout },
+    classifier: compileClassify(config.classify),
     stateFile: config.stateFile ?? null,
   };
 }

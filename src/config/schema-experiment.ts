@@ -3,6 +3,7 @@
  */
 import { z } from 'zod';
 import { algorithmSchema } from './schema-algorithm.ts';
+import { bridgeFields } from './schema-bridge.ts';
 import { layerFields } from './schema-layer.ts';
 import { lifecycleFields } from './schema-lifecycle.ts';
 import { payloadSchema } from './schema-payload.ts';
@@ -129,6 +130,7 @@ export const experimentSchema = z.strictObject({
   variants: z.record(variantName(), variant).describe('Two or more, by name.'),
   fallback: variantName().optional().describe('The safe variant. Default: control.'),
   algorithm: algorithmSchema.optional(),
+  ...bridgeFields,
   breaker: z
     .union([z.literal(false), breakerSchema])
     .prefault({})

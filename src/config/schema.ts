@@ -4,6 +4,8 @@
  * (references, sums, uniqueness) is in `validate.ts`.
  */
 import { z } from 'zod';
+import { cacheSchema } from './schema-cache.ts';
+import { classifySchema } from './schema-classify.ts';
 import { experimentName, experimentSchema, upstreamName } from './schema-experiment.ts';
 import { identitySchema, stickyKeysSchema } from './schema-identity.ts';
 import { holdoutSchema, layersSchema } from './schema-layer.ts';
@@ -123,6 +125,7 @@ const route = z.strictObject({
     .describe(
       'Answers are streams or long polls: how long they take is no fault, so slow-call budgets and timeouts.firstByte, stall and request do not apply; timeouts.tunnelIdle does.',
     ),
+  cache: cacheSchema.prefault({}),
 });
 
 export const configSchema = z.strictObject({
@@ -171,6 +174,7 @@ export const configSchema = z.strictObject({
     .describe(
       'What is said of an experiment outside draft without owner, hypothesis, successCriteria or rollbackPlan: true: an error; warn: a warning; false: nothing.',
     ),
+  classify: classifySchema.prefault({}),
   timeouts: timeoutsSchema.prefault({}).describe('How long to wait for what.'),
   limits: limitsSchema.prefault({}).describe('How large a message may be.'),
   forwarding: forwardingSchema.prefault({}).describe('What is added to forwarded requests.'),

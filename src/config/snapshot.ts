@@ -4,9 +4,11 @@
  */
 import type { Holdout, Layer } from '../experiment/layer.ts';
 import type { Experiment } from '../experiment/model.ts';
+import type { TrafficClassifier } from '../experiment/traffic-class.ts';
 import type { MemorySettings } from '../propagation/memory.ts';
 import type { TokenSettings } from '../propagation/token-verifier.ts';
 import type { BreakerSettings } from '../resilience/breaker.ts';
+import type { CachePolicy } from '../routing/cache-policy.ts';
 import type { ForwardingSettings } from '../routing/forward.ts';
 import type { HostSet } from '../routing/host-set.ts';
 import type { RouteTable } from '../routing/match.ts';
@@ -95,8 +97,8 @@ export interface Route {
   readonly experiments: readonly RouteExperiment[];
   /** Those and what they require, each after what it requires; null: none requires anything. */
   readonly order: readonly Experiment[] | null;
-  /** Value of the `Vary` field that responses to GET and HEAD need, or null when no experiment is on the route. */
-  readonly vary: string | null;
+  /** What caches are told about its answers. */
+  readonly cache: CachePolicy;
   /** Streams and long polls: how long an answer takes is no fault. */
   readonly isStreaming: boolean;
   /** Which segment of the path each `{name}` of its pattern is; null when it has none. */
@@ -231,6 +233,8 @@ export interface Snapshot {
   readonly timeouts: Timeouts;
   readonly limits: Limits;
   readonly forwarding: ForwardingSettings;
+  /** Which requests are kept out of experiments; null: none is. */
+  readonly classifier: TrafficClassifier | null;
   readonly propagation: PropagationSettings;
   /** Null: there are no keys. */
   readonly tokens: TokenSettings | null;

@@ -10,11 +10,13 @@ import type { ExperimentConfig } from './schema-experiment.ts';
 import { didYouMean } from './suggest.ts';
 import { formatDuration } from './units.ts';
 import { checkAlgorithm } from './validate-algorithm.ts';
+import { identityIssues } from './validate-identity.ts';
 import { layerIssues } from './validate-layers.ts';
 import { lifecycleIssues } from './validate-lifecycle.ts';
 import { hasPayload, payloadIssues } from './validate-payload.ts';
 import { targetingIssues } from './validate-targeting.ts';
 import { socketIssues } from './validate-tls.ts';
+import { trafficIssues } from './validate-traffic.ts';
 import { trustIssues } from './validate-trust.ts';
 import { fallbackName, weightsProblem } from './weights.ts';
 
@@ -39,8 +41,10 @@ export function validate(config: Config, issueAt: IssueAt): ConfigIssue[] {
     ...layerIssues(config, issueAt),
     ...lifecycleIssues(config, issueAt),
     ...payloadIssues(config, issueAt),
+    ...identityIssues(config, issueAt),
     ...saltIssues(config, issueAt),
     ...settingIssues(config, issueAt),
+    ...trafficIssues(config, issueAt),
   ];
 }
 

@@ -7,6 +7,7 @@ import type { Bucketing } from './algorithms/bucketing.ts';
 import type { Holdout, LayerShare } from './layer.ts';
 import type { Schedule } from './lifecycle.ts';
 import type { Requirement } from './prerequisite.ts';
+import type { RoutingKey } from './routing-key.ts';
 
 /** Why a request got its variant. */
 export type Reason =
@@ -21,6 +22,7 @@ export type Reason =
   | 'prerequisite' // another experiment did not give the variant that this one needs
   | 'holdout' // the unit is kept out of all experiments, or of those of a layer
   | 'not-in-layer' // the unit's slot of the layer belongs to another experiment, or to none
+  | 'excluded' // a health check, synthetic traffic or a bot: kept out of every experiment
   | 'no-unit' // none of the unit sources is present
   | 'not-targeted' // the targeting says no
   | 'not-enrolled'; // outside the share of traffic that the experiment takes
@@ -137,6 +139,12 @@ export interface Experiment {
   readonly slots: readonly SlotRange[];
   /** Another system's algorithm, which then decides who takes part and with which variant; null: fairlead1. */
   readonly bucketing: Bucketing | null;
+  /** Gets what `excluded` is the reason of; the fallback unless configured. */
+  readonly excludedVariant: Variant;
+  /** Fields of other tools that are taken for an override. */
+  readonly routingKeys: readonly RoutingKey[];
+  /** The field that gets the unit's bucket on its way upstream, lower case; null: none. See `bucket-number.ts`. */
+  readonly bucketHeader: string | null;
 }
 
 /** The decision for one request and one experiment. Immutable; a breaker changes what is served, never this. */
@@ -144,6 +152,8 @@ export interface Assignment {
   readonly experiment: Experiment;
   readonly variant: Variant;
   readonly reason: Reason;
+  /** What the reason does not say: the class of what is excluded, the tool whose routing key it was; null: nothing. */
+  readonly detail: string | null;
   /** True for `override`, `propagated`, `split`: the request is part of the experiment and an exposure is recorded. */
   readonly isIncluded: boolean;
   /** True when included, and where all are to get one variant (`killed`, `concluded`, a winner after the end). */

@@ -56,11 +56,8 @@ export interface ClassifySettings {
 }
 
 export class TrafficClassifier {
-  /**
-   * By the first byte of the user agent, 1 where it may be one that is excluded; null: the whole request has to be
-   * looked at. With health checks by user agent alone, that byte clears nearly all requests.
-   */
-  readonly firstBytes: Uint8Array | null;
+  /** By the first byte of the user agent, 1 where it may be excluded; null: the whole request has to be looked at. */
+  readonly #firstBytes: Uint8Array | null;
   readonly #settings: ClassifySettings;
   readonly #exactPaths: ReadonlySet<string>;
   /** Each ends with a slash. */
@@ -78,8 +75,17 @@ export class TrafficClassifier {
       .filter((path) => path.endsWith('/*'))
       .map((path) => path.slice(0, -1));
     this.#bots = botPatterns.length === 0 ? null : combined(botPatterns);
-    this.firstBytes = firstBytes(settings);
+    this.#firstBytes = firstBytes(settings);
     Object.freeze(this);
+  }
+
+  /**
+   * Whether a request has to be asked about whose user agent begins with this byte (-1: it has none). With health
+   * checks by user agent alone, which is the default, that clears nearly all requests.
+   */
+  isWorthAsking(firstByte: number): boolean {
+    if (this.#firstBytes === null) return true;
+    return firstByte >= 0 && this.#firstBytes[firstByte] === 1;
   }
 
   /** The class of a request; null: it is anybody's. Throws nothing. */

@@ -1,7 +1,9 @@
 /** The response head for the client: the forwarding rules, and what the sidecar adds and reads of its own. */
+import { reasonText } from '../experiment/assign.ts';
 import { Field } from '../http1/field.ts';
 import { Body, type Framing } from '../http1/framing.ts';
 import type { Head } from '../http1/head.ts';
+import { cacheLines } from '../routing/cache-policy.ts';
 import { forwardResponse, type ResponseFacts } from '../routing/forward.ts';
 import type { Exchange } from './exchange.ts';
 
@@ -44,19 +46,12 @@ export function responseHead(exchange: Exchange, head: Head, framing: Framing, i
 function responseFields(exchange: Exchange, head: Head): string {
   const { decision } = exchange;
   if (decision.count === 0) return '';
-  let fields = '';
-  const { vary } = decision.route!.route;
-  if (vary !== null && isCacheable(exchange.request.method, head)) fields = `vary: ${vary}\r\n`;
+  let fields = cacheLines(decision.route!.route.cache, exchange.request.method, head);
   if (exchange.request.isExplainAsked) fields += `x-experiment-reason: ${reasons(exchange)}\r\n`;
   if (exchange.request.isExplainAsked || exchange.plan.snapshot.propagation.responseVariant) {
     fields += `x-fairlead-variant: ${served(exchange)}\r\n`;
   }
   return fields;
-}
-
-function isCacheable(method: string, head: Head): boolean {
-  if (method !== 'GET' && method !== 'HEAD') return false;
-  return head.first(Field.cacheControl) < 0 || !/no-store/i.test(head.header('cache-control')!);
 }
 
 /** `ranking=split:0.0731`, and `;served=control;cause=breaker` when another variant answered (RFC 9651 dictionary). */
@@ -65,10 +60,8 @@ function reasons(exchange: Exchange): string {
   return participations
     .slice(0, count)
     .map(({ assignment, served, cause }) => {
-      const { experiment, reason, slot } = assignment!;
-      const where = slot < 0 ? '' : `:${(slot / 1_000_000).toFixed(4)}`;
       const other = cause === null ? '' : `;served=${served!.variant.name};cause=${cause}`;
-      return `${experiment.name}=${reason}${where}${other}`;
+      return `${assignment!.experiment.name}=${reasonText(assignment!)}${other}`;
     })
     .join(', ');
 }

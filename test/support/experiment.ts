@@ -37,6 +37,9 @@ export function experimentOf(
     fallback,
     slots: allocate(Object.values(weights), fallback.index),
     bucketing: null,
+    excludedVariant: fallback,
+    routingKeys: [],
+    bucketHeader: null,
     ...rest,
   });
 }

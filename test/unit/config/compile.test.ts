@@ -30,7 +30,7 @@ describe('the smallest file', () => {
     ]);
     expect(route?.upstream.connectionsMax).toBe(1024);
     expect(route?.experiments).toEqual([]);
-    expect(route?.vary).toBeNull();
+    expect(route?.cache.vary).toBeNull();
     expect(snapshot.routes.outbound.match('any.host', '/', 'GET')).toBeNull();
   });
 
@@ -142,7 +142,7 @@ describe('an experiment', () => {
     const snapshot = snapshotOf(
       withExperiment('unit: { header: x-account }', 'targeting: [{ header: X-Country, in: [DE] }]'),
     );
-    expect(snapshot.routes.inbound.match('', '/', 'GET')?.vary).toBe(
+    expect(snapshot.routes.inbound.match('', '/', 'GET')?.cache.vary).toBe(
       'x-experiment, x-experiment-override, baggage, cookie, x-account, x-country',
     );
   });

@@ -235,7 +235,7 @@ describe('Vary', () => {
     const text = `${withExperiment(
       'targeting: [{ any: [{ header: X-Plan, equals: gold }, { not: { header: x-bot, exists: true } }] }, { segment: eu }]',
     )}segments:\n  eu: { rules: [{ header: x-country, in: [DE] }, { segment: more }] }\n  more: { rules: [{ header: x-id, segment: ids }] }\n  ids: { values: [a] }\n`;
-    expect(snapshotOf(text).routes.inbound.all[0]?.vary?.split(', ')).toEqual(
+    expect(snapshotOf(text).routes.inbound.all[0]?.cache.vary?.split(', ')).toEqual(
       expect.arrayContaining(['x-plan', 'x-bot', 'x-country', 'x-id']),
     );
   });

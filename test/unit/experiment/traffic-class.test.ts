@@ -47,11 +47,11 @@ test.each(['kube-probe/1.31', 'ELB-HealthChecker/2.0', 'GoogleHC/1.0', 'Envoy/HC
 );
 
 test('with health checks by user agent alone, the first byte tells which requests need no look', () => {
-  const { firstBytes } = new TrafficClassifier({ ...NOTHING, healthCheckAgents: KNOWN_HEALTH_CHECKS });
-  for (const known of KNOWN_HEALTH_CHECKS) expect(firstBytes![known.charCodeAt(0)]).toBe(1);
-  expect(firstBytes!['M'.charCodeAt(0)]).toBe(0);
+  const agentsOnly = new TrafficClassifier({ ...NOTHING, healthCheckAgents: KNOWN_HEALTH_CHECKS });
+  for (const known of KNOWN_HEALTH_CHECKS) expect(agentsOnly.isWorthAsking(known.charCodeAt(0))).toBe(true);
+  for (const byte of ['M'.charCodeAt(0), -1, 255]) expect(agentsOnly.isWorthAsking(byte)).toBe(false);
   for (const more of [{ botPatterns: ['x'] }, { hasKnownBots: true }, { healthCheckPaths: ['/h'] }])
-    expect(new TrafficClassifier({ ...NOTHING, ...more }).firstBytes).toBe(null);
+    expect(new TrafficClassifier({ ...NOTHING, ...more }).isWorthAsking('M'.charCodeAt(0))).toBe(true);
 });
 
 test('a path is a health check exactly, or below one that ends with a star', () => {
