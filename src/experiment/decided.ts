@@ -63,14 +63,15 @@ export function decision(
   unit: FoundUnit | null,
   slot: number,
 ): Assignment {
-  const isIncluded = reason === 'split' || reason === 'propagated' || reason === 'override';
+  const isIncluded =
+    reason === 'split' || reason === 'sticky' || reason === 'propagated' || reason === 'override';
   return {
     experiment,
     variant,
     reason,
     detail: null,
     isIncluded,
-    isCarried: isIncluded || isForAll(reason, variant === experiment.fallback),
+    isCarried: isIncluded || isForAll(reason, variant.index === experiment.fallback.index),
     unit: unit === null ? null : unit.id,
     unitSource: unit === null ? null : unit.source,
     slot,
