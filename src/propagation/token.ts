@@ -202,8 +202,13 @@ function isWritable({ audience, issuedS, expiresS, entries }: TokenClaims): bool
   return names.size === entries.length && entries.every(isEntryWritable);
 }
 
+/** Whether a token can be about this experiment and variant. */
+export function isSignable(experiment: string, variant: string): boolean {
+  return EXPERIMENT.test(experiment) && VARIANT.test(variant);
+}
+
 function isEntryWritable({ experiment, variant, epoch, unit }: TokenEntry): boolean {
-  return EXPERIMENT.test(experiment) && VARIANT.test(variant) && isCount(epoch) && UNIT.test(unit);
+  return isSignable(experiment, variant) && isCount(epoch) && UNIT.test(unit);
 }
 
 function isCount(value: number): boolean {

@@ -5,6 +5,7 @@
  * Assigned and served are kept apart: a breaker or a conflict changes what is served and never what is assigned.
  */
 import type { Random } from '../base/clock.ts';
+import type { ErrorCode } from '../base/error.ts';
 import type { PropagationSettings } from '../config/snapshot.ts';
 import { assign, type Given } from '../experiment/assign.ts';
 import type { Assignment, Experiment } from '../experiment/model.ts';
@@ -16,7 +17,8 @@ import { type Carried, readCarried, writeExperimentHeader } from '../propagation
 import { Call } from '../resilience/breaker.ts';
 import { HeadAttributes } from '../routing/attributes.ts';
 import { clientOf, type Peer } from './peer.ts';
-import type { ExperimentPlan, FallbackCause, RoutePlan, UpstreamGroup, VariantTarget } from './plan.ts';
+import type { ExperimentPlan, FallbackCause, Plan, RoutePlan, UpstreamGroup, VariantTarget } from './plan.ts';
+import { gateFor, type TrustGate } from './trust-gate.ts';
 
 /** One experiment's part in a request. Reused. */
 export class Participation {
@@ -28,6 +30,12 @@ export class Participation {
   readonly call = new Call();
   /** The breaker waits for this call's outcome. */
   isAdmitted = false;
+}
+
+/** Where a request comes from. */
+interface Sender {
+  readonly peer: Peer;
+  readonly listener: string;
 }
 
 const NOTHING: readonly string[] = [];
@@ -46,12 +54,18 @@ export class Decision {
   carriedText = '';
   /** When the last resort's breaker is open: how long to stay away. */
   retryAfterMs = 0;
+  readonly #from: Sender;
+  /** The rules that the gate keeps. */
+  #plan: Plan | null = null;
+  /** Null: the sender is believed. */
+  #gate: TrustGate | null = null;
   readonly #attributes: HeadAttributes;
   readonly #before: Assignment[] = [];
   readonly #given: { -readonly [Field in keyof Given]: Given[Field] };
 
-  constructor(head: Head, random: Random, peer: Peer) {
-    this.#attributes = new HeadAttributes(head, clientOf(peer));
+  constructor(head: Head, random: Random, from: Sender) {
+    this.#from = from;
+    this.#attributes = new HeadAttributes(head, clientOf(from.peer));
     this.#given = {
       request: this.#attributes,
       context: null,
@@ -68,8 +82,16 @@ export class Decision {
     this.count = 0;
   }
 
-  /** Decide for a request. False: the last resort's breaker is open, see `retryAfterMs`. */
-  decide(route: RoutePlan, head: Head, propagation: PropagationSettings, nowMs: number): boolean {
+  /** Whether the sender may ask for reasons. */
+  get mayExplain(): boolean {
+    return this.#gate === null || this.#gate.isContextTrusted;
+  }
+
+  /** Decide for a request. An error: it is not to be served; for `breaker_open` see `retryAfterMs`. */
+  decide(route: RoutePlan, head: Head, plan: Plan, nowMs: number): ErrorCode | null {
+    if (plan !== this.#plan) this.#adopt(plan);
+    const { propagation } = plan.snapshot;
+    const gate = this.#gate;
     this.route = route;
     this.group = route.group;
     this.count = 0;
@@ -77,26 +99,37 @@ export class Decision {
     this.replaced = NOTHING;
     this.carriedText = '';
     const { calls } = route;
-    if (route.experiments.length === 0 && route.remembers === null && calls === null) return true;
+    if (route.experiments.length === 0 && route.remembers === null && calls === null && gate === null)
+      return null;
     this.#attributes.reset(route.route.parameters, null);
-    const context = head.header(propagation.header);
-    const baggage = propagation.baggage && head.first(Field.baggage) >= 0 ? head.header('baggage') : null;
-    let carried = context === null && baggage === null ? null : readCarried(context, baggage);
-    const joined = calls === null ? null : calls.join(head, carried, nowMs);
+    if (gate !== null) gate.open(head, this.#attributes, nowMs);
+    const context = gate === null ? head.header(propagation.header) : gate.header;
+    const baggage = gate === null ? baggageOf(head, propagation) : gate.baggage;
+    const vouched = gate === null ? null : gate.vouched;
+    let carried = vouched ?? (context === null && baggage === null ? null : readCarried(context, baggage));
+    const joined = (calls === null ? null : calls.join(head, carried, nowMs)) ?? vouched;
     if (joined !== null) carried = joined;
     if (route.experiments.length === 0) {
       if (joined !== null) this.#writeContext(propagation, baggage, carried, joined);
       else if (carried !== null) this.carriedText = writeExperimentHeader(carried, NOBODY);
-      return true;
+      if (gate !== null) gate.close(this, carried);
+      return null;
     }
     this.#given.context = carried;
-    this.#given.overrides = this.#readOverrides(head, propagation);
+    this.#given.overrides = gate === null ? this.#readOverrides(head, propagation) : gate.overrides;
     if (route.clock !== null) this.#given.wallMs = route.clock.wallMs();
     if (route.route.order !== null) this.#assignInOrder(route, route.route.order);
     else for (const plan of route.experiments) this.#join(plan, assign(plan.experiment, this.#given));
     if (context === null && baggage === null && joined === null && this.count === 1) this.#writeOnly();
     else this.#writeContext(propagation, baggage, carried, joined);
-    return this.#admit(nowMs);
+    if (gate !== null) gate.close(this, carried);
+    return this.#admit(nowMs) ? null : 'breaker_open';
+  }
+
+  /** The rules have changed, and with them perhaps whom they believe. */
+  #adopt(plan: Plan): void {
+    this.#plan = plan;
+    this.#gate = gateFor(plan.trustOf(this.#from.listener), this.#from.peer);
   }
 
   #readOverrides(head: Head, propagation: PropagationSettings): Overrides | null {
@@ -207,6 +240,10 @@ export class Decision {
       participation.served!.breaker!.settle(participation.call, 'ignored', nowMs);
     }
   }
+}
+
+function baggageOf(head: Head, propagation: PropagationSettings): string | null {
+  return propagation.baggage && head.first(Field.baggage) >= 0 ? head.header('baggage') : null;
 }
 
 /** Who takes part, and who gets another variant than the fallback all the same: the winner of what is over. */

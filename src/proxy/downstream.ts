@@ -5,7 +5,7 @@
  */
 import type { Socket } from 'node:net';
 import type { ErrorCode } from '../base/error.ts';
-import type { Direction } from '../config/snapshot.ts';
+import type { Direction, ListenerSettings } from '../config/snapshot.ts';
 import { Field } from '../http1/field.ts';
 import { Framing, requestFraming } from '../http1/framing.ts';
 import { type Head, parseRequestHead } from '../http1/head.ts';
@@ -35,6 +35,8 @@ export class Downstream implements Timed {
   /** Its `write` answers false when the client does not take it all: wait for `clientDrained`. */
   readonly writer: Writer;
   readonly direction: Direction;
+  /** The name of the listener that accepted it. */
+  readonly listener: string;
   readonly peer: Peer;
   readonly forwarded: ForwardedLines;
   readonly exchange: Exchange;
@@ -56,10 +58,17 @@ export class Downstream implements Timed {
   readonly #isSharing: boolean;
 
   /** `onClosed` is called once, when the socket is gone. */
-  constructor(plane: DataPlane, socket: Socket, peer: Peer, direction: Direction, onClosed: () => void) {
+  constructor(
+    plane: DataPlane,
+    socket: Socket,
+    peer: Peer,
+    settings: ListenerSettings,
+    onClosed: () => void,
+  ) {
     this.plane = plane;
     this.socket = socket;
-    this.direction = direction;
+    this.direction = settings.direction;
+    this.listener = settings.name;
     this.peer = peer;
     this.forwarded = new ForwardedLines(peer.address, peer.scheme);
     this.exchange = new Exchange(plane, this);

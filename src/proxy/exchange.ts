@@ -59,7 +59,7 @@ export class Exchange implements UpstreamUser, ResponseHandler {
     this.plan = plane.plan;
     this.attempt = new Attempt(this);
     this.#reader = new ResponseReader(plane.responseHead, this);
-    this.decision = new Decision(plane.requestHead, plane.random, downstream.peer);
+    this.decision = new Decision(plane.requestHead, plane.random, downstream);
   }
 
   get isActive(): boolean {
@@ -72,7 +72,6 @@ export class Exchange implements UpstreamUser, ResponseHandler {
   start(head: Head, framing: Framing): void {
     const { plane, request } = this;
     this.plan = plane.plan;
-    const { snapshot } = this.plan;
     request.read(head, plane.clock.now());
     this.#reset();
     this.requestBody.begin(framing, framing.kind === Body.chunked, this.plan.chunkLimits);
@@ -80,8 +79,8 @@ export class Exchange implements UpstreamUser, ResponseHandler {
     const route = this.plan.match(this.downstream.direction, head);
     if (route === null) return this.#refuse('route_not_found');
     this.#requestDeadlineMs = deadline(request.startedMs, route.timeouts.requestMs);
-    if (!this.decision.decide(route, head, snapshot.propagation, request.startedMs))
-      return this.#refuse('breaker_open');
+    const refusal = this.decision.decide(route, head, this.plan, request.startedMs);
+    if (refusal !== null) return this.#refuse(refusal);
     const { isDone } = this.requestBody;
     this.attempt.prepare(requestHead(this, head, framing), isDone || isIdempotent(request.method));
     countIn(this);

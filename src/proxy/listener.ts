@@ -153,7 +153,7 @@ export class Listener implements ArrivalOwner {
   }
 
   #serve(socket: Socket, peer: Peer): Downstream {
-    const downstream: Downstream = new Downstream(this.#plane, socket, peer, this.settings.direction, () => {
+    const downstream: Downstream = new Downstream(this.#plane, socket, peer, this.settings, () => {
       this.connections.delete(downstream);
     });
     this.connections.add(downstream);

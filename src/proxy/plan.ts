@@ -23,6 +23,7 @@ import { pathOf } from '../routing/attributes.ts';
 import type { Counter, Metrics, RequestSeries } from '../telemetry/metrics.ts';
 import { OutboundCalls } from './outbound-calls.ts';
 import type { Pool } from './pool.ts';
+import { type TrustPlan, tokenPlan, trustPlan } from './trust-plan.ts';
 
 /** The pools of an upstream's endpoints, taken in turn. */
 export class UpstreamGroup {
@@ -115,15 +116,25 @@ export class Plan {
   readonly chunkLimits: ChunkLimits;
   /** By `Route.index`. */
   readonly #routes: Readonly<Record<Direction, readonly RoutePlan[]>>;
+  readonly #trust = new Map<string, TrustPlan | null>();
 
   constructor(snapshot: Snapshot, memory: Memory) {
     this.snapshot = snapshot;
-    const { header, overrideHeader, explainHeader } = snapshot.propagation;
-    this.chunkLimits = { ...CHUNK_LIMITS, forbiddenTrailers: [header, overrideHeader, explainHeader] };
+    const { header, overrideHeader, explainHeader, tokenHeader } = snapshot.propagation;
+    const forbiddenTrailers = [header, overrideHeader, explainHeader, tokenHeader];
+    this.chunkLimits = { ...CHUNK_LIMITS, forbiddenTrailers };
+    const tokens = tokenPlan(snapshot);
+    for (const listener of snapshot.listeners)
+      this.#trust.set(listener.name, trustPlan(listener, snapshot, tokens, memory));
     const texts = new FlatTexts();
     const plans = (direction: Direction) =>
       snapshot.routes[direction].all.map((route) => planRoute(route, snapshot, memory, texts));
     this.#routes = { inbound: plans('inbound'), outbound: plans('outbound') };
+  }
+
+  /** How the trust of a listener is kept; null: there is nothing to keep. */
+  trustOf(listener: string): TrustPlan | null {
+    return this.#trust.get(listener) ?? null;
   }
 
   /** The route for a request, or null. */

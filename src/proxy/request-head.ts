@@ -14,7 +14,8 @@ export function requestHead(exchange: Exchange, head: Head, framing: Framing): s
   const { ids } = exchange.plane;
   let { fields, replaced } = exchange.decision;
   if (exchange.decision.count > 0) {
-    exchange.request.isExplainAsked = head.header(propagation.explainHeader) === '1';
+    exchange.request.isExplainAsked =
+      exchange.decision.mayExplain && head.header(propagation.explainHeader) === '1';
   }
   const { request } = exchange;
   request.requestId = head.first(Field.requestId) >= 0 ? head.header('x-request-id')! : '';
@@ -49,6 +50,7 @@ export function requestHead(exchange: Exchange, head: Head, framing: Framing): s
 
 const NO_NAMES: readonly string[] = [];
 
-function ownNames({ header, overrideHeader, explainHeader }: PropagationSettings): readonly string[] {
-  return [header, overrideHeader, explainHeader];
+function ownNames(propagation: PropagationSettings): readonly string[] {
+  const { header, overrideHeader, explainHeader, tokenHeader } = propagation;
+  return [header, overrideHeader, explainHeader, tokenHeader];
 }

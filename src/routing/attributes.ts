@@ -91,7 +91,7 @@ export class HeadAttributes implements RequestAttributes {
 }
 
 /** Several Cookie fields are one list (RFC 9113 section 8.2.3), joined the way cookies are, not the way fields are. */
-function cookieText(head: Head): string {
+export function cookieText(head: Head): string {
   let text = '';
   for (let i = Math.max(0, head.first(Field.cookie)); i < head.count; i++) {
     if (head.id[i] === Field.cookie) text += text === '' ? head.value(i) : `; ${head.value(i)}`;

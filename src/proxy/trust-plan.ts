@@ -1,0 +1,60 @@
+/**
+ * What a listener needs to keep its trust: bound once per Snapshot. Null for a listener that believes everyone and has
+ * nothing to sign, to verify or to keep in, so that its requests pay nothing.
+ */
+import type { Clock } from '../base/clock.ts';
+import type { ListenerSettings, PropagationSettings, Snapshot } from '../config/snapshot.ts';
+import type { Experiment } from '../experiment/model.ts';
+import { TokenSigner } from '../propagation/token-signer.ts';
+import { TokenVerifier } from '../propagation/token-verifier.ts';
+import type { HostSet } from '../routing/host-set.ts';
+import type { TrustSettings } from '../routing/trust.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
+import type { TrustMetrics } from '../telemetry/trust-metrics.ts';
+
+/** The tokens of a Snapshot: its listeners share what has been verified and signed. */
+export interface TokenPlan {
+  readonly verifier: TokenVerifier | null;
+  readonly signer: TokenSigner | null;
+}
+
+export interface TrustPlan extends TokenPlan {
+  readonly listener: string;
+  readonly trust: TrustSettings;
+  readonly propagation: PropagationSettings;
+  readonly experiments: ReadonlyMap<string, Experiment>;
+  /** Where context may go; null: anywhere. */
+  readonly internalHosts: HostSet | null;
+  readonly metrics: TrustMetrics;
+  readonly clock: Pick<Clock, 'wallMs'>;
+}
+
+export function tokenPlan({ tokens, propagation, service }: Snapshot): TokenPlan {
+  if (tokens === null) return { verifier: null, signer: null };
+  return {
+    verifier: new TokenVerifier(tokens, service),
+    signer: propagation.sign ? new TokenSigner(tokens) : null,
+  };
+}
+
+export function trustPlan(
+  { name, direction, trust }: ListenerSettings,
+  snapshot: Snapshot,
+  tokens: TokenPlan,
+  { metrics, clock }: { readonly metrics: Metrics; readonly clock: Pick<Clock, 'wallMs'> },
+): TrustPlan | null {
+  const { propagation, experiments } = snapshot;
+  const internalHosts = direction === 'outbound' ? propagation.internalHosts : null;
+  const isOpen = trust.context.isEveryone && trust.overrides.isEveryone;
+  if (isOpen && tokens.verifier === null && internalHosts === null) return null;
+  return {
+    listener: name,
+    trust,
+    propagation,
+    experiments,
+    internalHosts,
+    ...tokens,
+    metrics: metrics.trust,
+    clock,
+  };
+}
