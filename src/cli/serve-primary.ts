@@ -11,6 +11,7 @@ import type { ListenerSettings, Snapshot, SocketAddress } from '../config/snapsh
 import { Certificates } from '../proxy/certificates.ts';
 import { removeStaleSocket } from '../proxy/unix-socket.ts';
 import type { BreakerView } from '../resilience/breaker.ts';
+import type { Log } from '../telemetry/log.ts';
 import { Sink } from '../telemetry/sink.ts';
 import { BreakerExchange } from '../workers/breaker-exchange.ts';
 import { Handover } from '../workers/handover.ts';
@@ -19,6 +20,7 @@ import type { Bindings, ToPrimary, WorkerState } from '../workers/messages.ts';
 import { startProcess } from '../workers/process.ts';
 import { SeriesCollector } from '../workers/series-collector.ts';
 import { SeriesTotals } from '../workers/series-totals.ts';
+import { openSharedRecords } from '../workers/shared-records.ts';
 import { breakerTotal, upstreamTotals } from '../workers/state-totals.ts';
 import { type Addresses, Supervisor } from '../workers/supervisor.ts';
 import { packageFile } from './package-root.ts';
@@ -42,6 +44,8 @@ export class WorkerTraffic implements Traffic {
   readonly #states = new Map<number, WorkerState>();
   readonly #handovers: Handover[] = [];
   readonly #stdout: Sink;
+  /** Of `workers/shared-records.ts`. */
+  readonly #sharedFile: number | null;
   /** For the page; the workers warn of those that end. */
   readonly #certificates: Certificates;
   #turn = 0;
@@ -52,6 +56,7 @@ export class WorkerTraffic implements Traffic {
     this.#count = workers;
     this.#atStart = control.rules.config;
     this.#listeners = control.snapshot.listeners;
+    this.#sharedFile = tryOpenShared(workers, log);
     this.#stdout = new Sink({ target: 1, dropped: metrics.counters.accessLogDropped });
     this.#supervisor = new Supervisor({
       workers,
@@ -59,8 +64,11 @@ export class WorkerTraffic implements Traffic {
       log,
       startProcess: (events) =>
         startProcess(
-          workerEntry(),
-          { stdout: (lines) => this.#stdout.write(lines), stderr: context.writeLog },
+          {
+            entry: workerEntry(),
+            output: { stdout: (lines) => this.#stdout.write(lines), stderr: context.writeLog },
+            sharedFile: this.#sharedFile,
+          },
           events,
         ),
       onLoaded: (link, first) => this.#tellToStart(link, first),
@@ -231,7 +239,8 @@ export class WorkerTraffic implements Traffic {
     const bindings: Bindings = Object.fromEntries(
       this.#listeners.map(({ name, address }) => [name, bindingOf(address, first?.[name])]),
     );
-    link.start({ workers: this.#count, atStart: this.#atStart, bindings }, rules);
+    const isSharing = this.#sharedFile !== null;
+    link.start({ workers: this.#count, isSharing, atStart: this.#atStart, bindings }, rules);
   }
 
   #receive(link: WorkerLink, message: ToPrimary): void {
@@ -254,6 +263,19 @@ export class WorkerTraffic implements Traffic {
     this.#exchange.leave(worker);
     this.#totals.forget(worker);
     this.#states.delete(worker);
+  }
+}
+
+/** Null: there is none, and nothing is joined that may have come to different workers. */
+function tryOpenShared(workers: number, log: Log): number | null {
+  try {
+    return openSharedRecords(workers);
+  } catch (error) {
+    log.error(
+      { error: (error as Error).message },
+      'calls are not joined to requests: there is no file that workers could share in /dev/shm nor in the temporary folder',
+    );
+    return null;
   }
 }
 

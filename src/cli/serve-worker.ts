@@ -10,6 +10,7 @@ import { systemClock, systemRandom } from '../base/clock.ts';
 import { compile } from '../config/compile.ts';
 import type { Config } from '../config/schema.ts';
 import type { Snapshot } from '../config/snapshot.ts';
+import type { OtherMemories } from '../proxy/context-memory.ts';
 import { DataPlane } from '../proxy/data-plane.ts';
 import type { Transition } from '../resilience/breaker.ts';
 import type { Opening } from '../resilience/sharing.ts';
@@ -18,7 +19,9 @@ import { Metrics } from '../telemetry/metrics.ts';
 import { openAccessLog, openExposures } from '../telemetry/open.ts';
 import { RemoteLog } from '../workers/log.ts';
 import type { Rules, ToPrimary, ToWorker } from '../workers/messages.ts';
+import { SHARED_FILE } from '../workers/process.ts';
 import { shareOfUpstreams, withListenersOf } from '../workers/share.ts';
+import { SharedRecords } from '../workers/shared-records.ts';
 import { addressesOf, connectPlane, upstreamsOf } from './serve-single.ts';
 import { buildInfo } from './version.ts';
 
@@ -36,6 +39,7 @@ class Worker {
   readonly #log: RemoteLog;
   readonly #plane: DataPlane;
   readonly #workers: number;
+  readonly #isSharing: boolean;
   readonly #atStart: Snapshot;
   readonly #accessLog: ReturnType<typeof openAccessLog>;
   readonly #exposures: ReturnType<typeof openExposures>;
@@ -46,10 +50,11 @@ class Worker {
   #isReporting = false;
   #isEnding = false;
 
-  constructor({ worker, workers, rules, atStart, bindings }: ToWorker & { kind: 'start' }) {
+  constructor({ worker, workers, isSharing, rules, atStart, bindings }: ToWorker & { kind: 'start' }) {
     process.title = `fairlead worker ${worker}`;
     this.#workers = workers;
-    this.#config = shareOfUpstreams(rules.config ?? atStart, workers);
+    this.#isSharing = isSharing;
+    this.#config = this.#shareOf(rules.config ?? atStart);
     const snapshot = compile(this.#config, rules.runtime, rules.version);
     const isAsAtStart = rules.config === atStart;
     this.#atStart = isAsAtStart ? snapshot : compile(atStart, rules.runtime, rules.version);
@@ -67,6 +72,7 @@ class Worker {
       exposures: this.#exposures?.exposures ?? null,
       onTransition: (transition) => this.#opened(transition),
       isShared: true,
+      otherMemories: isSharing ? otherMemories(workers, worker) : null,
       onTick: () => this.#report(),
     });
     connectPlane({ metrics: this.#metrics }, this.#plane);
@@ -114,9 +120,15 @@ class Worker {
   }
 
   #compile({ config, runtime, version }: Rules): Snapshot {
-    if (config !== null) this.#config = shareOfUpstreams(config, this.#workers);
+    if (config !== null) this.#config = this.#shareOf(config);
     const snapshot = compile(this.#config, runtime, version);
     return withListenersOf(snapshot, this.#atStart, this.#workers);
+  }
+
+  /** Without what workers share, a call could be taken for another user's. */
+  #shareOf(config: Config): Config {
+    const own = shareOfUpstreams(config, this.#workers);
+    return this.#isSharing ? own : { ...own, propagation: { ...own.propagation, join: 'off' } };
   }
 
   #take(name: string, socket: Socket | undefined): void {
@@ -164,6 +176,15 @@ class Worker {
     const plane = this.#plane;
     return { breakers: plane.breakers(), upstreams: upstreamsOf(plane), inFlight: plane.inFlight() };
   }
+}
+
+/** What the other workers remember of requests. */
+function otherMemories(workers: number, worker: number): OtherMemories {
+  const records = new SharedRecords(SHARED_FILE, workers, worker);
+  return {
+    tell: (traceparent, requestId, text) => records.write(traceparent, requestId, text),
+    hear: (take) => records.read(take),
+  };
 }
 
 function* partsOf(family: FamilySamples): Generator<FamilySamples> {

@@ -106,12 +106,22 @@ export class TraceMemory {
    */
   store(traceparent: string, requestId: string, text: string, nowMs: number): void {
     this.#counts.stored++;
+    this.learn(traceparent, requestId, text, nowMs);
+  }
+
+  /** The same of a request that came in elsewhere; `text` null: something that is too long to be told. */
+  learn(traceparent: string, requestId: string, text: string | null, nowMs: number): void {
     const untilMs = nowMs + this.#settings.ttlMs;
     if (text !== '') this.#carriedUntilMs = untilMs;
     const number = this.#numberOf(text, nowMs);
     if (readTraceId(traceparent)) this.#put(this.#traces, number, untilMs, nowMs);
     if (readTextId(requestId)) this.#put(this.#requestIds, number, untilMs, nowMs);
     if (number !== AMBIGUOUS) this.#release(number);
+  }
+
+  /** Forgets all of it. */
+  clear(nowMs: number): void {
+    while (this.#forgetOldest(nowMs));
   }
 
   /**
@@ -156,12 +166,12 @@ export class TraceMemory {
   }
 
   /** The number of a text, with one use that is the caller's; AMBIGUOUS when it is too long to be kept. */
-  #numberOf(text: string, nowMs: number): number {
-    const known = this.#numbers.get(text);
+  #numberOf(text: string | null, nowMs: number): number {
+    const known = text === null ? undefined : this.#numbers.get(text);
     if (known !== undefined) this.#texts[known]!.uses++;
     const { bytesMax } = this.#settings;
-    const textBytes = known === undefined ? bytesOf(text) : 0;
-    const isTooLong = textBytes > bytesMax / 4;
+    const textBytes = known === undefined && text !== null ? bytesOf(text) : 0;
+    const isTooLong = text === null || textBytes > bytesMax / 4;
     const added = 2 * IdTable.entryBytes + (isTooLong ? 0 : textBytes);
     while (this.bytes + added > bytesMax && this.#forgetOldest(nowMs));
     if (!isTooLong) return known ?? this.#remember(text);

@@ -4,6 +4,7 @@
  * Never reads files, never decides about a request.
  */
 import type { Clock, Random } from '../base/clock.ts';
+import type { JwtSettings } from '../config/compile-identity.ts';
 import type {
   Direction,
   Endpoint,
@@ -14,14 +15,16 @@ import type {
 } from '../config/snapshot.ts';
 import { Head } from '../http1/head.ts';
 import { FreshIds } from '../propagation/fresh-ids.ts';
-import type { MemorySettings, TraceMemory } from '../propagation/memory.ts';
+import type { MemorySettings } from '../propagation/memory.ts';
 import { Breaker, type BreakerView, type Transition } from '../resilience/breaker.ts';
+import type { ClaimSource } from '../routing/attributes.ts';
 import type { AccessLog } from '../telemetry/access-log.ts';
 import type { Exposures } from '../telemetry/exposure.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Metrics, RequestSeries } from '../telemetry/metrics.ts';
 import { Certificates } from './certificates.ts';
-import { ContextMemory } from './context-memory.ts';
+import { ClaimReaders } from './claim-reader.ts';
+import { ContextMemory, type Contexts, type OtherMemories } from './context-memory.ts';
 import { Deadlines, TICK_MS } from './deadlines.ts';
 import { fitToDescriptors } from './descriptors.ts';
 import type { Downstream } from './downstream.ts';
@@ -43,6 +46,8 @@ export interface DataPlaneOptions {
   readonly onTransition: (transition: Transition) => void;
   /** The breakers are those of several processes; see `resilience/sharing.ts`. */
   readonly isShared?: boolean;
+  /** Where several processes remember what requests carry. */
+  readonly otherMemories?: OtherMemories | null;
   /** Called at the end of each tick. */
   readonly onTick?: () => void;
 }
@@ -91,6 +96,7 @@ export class DataPlane implements Memory {
   readonly #breakers = new Map<string, Breaker>();
   readonly #awakeBreakers: Breaker[] = [];
   readonly #contexts: ContextMemory;
+  readonly #claims: ClaimReaders;
   #wantedBreakers = new Set<string>();
   #listeners: Listener[] = [];
   #ticker: NodeJS.Timeout | null = null;
@@ -107,12 +113,13 @@ export class DataPlane implements Memory {
     this.#isShared = options.isShared === true;
     this.#onTick = options.onTick;
     this.deadlines = new Deadlines(options.clock);
-    this.#contexts = new ContextMemory(options.metrics.contexts, options.random);
+    this.#contexts = new ContextMemory(options, options.metrics.contexts, options.otherMemories ?? null);
     this.unrouted = {
       inbound: this.metrics.requests('inbound', '', '', ''),
       outbound: this.metrics.requests('outbound', '', '', ''),
     };
     this.certificates = new Certificates(options.log);
+    this.#claims = new ClaimReaders(this.clock, this.metrics.identity);
     this.plan = this.#bind(snapshot);
   }
 
@@ -210,8 +217,12 @@ export class DataPlane implements Memory {
     return this.#breakers;
   }
 
-  contexts(settings: MemorySettings | null): TraceMemory | null {
+  contexts(settings: MemorySettings | null): Contexts | null {
     return this.#contexts.of(settings);
+  }
+
+  claims(settings: JwtSettings | null): ClaimSource | null {
+    return this.#claims.for(settings);
   }
 
   // What the admin API sees.
@@ -314,6 +325,7 @@ export class DataPlane implements Memory {
     this.certificates.check(this.clock.wallMs());
     const nowMs = this.clock.now();
     this.#tickBreakers(nowMs);
+    this.#contexts.hear();
     this.#onTick?.();
   }
 

@@ -6,21 +6,21 @@ import type { Route } from '../config/snapshot.ts';
 import { Field } from '../http1/field.ts';
 import type { Head } from '../http1/head.ts';
 import type { Carried } from '../propagation/header.ts';
-import type { TraceMemory } from '../propagation/memory.ts';
 import { hostName } from '../routing/match.ts';
 import type { ContextHow, ContextMetrics } from '../telemetry/context-metrics.ts';
 import type { Counter } from '../telemetry/metrics.ts';
+import type { Contexts } from './context-memory.ts';
 
 type HowCounters = Partial<Record<ContextHow, Counter>>;
 
 export class OutboundCalls {
   readonly #route: Route;
-  readonly #memory: TraceMemory;
+  readonly #memory: Contexts;
   readonly #metrics: ContextMetrics;
   /** By host as the route names it. */
   readonly #counters = new Map<string, HowCounters>();
 
-  constructor(route: Route, memory: TraceMemory, metrics: ContextMetrics) {
+  constructor(route: Route, memory: Contexts, metrics: ContextMetrics) {
     this.#route = route;
     this.#memory = memory;
     this.#metrics = metrics;

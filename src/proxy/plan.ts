@@ -4,6 +4,7 @@
  */
 import type { Clock } from '../base/clock.ts';
 import { breakerName } from '../config/breakers.ts';
+import type { JwtSettings } from '../config/compile-identity.ts';
 import type {
   Direction,
   Route,
@@ -17,10 +18,11 @@ import type { ChunkLimits } from '../http1/decode.ts';
 import type { Head } from '../http1/head.ts';
 import { writeBaggage } from '../propagation/baggage.ts';
 import { writeExperimentHeader } from '../propagation/header.ts';
-import type { MemorySettings, TraceMemory } from '../propagation/memory.ts';
+import type { MemorySettings } from '../propagation/memory.ts';
 import type { Breaker } from '../resilience/breaker.ts';
-import { pathOf } from '../routing/attributes.ts';
+import { type ClaimSource, pathOf } from '../routing/attributes.ts';
 import type { Counter, Metrics, RequestSeries } from '../telemetry/metrics.ts';
+import type { Contexts } from './context-memory.ts';
 import { OutboundCalls } from './outbound-calls.ts';
 import type { Pool } from './pool.ts';
 import { type TrustPlan, tokenPlan, trustPlan } from './trust-plan.ts';
@@ -90,10 +92,12 @@ export interface RoutePlan {
   readonly experiments: readonly ExperimentPlan[];
   /** Null: no experiment that is assigned here has dates. */
   readonly clock: Pick<Clock, 'wallMs'> | null;
+  /** Reads the tokens of requests; null: nobody does. */
+  readonly claims: ClaimSource | null;
   /** For requests in no experiment. */
   readonly series: RequestSeries;
   /** Inbound: remembers what each request carries. Null: nothing is remembered. */
-  readonly remembers: TraceMemory | null;
+  readonly remembers: Contexts | null;
   /** Outbound: gives it to the calls that belong to them. Null: they carry what they come with. */
   readonly calls: OutboundCalls | null;
 }
@@ -106,7 +110,9 @@ export interface Memory {
   readonly clock: Pick<Clock, 'wallMs'>;
   readonly metrics: Metrics;
   /** What requests carry, by their ids; null: that is not remembered. */
-  contexts(settings: MemorySettings | null): TraceMemory | null;
+  contexts(settings: MemorySettings | null): Contexts | null;
+  /** Reads the tokens of requests; null: nobody does. */
+  claims(settings: JwtSettings | null): ClaimSource | null;
   group(upstream: Upstream): UpstreamGroup;
   breaker(name: string, variant: RouteVariant): Breaker | null;
 }
@@ -176,6 +182,7 @@ function planRoute(route: Route, snapshot: Snapshot, memory: Memory, texts: Flat
       planExperiment(route, experiment, { snapshot, memory, texts }),
     ),
     clock: assigned.some(({ schedule }) => schedule !== null) ? memory.clock : null,
+    claims: memory.claims(snapshot.identity),
     series: memory.metrics.requests(route.direction, route.name, '', ''),
     remembers: route.direction === 'inbound' ? contexts : null,
     calls:

@@ -29,6 +29,8 @@ export type ToWorker =
       readonly worker: number;
       /** How many share the limits that are per process. */
       readonly workers: number;
+      /** It has the file of `shared-records.ts`. */
+      readonly isSharing: boolean;
       readonly rules: Rules;
       /** The configuration that the sidecar was started with: what is read at start is read there. */
       readonly atStart: Config;

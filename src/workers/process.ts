@@ -24,16 +24,23 @@ export type StartProcess = (events: WorkerEvents) => WorkerProcess;
 /** Takes whole lines; false: dropped. */
 type TakeLines = (lines: string) => boolean;
 
-/**
- * @param entry the module that it runs
- * @param output what becomes of the lines on its stdout and stderr
- */
+/** The descriptor that `sharedFile` has in the worker. */
+export const SHARED_FILE = 4;
+
+export interface StartOptions {
+  /** The module that it runs. */
+  readonly entry: string;
+  /** What becomes of the lines on its stdout and stderr. */
+  readonly output: { readonly stdout: TakeLines; readonly stderr: TakeLines };
+  /** A descriptor that it gets as well, or null. */
+  readonly sharedFile: number | null;
+}
+
 export function startProcess(
-  entry: string,
-  output: { readonly stdout: TakeLines; readonly stderr: TakeLines },
+  { entry, output, sharedFile }: StartOptions,
   events: WorkerEvents,
 ): WorkerProcess {
-  const child = tryFork(entry);
+  const child = tryFork(entry, sharedFile);
   if (child instanceof Error) {
     setImmediate(() => events.onExit(child.message));
     return { pid: 0, send: (_message, socket) => socket?.destroy(), kill: () => {} };
@@ -60,11 +67,11 @@ export function startProcess(
 }
 
 /** Some of what the system may say to a start is thrown, and some comes as an event. */
-function tryFork(entry: string): ChildProcess | Error {
+function tryFork(entry: string, sharedFile: number | null): ChildProcess | Error {
   try {
     return fork(entry, [], {
       serialization: 'advanced',
-      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc', sharedFile ?? 'ignore'],
       // Two processes cannot have one inspector's port.
       execArgv: process.execArgv.filter((flag) => !flag.startsWith('--inspect')),
     });
