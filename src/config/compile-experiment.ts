@@ -12,6 +12,7 @@ import { compileAlgorithm } from './compile-algorithm.ts';
 import { compileBridges } from './compile-bridge.ts';
 import { compileExclusion, type Layering } from './compile-layers.ts';
 import { compileLifecycle, epochOf } from './compile-lifecycle.ts';
+import { compileSticky } from './compile-sticky.ts';
 import { compileUnit } from './compile-unit.ts';
 import type { NamedSlotRange, RuntimeExperiment } from './runtime.ts';
 import type { ExperimentConfig } from './schema-experiment.ts';
@@ -50,6 +51,7 @@ export function compileExperiment(
     ...compileLifecycle(config, runtime, { variants, fallback }),
     ...compileExclusion(config, layering),
     unit: compileUnit(config.unit),
+    sticky: compileSticky(config.sticky),
     trafficPpm: config.traffic,
     targeting: config.targeting.map((rule) => compileTargeting(rule, segments)),
     variants,

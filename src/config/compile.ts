@@ -15,6 +15,7 @@ import { compileIdentity, compileStickyKeys } from './compile-identity.ts';
 import { compileLayers } from './compile-layers.ts';
 import { compilePropagation } from './compile-propagation.ts';
 import { compileSegments } from './compile-segment.ts';
+import { compileStickyIssues } from './compile-sticky.ts';
 import { compileListenerTls, compileUpstreamTls } from './compile-tls.ts';
 import { compileTrust } from './compile-trust.ts';
 import { deepFreeze } from './freeze.ts';
@@ -199,6 +200,7 @@ function settings(config: Config) {
     tokens: compileTokens(config),
     identity: compileIdentity(config.identity),
     stickyKeys: compileStickyKeys(config.stickyKeys),
+    stickyIssues: compileStickyIssues(config),
     accessLog: { enabled: accessLog.enabled, file: accessLog.file ?? null },
     exposures: {
       enabled: exposures.enabled,

@@ -7,6 +7,7 @@ import { bridgeFields } from './schema-bridge.ts';
 import { layerFields } from './schema-layer.ts';
 import { lifecycleFields } from './schema-lifecycle.ts';
 import { payloadSchema } from './schema-payload.ts';
+import { stickySchema } from './schema-sticky.ts';
 import { targetingSchema } from './schema-targeting.ts';
 import { unitSchema } from './schema-unit.ts';
 import {
@@ -125,6 +126,7 @@ export const experimentSchema = z.strictObject({
     .optional()
     .describe('Key of the hash: a new salt deals everyone anew. Default: the name.'),
   unit: unitSchema.optional(),
+  sticky: stickySchema.optional(),
   traffic: percent().prefault('100%').describe('Share of the units that take part at all.'),
   targeting: targetingSchema,
   variants: z.record(variantName(), variant).describe('Two or more, by name.'),

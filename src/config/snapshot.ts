@@ -15,6 +15,7 @@ import type { RouteTable } from '../routing/match.ts';
 import type { PathParameters } from '../routing/path-parameters.ts';
 import type { TrustSettings } from '../routing/trust.ts';
 import type { JwtSettings, StickyKey } from './compile-identity.ts';
+import type { StickyIssue } from './compile-sticky.ts';
 
 export type Direction = 'inbound' | 'outbound';
 
@@ -242,6 +243,8 @@ export interface Snapshot {
   readonly identity: JwtSettings | null;
   /** The first signs sticky assignments, all verify. */
   readonly stickyKeys: readonly StickyKey[];
+  /** How sticky assignments are given out, by `stickyPlaceKey`. */
+  readonly stickyIssues: ReadonlyMap<string, StickyIssue>;
   readonly accessLog: AccessLogSettings;
   readonly exposures: ExposureSettings;
   readonly admin: AdminSettings;

@@ -3,12 +3,14 @@
 import type { ConfigIssue } from './issue.ts';
 import type { IssueAt } from './parse.ts';
 import type { Config, RouteConfig } from './schema.ts';
+import type { StickyConfig } from './schema-sticky.ts';
 
 /** Every mistake and warning in what identifies a unit. */
 export function identityIssues(config: Config, issueAt: IssueAt): ConfigIssue[] {
   return [
     ...duplicateIds(config, issueAt),
     ...claimIssues(config, issueAt),
+    ...stickyIssues(config, issueAt),
     ...(config.routes ?? []).flatMap((route, index) => pathUnitIssues(config, route, index, issueAt)),
   ];
 }
@@ -65,4 +67,29 @@ function pathUnitIssues(config: Config, route: RouteConfig, index: number, issue
       return [issueAt(['routes', index, 'experiments', at], message, { severity: 'warning' })];
     });
   });
+}
+
+/** Nothing to sign with, and one cookie with two sets of attributes. */
+function stickyIssues(config: Config, issueAt: IssueAt): ConfigIssue[] {
+  const owners = new Map<string, { name: string; attributes: string }>();
+  return Object.entries(config.experiments).flatMap(([name, { sticky }]) => {
+    if (sticky === undefined) return [];
+    const at = (message: string) => [issueAt(['experiments', name, 'sticky'], message, { isKey: true })];
+    if (config.stickyKeys.length === 0)
+      return at('there are no stickyKeys to sign it with; name at least one key');
+    const { place } = sticky;
+    const { propagation } = config;
+    if (place.kind === 'cookie' && place.name === propagation.overrideCookie)
+      return at(`the cookie ${place.name} is that of overrides`);
+    const attributes = attributesOf(sticky);
+    const owner = owners.get(place.name);
+    if (owner === undefined) owners.set(place.name, { name, attributes });
+    if (owner === undefined || owner.attributes === attributes) return [];
+    const message = `${JSON.stringify(owner.name)} keeps its assignments in the ${place.kind} ${place.name} as well, but with another kind, sameSite, secure, path or domain; make them the same, or choose another name`;
+    return at(message);
+  });
+}
+
+function attributesOf({ place, sameSite, secure, path, domain }: StickyConfig): string {
+  return place.kind === 'header' ? 'header' : `${sameSite} ${secure} ${path} ${domain ?? ''}`;
 }

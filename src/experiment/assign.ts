@@ -2,13 +2,12 @@
  * Who gets which variant, and why: one request, one experiment, one Assignment.
  *
  * Statuses that ask nobody (killed, concluded, draft) go before the override, then what the caller carries, then
- * paused, the dates, prerequisites, holdouts, the layer, targeting, the unit, the traffic gate and the split. The
- * result depends on the arguments only; a breaker is not asked, since it changes what is served and never what is
- * assigned. On the request path: a decision that does not need the unit is one of the experiment's ready-made objects,
- * the split makes one small object.
+ * paused, the dates, prerequisites, holdouts, the layer, what is sticky, targeting, the unit, the traffic gate and the
+ * split. The result depends on the arguments only; a breaker is not asked, since it changes what is served and never
+ * what is assigned. On the request path: a decision that does not need the unit is one of the experiment's ready-made
+ * objects, the split makes one small object.
  */
 import type { Random } from '../base/clock.ts';
-import type { Bucketing } from './algorithms/bucketing.ts';
 import type { Bucketing } from './algorithms/bucketing.ts';
 import { SLOTS, slotOf } from './bucket.ts';
 import { exclusion, isRequirementMet, outsideDates, sameForAll } from './conditions.ts';
@@ -17,6 +16,7 @@ import type { Assignment, Experiment, RequestAttributes, Variant } from './model
 import { type Overrides, variantNamed } from './override.ts';
 import { keyedVariant } from './routing-key.ts';
 import { variantAt } from './slots.ts';
+import type { Kept, Sticky } from './sticky.ts';
 import { traceClause } from './targeting-trace.ts';
 import type { TrafficClass } from './traffic-class.ts';
 import { type FoundUnit, readUnit } from './unit.ts';
@@ -44,6 +44,8 @@ export interface Given {
   readonly excluded?: TrafficClass | null;
   /** The sender may not override, so the routing keys of tools say nothing either. */
   readonly ignoresRoutingKeys?: boolean;
+  /** What the client was given before; null or absent: nothing, or it is not read. */
+  readonly sticky?: Sticky | null;
 }
 
 /**
@@ -91,6 +93,11 @@ export function assign(experiment: Experiment, given: Given, trace?: string[]): 
     const reason = unit === null ? null : exclusion(experiment, unit.id, trace);
     if (reason !== null) return decision(experiment, experiment.fallback, reason, unit, -1);
   }
+  const kept = experiment.sticky === null ? null : keptOf(experiment, given, trace);
+  if (kept !== null && kept.variant !== null) {
+    if (!isExclusive) unit = readUnit(experiment.unit, request, given.random, trace);
+    return decision(experiment, kept.variant, 'sticky', unit, -1);
+  }
   if (!isTargeted(experiment, request, trace)) return readyMade(experiment).notTargeted;
 
   if (!isExclusive) unit = readUnit(experiment.unit, request, given.random, trace);
@@ -98,10 +105,13 @@ export function assign(experiment: Experiment, given: Given, trace?: string[]): 
     trace?.push(`unit: none of the sources is present, so it gets ${experiment.fallback.name}`);
     return readyMade(experiment).noUnit;
   }
-  if (experiment.bucketing !== null) return place(experiment, experiment.bucketing, unit, trace);
-  if (experiment.bucketing !== null) return place(experiment, experiment.bucketing, unit, trace);
-  if (!isEnrolled(experiment, unit, trace))
+  if (
+    kept !== null
+      ? !isStillEnrolled(experiment, kept, trace)
+      : experiment.bucketing === null && !isEnrolled(experiment, unit, trace)
+  )
     return decision(experiment, experiment.fallback, 'not-enrolled', unit, -1);
+  if (experiment.bucketing !== null) return place(experiment, experiment.bucketing, unit, trace);
   return split(experiment, unit, trace);
 }
 
@@ -144,16 +154,21 @@ function split(experiment: Experiment, unit: FoundUnit, trace?: string[]): Assig
   return decision(experiment, variant, 'split', unit, slot);
 }
 
-/** Gate and split of another system. */
-function place(experiment: Experiment, bucketing: Bucketing, unit: FoundUnit, trace?: string[]): Assignment {
-  const placement = bucketing.place(unit.id, trace);
-  if (placement === null) {
-    trace?.push(`traffic: ${bucketing.name} leaves it out, so it gets ${experiment.fallback.name}`);
-    return decision(experiment, experiment.fallback, 'not-enrolled', unit, -1);
-  }
-  const variant = experiment.variants[placement.variant]!;
-  trace?.push(`split: by ${bucketing.name} it belongs to ${variant.name}`);
-  return decision(experiment, variant, 'split', unit, placement.slot);
+/** What the client was given before, variant or not. */
+function keptOf(experiment: Experiment, { sticky = null }: Given, trace?: string[]): Kept | null {
+  const kept = sticky === null ? null : sticky.kept(experiment);
+  if (kept === null) trace?.push('sticky: nothing that counts was given out before');
+  else if (kept.variant !== null) trace?.push(`sticky: it was given ${kept.variant.name} before`);
+  return kept;
+}
+
+/** With the slot of the gate that was drawn before: drawn anew at each visit, all would get in sooner or later. */
+function isStillEnrolled(experiment: Experiment, { enrolSlot }: Kept, trace?: string[]): boolean {
+  const isIn = enrolSlot < experiment.trafficPpm;
+  trace?.push(
+    `sticky: its slot of the traffic gate was ${enrolSlot}, ${isIn ? 'inside' : 'outside'} the first ${experiment.trafficPpm} of ${SLOTS}`,
+  );
+  return isIn;
 }
 
 /** Gate and split of another system. */

@@ -8,11 +8,13 @@ import type { Holdout, LayerShare } from './layer.ts';
 import type { Schedule } from './lifecycle.ts';
 import type { Requirement } from './prerequisite.ts';
 import type { RoutingKey } from './routing-key.ts';
+import type { StickySettings } from './sticky.ts';
 
 /** Why a request got its variant. */
 export type Reason =
   | 'override' // a person forced it, by header or cookie
   | 'propagated' // the caller already had one
+  | 'sticky' // what this client was given before
   | 'split' // the salted hash of the unit
   | 'killed' // the experiment is killed: fallback for everyone
   | 'concluded' // the experiment is over: the winner for everyone
@@ -129,6 +131,8 @@ export interface Experiment {
   readonly holdouts: readonly Holdout[];
   readonly layer: LayerShare | null;
   readonly unit: readonly UnitSource[];
+  /** Clients keep their variant when their unit changes; null: they do not. */
+  readonly sticky: StickySettings | null;
   /** Share of the units that take part at all, in parts per million. */
   readonly trafficPpm: number;
   readonly targeting: readonly TargetingClause[];
@@ -154,7 +158,7 @@ export interface Assignment {
   readonly reason: Reason;
   /** What the reason does not say: the class of what is excluded, the tool whose routing key it was; null: nothing. */
   readonly detail: string | null;
-  /** True for `override`, `propagated`, `split`: the request is part of the experiment and an exposure is recorded. */
+  /** For `override`, `propagated`, `sticky`, `split`: the request is part of the experiment, an exposure is recorded. */
   readonly isIncluded: boolean;
   /** True when included, and where all are to get one variant (`killed`, `concluded`, a winner after the end). */
   readonly isCarried: boolean;

@@ -31,6 +31,7 @@ export function experimentOf(
     holdouts: [],
     layer: null,
     unit: [{ kind: 'header' as const, name: 'x-user-id' }],
+    sticky: null,
     trafficPpm: 1_000_000,
     targeting: [],
     variants,
