@@ -1,6 +1,6 @@
 /**
  * Declared segments to those that targeting rules use. Pure: files of hashed ids have been read by then. A value is
- * hashed for the rule that asks for it and for no other: half a microsecond, with a key two.
+ * hashed for the rule that asks for it and for no other: one to two microseconds, with a key twice that.
  */
 import { createHmac, hash } from 'node:crypto';
 import type { Segment, Segments } from '../experiment/segment.ts';

@@ -22,17 +22,20 @@ export function dateMs(text: string): number {
 export function isoDateMs(text: string): number {
   const match = ISO_8601.exec(text);
   if (match === null) return Number.NaN;
-  const [year, month, day, hour, minute, second] = match.slice(1, 7).map((part) => Number(part ?? 0)) as Six;
-  const fraction = Number(`0.${match[7] ?? 0}`);
-  const ms = Date.UTC(year, month - 1, day, hour, minute, second) + Math.floor(fraction * 1000);
+  const year = Number(match[1]);
+  const month = Number(match[2]);
+  const day = Number(match[3]);
+  const midnight = new Date(Date.UTC(year, month - 1, day));
+  // Date.UTC makes 1999 of the year 99 and the 2nd of March of the 30th of February.
+  if (midnight.getUTCFullYear() !== year || midnight.getUTCMonth() !== month - 1) return Number.NaN;
+  const hour = Number(match[4] ?? 0);
+  const minute = Number(match[5] ?? 0);
+  const second = Number(match[6] ?? 0);
   const zoneHour = Number(match[9] ?? 0);
   const zoneMinute = Number(match[10] ?? 0);
-  const isClock = hour < 24 && minute < 60 && second < 60 && zoneHour < 24 && zoneMinute < 60;
-  // Date.UTC makes 1999 of the year 99 and the first of March of the 30th of February.
-  const isCalendar = new Date(Date.UTC(year, month - 1, day)).toISOString().startsWith(text.slice(0, 10));
-  if (!isClock || !isCalendar) return Number.NaN;
+  if (hour > 23 || minute > 59 || second > 59 || zoneHour > 23 || zoneMinute > 59) return Number.NaN;
+  const fractionMs = Number((match[7] ?? '').padEnd(3, '0').slice(0, 3));
+  const ms = midnight.getTime() + ((hour * 60 + minute) * 60 + second) * 1000 + fractionMs;
   const offsetMs = (zoneHour * 60 + zoneMinute) * MINUTE_MS;
   return match[8] === '-' ? ms + offsetMs : ms - offsetMs;
 }
-
-type Six = [number, number, number, number, number, number];
