@@ -73,7 +73,7 @@ function protectionIssues(config: Config, name: string, at: At): void {
   const routes = config.routes ?? [{ name: ONLY_ROUTE, experiments: Object.keys(config.experiments) }];
   for (const route of routes) {
     if (!config.protect.includes(route.name) || !route.experiments.includes(name)) continue;
-    const hint = 'it needs allowProtected: { approvedBy: NAME, reason: TEXT }';
+    const hint = 'needs allowProtected: { approvedBy: NAME, reason: TEXT }';
     at([], `the route ${JSON.stringify(route.name)} is protected, and an experiment on it ${hint}`, {
       isKey: true,
     });
