@@ -3,10 +3,11 @@
  * same order, with their trace kept. Pure but for the entropy it is handed; asks no breaker, since a file has none.
  */
 import { createHmac } from 'node:crypto';
-import { parseCookie } from 'cookie';
 import type { Random } from '../base/clock.ts';
 import type { Direction, Route, RouteExperiment, Snapshot } from '../config/snapshot.ts';
-import { assign, type Given, reasonText } from '../experiment/assign.ts';
+import { reasonText } from '../experiment/assign.ts';
+import { cookiesIn, describedAttributes } from '../experiment/described-request.ts';
+import { evaluate } from '../experiment/evaluate.ts';
 import type { Assignment, Experiment, RequestAttributes } from '../experiment/model.ts';
 import { type Overrides, parseOverride } from '../experiment/override.ts';
 import { writeBaggage } from '../propagation/baggage.ts';
@@ -90,10 +91,13 @@ export function explainRequest(
   const { method, host, path, direction } = request;
   const attributes = attributesOf(request, route);
   const overrides = overridesOf(snapshot, attributes);
-  const decided = decide(route, { request: attributes, context: carried, overrides, before: [], ...sources });
-  const joined = (route?.experiments ?? []).map((planned) =>
-    join(planned, snapshot, decided.get(planned.experiment)!, showUnit),
-  );
+  const steps = new Map<Experiment, string[]>();
+  const given = { request: attributes, context: carried, overrides, ...sources };
+  const assignments = evaluate(orderOf(route), given, { steps });
+  const joined = (route?.experiments ?? []).map((planned) => {
+    const { experiment } = planned;
+    return join(planned, snapshot, assignments.get(experiment)!, { steps: steps.get(experiment)!, showUnit });
+  });
   return {
     request: { direction, method, host, path },
     route: route === null ? null : { name: route.name, upstream: route.upstream.name },
@@ -120,29 +124,16 @@ interface Joined {
   readonly explanation: ExperimentExplanation;
 }
 
-interface Decided {
-  readonly assignment: Assignment;
-  readonly steps: readonly string[];
-}
-
-/** The experiments of the route and what they require, in the order of the request path. */
-function decide(route: Route | null, given: Given): Map<Experiment, Decided> {
-  const before: Assignment[] = [];
-  const decided = new Map<Experiment, Decided>();
-  for (const experiment of route?.order ?? route?.experiments.map((planned) => planned.experiment) ?? []) {
-    const steps: string[] = [];
-    const assignment = assign(experiment, { ...given, before }, steps);
-    before.push(assignment);
-    decided.set(experiment, { assignment, steps });
-  }
-  return decided;
+/** The experiments of the route, and what they require. */
+function orderOf(route: Route | null): readonly Experiment[] {
+  return route?.order ?? route?.experiments.map(({ experiment }) => experiment) ?? [];
 }
 
 function join(
   planned: RouteExperiment,
   snapshot: Snapshot,
-  { assignment, steps }: Decided,
-  showUnit: boolean,
+  assignment: Assignment,
+  { steps, showUnit }: { readonly steps: readonly string[]; readonly showUnit: boolean },
 ): Joined {
   const { experiment } = planned;
   const target = planned.variants[assignment.variant.index];
@@ -213,20 +204,19 @@ function notesOf(carried: Carried | null, route: Route | null): string[] {
 }
 
 function attributesOf(request: DescribedRequest, route: Route | null): RequestAttributes {
-  const cookies = new Map(
-    Object.entries(parseCookie(request.headers.get('cookie')?.replaceAll(', ', '; ') ?? '')),
-  );
-  const query = new URLSearchParams(request.query);
-  return {
-    method: request.method,
-    path: request.path,
-    header: (name) => request.headers.get(name) ?? null,
-    cookie: (name) => cookies.get(name) ?? null,
-    query: (name) => query.get(name),
-    clientIdentity: request.clientIdentity,
-    clientAddress: request.clientAddress,
-    pathParameter: (name) =>
-      route === null || route.parameters === null ? null : parameterOf(route.parameters, request.path, name),
+  const { method, path, headers, clientIdentity, clientAddress } = request;
+  const parameters = route?.parameters ?? null;
+  return describedAttributes({
+    method,
+    path,
+    headers,
+    cookies: cookiesIn(headers.get('cookie') ?? null),
+    query: new URLSearchParams(request.query),
+    pathParameters: {
+      get: (name) => (parameters === null ? null : parameterOf(parameters, path, name)),
+    },
+    clientIdentity,
+    clientAddress,
     claim: () => null,
-  };
+  });
 }
