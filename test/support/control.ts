@@ -46,8 +46,8 @@ export class ControlFolder {
     writeFileSync(this.file, text.join('\n'));
   }
 
-  open(): Promise<ControlState> {
-    const clock = { now: () => 0, wallMs: () => START_MS };
+  open(wallMs = START_MS): Promise<ControlState> {
+    const clock = { now: () => 0, wallMs: () => wallMs };
     return ControlState.open({
       file: this.file,
       environment: {},
