@@ -5,6 +5,7 @@
  */
 import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { Exit, type Io } from './io.ts';
+import { addOverride } from './program-override.ts';
 import { buildInfo } from './version.ts';
 
 const DEFAULT_ADMIN_URL = 'http://127.0.0.1:15100';
@@ -37,6 +38,7 @@ function buildProgram(io: Io, done: Done): Command {
   addServing(program, io, done);
   addConfig(program, io, done);
   addSteering(program, io, done);
+  addOverride(program, io, done);
   addTools(program, io, done);
   return program;
 }

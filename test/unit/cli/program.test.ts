@@ -41,7 +41,7 @@ test('help is exit code 0 and lists every command on stdout', async () => {
   expect(code).toBe(0);
   expect(err).toBe('');
   const commands = ['run', 'demo', 'validate', 'schema', 'explain', 'get', 'kill', 'set', 'start', 'pause'];
-  for (const command of [...commands, 'healthcheck', 'load', 'version']) {
+  for (const command of [...commands, 'override', 'healthcheck', 'load', 'version']) {
     expect(out).toMatch(new RegExp(`^  ${command} `, 'm'));
   }
 });
