@@ -6,6 +6,7 @@ import type { Segments } from '../experiment/segment.ts';
 import { compileTargeting, DEPTH_MAX, RULES_MAX } from '../experiment/targeting.ts';
 import { TargetingError } from '../experiment/targeting-error.ts';
 import type { TargetingRule } from '../experiment/targeting-rule.ts';
+import { pathParameters } from '../routing/path-parameters.ts';
 import type { ConfigIssue, ConfigPath } from './issue.ts';
 import type { Config } from './schema.ts';
 import { didYouMean } from './suggest.ts';
@@ -36,6 +37,7 @@ export function targetingIssues(config: Config, issueAt: IssueAt): ConfigIssue[]
   const measure = new Measure(config);
   const issues = [
     ...placed.flatMap((one) => ruleIssues(one, config, issueAt)),
+    ...placed.flatMap((one) => vainIssues(one, config, issueAt)),
     ...unused(config, placed, issueAt),
   ];
   for (const name of Object.keys(config.segments)) measure.ofSegment(name);
@@ -65,6 +67,30 @@ function ruleIssues({ rule, path }: PlacedRule, config: Config, issueAt: IssueAt
     if (!(error instanceof TargetingError)) throw error;
     return [issueAt([...path, ...error.path], error.message)];
   }
+}
+
+/** A rule about what no request has here. */
+function vainIssues({ rule, path }: PlacedRule, config: Config, issueAt: IssueAt): ConfigIssue[] {
+  const warn = (key: string, message: string): ConfigIssue[] => [
+    issueAt([...path, key], message, { severity: 'warning' }),
+  ];
+  if (rule.claim !== undefined && config.identity.jwt === undefined) {
+    const message = 'identity.jwt is not configured, so no token is read and there is never a claim';
+    return warn('claim', message);
+  }
+  const parameter = rule.pathParameter;
+  if (parameter === undefined) return [];
+  const [section, name] = path;
+  const routes = (config.routes ?? []).filter(
+    ({ experiments }) => section !== 'experiments' || experiments.includes(String(name)),
+  );
+  const hasIt = routes.some(({ match }) => pathParameters(match.path)?.has(parameter) === true);
+  return hasIt
+    ? []
+    : warn(
+        'pathParameter',
+        `no route ${section === 'experiments' ? 'of this experiment ' : ''}has {${parameter}} in its path`,
+      );
 }
 
 /** A segment of the same kind, with nothing in it. */

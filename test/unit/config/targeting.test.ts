@@ -116,6 +116,29 @@ describe('a mistake is told with its place', () => {
   });
 });
 
+describe('a rule in vain is a warning', () => {
+  test('about a claim, when no token is read', () => {
+    expect(said('[{ claim: /sub, exists: true }]')).toEqual([
+      `${LINE}:26: warning: experiments.ranking.targeting[0].claim: identity.jwt is not configured, so no token is read and there is never a claim`,
+    ]);
+  });
+
+  test('about a path parameter that no route of the experiment has', () => {
+    const text = (route: string, targeting = '[{ pathParameter: id, exists: true }]') =>
+      `${withExperiment(`targeting: ${targeting}`)}routes: [{ name: a, match: { path: "${route}" }, experiments: [ranking] }, { name: b, match: { path: "/b/{id}" } }]\n`;
+    expect(issuesOf(text('/users/{id}'))).toEqual([]);
+    expect(issuesOf(text('/users/{name}'))).toEqual([
+      `${LINE}:34: warning: experiments.ranking.targeting[0].pathParameter: no route of this experiment has {id} in its path`,
+    ]);
+    const segment = (name: string) =>
+      `${text('/x', '[{ segment: s }]')}segments: { s: { rules: [{ pathParameter: ${name}, exists: true }] } }\n`;
+    expect(issuesOf(segment('id'))).toEqual([]);
+    expect(issuesOf(segment('name'))[0]).toContain(
+      'warning: segments.s.rules[0].pathParameter: no route has {name}',
+    );
+  });
+});
+
 describe('segments', () => {
   test.each([
     ['none', '{}', 'found none; a segment is exactly one of values, hashedFile, rules'],
