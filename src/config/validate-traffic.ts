@@ -9,26 +9,8 @@ type IssueAt = (
   options?: { severity?: ConfigIssue['severity'] },
 ) => ConfigIssue;
 
-/** Fields that are written by others, or that the message depends on: none of them may be a hint of ours. */
-const TAKEN = new Set([
-  'baggage',
-  'cache-control',
-  'connection',
-  'content-length',
-  'cookie',
-  'host',
-  'set-cookie',
-  'te',
-  'traceparent',
-  'tracestate',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
-  'vary',
-  'via',
-  'x-fairlead-variant',
-  'x-request-id',
-]);
+/** Fields of others that begin like ours. */
+const TAKEN = /^x-(?:forwarded-|request-id$|fairlead-|real-ip$|cache$)/;
 
 export function trafficIssues(config: Config, issueAt: IssueAt): ConfigIssue[] {
   return [
@@ -64,8 +46,15 @@ function headerIssues(config: Config, issueAt: IssueAt): ConfigIssue[] {
   for (const own of [header, overrideHeader, explainHeader]) owners.set(own, 'propagation');
   const issues: ConfigIssue[] = [];
   const check = (path: ConfigPath, field: string, owner: string): void => {
-    const other = TAKEN.has(field) ? 'the message itself' : owners.get(field);
-    if (other !== undefined && other !== owner)
+    const other = owners.get(field);
+    if (!field.startsWith('x-') || TAKEN.test(field))
+      issues.push(
+        issueAt(
+          path,
+          `the header ${field} may be somebody else's; take a name of your own that begins with x-`,
+        ),
+      );
+    else if (other !== undefined && other !== owner)
       issues.push(issueAt(path, `the header ${field} is used by ${other} already`));
     owners.set(field, other ?? owner);
   };

@@ -36,6 +36,7 @@ export const Field = {
   http2Settings: 26,
   xFairleadVariant: 27,
   maxForwards: 28,
+  userAgent: 29,
 } as const;
 
 /** One of the numbers in `Field`. At most 31 of them: `Head` keeps a set of ids in one integer. */
@@ -72,11 +73,12 @@ export const FIELD_NAMES: readonly string[] = [
   'http2-settings',
   'x-fairlead-variant',
   'max-forwards',
+  'user-agent',
 ];
 
 const WORDS: readonly Uint8Array[] = FIELD_NAMES.map(ascii);
 
-/** 128 places for 28 names; the multipliers were searched for so that no two names share a place. */
+/** 128 places for 29 names; the multipliers were searched for so that no two names share a place. */
 const PLACES = 128;
 const LENGTH_FACTOR = 1;
 const FIRST_FACTOR = 5;

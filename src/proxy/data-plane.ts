@@ -22,6 +22,7 @@ import type { AccessLog } from '../telemetry/access-log.ts';
 import type { Exposures } from '../telemetry/exposure.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Metrics, RequestSeries } from '../telemetry/metrics.ts';
+import { CacheWatch } from './cache-watch.ts';
 import { Certificates } from './certificates.ts';
 import { ClaimReaders } from './claim-reader.ts';
 import { ContextMemory, type Contexts, type OtherMemories } from './context-memory.ts';
@@ -80,6 +81,7 @@ export class DataPlane implements Memory {
   /** Shared by all connections: a head is used up in the call that parsed it. */
   readonly requestHead = new Head();
   readonly responseHead = new Head();
+  readonly cacheWatch: CacheWatch;
   /** Requests that no route matched. */
   readonly unrouted: Readonly<Record<Direction, RequestSeries>>;
   readonly certificates: Certificates;
@@ -107,6 +109,7 @@ export class DataPlane implements Memory {
     this.ids = new FreshIds(options.random);
     this.metrics = options.metrics;
     this.log = options.log;
+    this.cacheWatch = new CacheWatch(options.metrics, options.log);
     this.accessLog = options.accessLog;
     this.exposures = options.exposures;
     this.#onTransition = options.onTransition;
@@ -215,6 +218,12 @@ export class DataPlane implements Memory {
   /** The breakers by name, for whoever shares them with other processes. */
   get shared(): ReadonlyMap<string, Breaker> {
     return this.#breakers;
+  }
+
+  /** What the request with one of these ids carries, as the value of its field; '' for nothing. */
+  carried(traceparent: string, requestId: string): string {
+    const contexts = this.contexts(this.plan.snapshot.propagation.join);
+    return contexts?.find(traceparent, requestId, this.clock.now()).text ?? '';
   }
 
   contexts(settings: MemorySettings | null): Contexts | null {

@@ -18,6 +18,8 @@ import { Call } from '../resilience/breaker.ts';
 import { HeadAttributes } from '../routing/attributes.ts';
 import { clientOf, type Peer } from './peer.ts';
 import type { ExperimentPlan, FallbackCause, Plan, RoutePlan, UpstreamGroup, VariantTarget } from './plan.ts';
+import type { StickyPlan } from './sticky-plan.ts';
+import { StickySession } from './sticky-session.ts';
 import { gateFor, type TrustGate } from './trust-gate.ts';
 
 /** One experiment's part in a request. Reused. */
@@ -61,6 +63,8 @@ export class Decision {
   #gate: TrustGate | null = null;
   readonly #attributes: HeadAttributes;
   readonly #before: Assignment[] = [];
+  /** Made when the first route needs it. */
+  #sticky: StickySession | null = null;
   readonly #given: { -readonly [Field in keyof Given]: Given[Field] };
 
   constructor(head: Head, random: Random, from: Sender) {
@@ -73,6 +77,9 @@ export class Decision {
       random,
       wallMs: 0,
       before: this.#before,
+      sticky: null,
+      excluded: null,
+      ignoresRoutingKeys: false,
     };
   }
 
@@ -85,6 +92,11 @@ export class Decision {
   /** Whether the sender may ask for reasons. */
   get mayExplain(): boolean {
     return this.#gate === null || this.#gate.isContextTrusted;
+  }
+
+  /** Nothing of ours may go to the host of this request. */
+  get isKeptIn(): boolean {
+    return this.#gate?.isKeepingIn === true;
   }
 
   /** Decide for a request. An error: it is not to be served; for `breaker_open` see `retryAfterMs`. */
@@ -101,12 +113,16 @@ export class Decision {
     const { calls } = route;
     if (route.experiments.length === 0 && route.remembers === null && calls === null && gate === null)
       return null;
-    this.#attributes.reset(route.route.parameters, null);
+    this.#attributes.reset(route.route.parameters, route.claims);
     if (gate !== null) gate.open(head, this.#attributes, nowMs);
     const context = gate === null ? head.header(propagation.header) : gate.header;
     const baggage = gate === null ? baggageOf(head, propagation) : gate.baggage;
     const vouched = gate === null ? null : gate.vouched;
     let carried = vouched ?? (context === null && baggage === null ? null : readCarried(context, baggage));
+    if (carried !== null) {
+      if (carried.isMalformed) plan.malformed.experiment.value++;
+      if (carried.isBaggageMalformed) plan.malformed.baggage.value++;
+    }
     const joined = (calls === null ? null : calls.join(head, carried, nowMs)) ?? vouched;
     if (joined !== null) carried = joined;
     if (route.experiments.length === 0) {
@@ -117,9 +133,13 @@ export class Decision {
     }
     this.#given.context = carried;
     this.#given.overrides = gate === null ? this.#readOverrides(head, propagation) : gate.overrides;
+    this.#given.sticky = route.sticky === null ? null : this.#openSticky(route.sticky);
     if (route.clock !== null) this.#given.wallMs = route.clock.wallMs();
+    const excluded = route.exclusion === null ? null : route.exclusion.classOf(head, this.#attributes);
+    this.#given.excluded = excluded;
     if (route.route.order !== null) this.#assignInOrder(route, route.route.order);
     else for (const plan of route.experiments) this.#join(plan, assign(plan.experiment, this.#given));
+    if (excluded !== null) route.exclusion!.count(excluded, this.participations, this.count);
     if (context === null && baggage === null && joined === null && this.count === 1) this.#writeOnly();
     else this.#writeContext(propagation, baggage, carried, joined);
     if (gate !== null) gate.close(this, carried);
@@ -130,6 +150,19 @@ export class Decision {
   #adopt(plan: Plan): void {
     this.#plan = plan;
     this.#gate = gateFor(plan.trustOf(this.#from.listener), this.#from.peer);
+    this.#given.ignoresRoutingKeys = this.#gate !== null && !this.#gate.mayOverride;
+  }
+
+  #openSticky(plan: StickyPlan): StickySession {
+    this.#sticky ??= new StickySession();
+    this.#sticky.begin(plan, this.#attributes);
+    return this.#sticky;
+  }
+
+  /** Lines of the response that give out what is sticky, '' for none. To be asked for once. */
+  stickyFields(): string {
+    if (this.#sticky === null || this.route!.sticky === null) return '';
+    return this.#sticky.fields(this.participations.slice(0, this.count).map(({ assignment }) => assignment!));
   }
 
   #readOverrides(head: Head, propagation: PropagationSettings): Overrides | null {

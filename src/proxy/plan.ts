@@ -21,11 +21,15 @@ import { writeExperimentHeader } from '../propagation/header.ts';
 import type { MemorySettings } from '../propagation/memory.ts';
 import type { Breaker } from '../resilience/breaker.ts';
 import { type ClaimSource, pathOf } from '../routing/attributes.ts';
+import type { ContextField } from '../telemetry/context-metrics.ts';
 import type { Counter, Metrics, RequestSeries } from '../telemetry/metrics.ts';
 import type { Contexts } from './context-memory.ts';
+import { Exclusion } from './exclusion.ts';
 import { OutboundCalls } from './outbound-calls.ts';
 import type { Pool } from './pool.ts';
+import { type StickyPlan, stickyPlanFor } from './sticky-plan.ts';
 import { type TrustPlan, tokenPlan, trustPlan } from './trust-plan.ts';
+import { hintsOf, type UpstreamHints } from './upstream-hints.ts';
 
 /** The pools of an upstream's endpoints, taken in turn. */
 export class UpstreamGroup {
@@ -94,6 +98,12 @@ export interface RoutePlan {
   readonly clock: Pick<Clock, 'wallMs'> | null;
   /** Reads the tokens of requests; null: nobody does. */
   readonly claims: ClaimSource | null;
+  /** Null: no experiment that is assigned here is sticky. */
+  readonly sticky: StickyPlan | null;
+  /** Keeps out what is nobody's request; null: nothing is kept out. */
+  readonly exclusion: Exclusion | null;
+  /** What it tells its upstream beside the context; null: nothing. */
+  readonly hints: UpstreamHints | null;
   /** For requests in no experiment. */
   readonly series: RequestSeries;
   /** Inbound: remembers what each request carries. Null: nothing is remembered. */
@@ -120,6 +130,8 @@ export interface Memory {
 export class Plan {
   readonly snapshot: Snapshot;
   readonly chunkLimits: ChunkLimits;
+  /** Fields that were left out, whole or in part. */
+  readonly malformed: Readonly<Record<ContextField, Counter>>;
   /** By `Route.index`. */
   readonly #routes: Readonly<Record<Direction, readonly RoutePlan[]>>;
   readonly #trust = new Map<string, TrustPlan | null>();
@@ -129,6 +141,13 @@ export class Plan {
     const { header, overrideHeader, explainHeader, tokenHeader } = snapshot.propagation;
     const forbiddenTrailers = [header, overrideHeader, explainHeader, tokenHeader];
     this.chunkLimits = { ...CHUNK_LIMITS, forbiddenTrailers };
+    const { contexts } = memory.metrics;
+    this.malformed = {
+      experiment: contexts.malformed('experiment'),
+      baggage: contexts.malformed('baggage'),
+      traceparent: contexts.malformed('traceparent'),
+      tracestate: contexts.malformed('tracestate'),
+    };
     const tokens = tokenPlan(snapshot);
     for (const listener of snapshot.listeners)
       this.#trust.set(listener.name, trustPlan(listener, snapshot, tokens, memory));
@@ -183,13 +202,20 @@ function planRoute(route: Route, snapshot: Snapshot, memory: Memory, texts: Flat
     ),
     clock: assigned.some(({ schedule }) => schedule !== null) ? memory.clock : null,
     claims: memory.claims(snapshot.identity),
+    sticky: stickyPlanFor(route, snapshot, memory),
+    exclusion: exclusion(snapshot, memory.metrics),
+    hints: hintsOf(route),
     series: memory.metrics.requests(route.direction, route.name, '', ''),
     remembers: route.direction === 'inbound' ? contexts : null,
     calls:
       route.direction === 'outbound' && contexts !== null
-        ? new OutboundCalls(route, contexts, memory.metrics.contexts)
+        ? new OutboundCalls(route, contexts, memory.metrics.contexts, snapshot.propagation.internalHosts)
         : null,
   };
+}
+
+function exclusion({ classifier }: Snapshot, metrics: Metrics): Exclusion | null {
+  return classifier === null ? null : new Exclusion(classifier, metrics);
 }
 
 function planExperiment(

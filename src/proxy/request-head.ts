@@ -4,7 +4,7 @@ import type { PropagationSettings } from '../config/snapshot.ts';
 import { Field } from '../http1/field.ts';
 import { Body, type Framing } from '../http1/framing.ts';
 import type { Head } from '../http1/head.ts';
-import { isTraceparent } from '../propagation/trace.ts';
+import { isTraceparent, isTracestate } from '../propagation/trace.ts';
 import { forwardRequest } from '../routing/forward.ts';
 import type { Exchange } from './exchange.ts';
 
@@ -17,6 +17,11 @@ export function requestHead(exchange: Exchange, head: Head, framing: Framing): s
     exchange.request.isExplainAsked =
       exchange.decision.mayExplain && head.header(propagation.explainHeader) === '1';
   }
+  const { hints } = exchange.decision.route!;
+  if (hints !== null) {
+    replaced = [...replaced, ...hints.names];
+    if (!exchange.decision.isKeptIn) fields += hints.lines(exchange.decision);
+  }
   const { request } = exchange;
   request.requestId = head.first(Field.requestId) >= 0 ? head.header('x-request-id')! : '';
   request.traceparent = head.first(Field.traceparent) >= 0 ? head.header('traceparent')! : '';
@@ -28,11 +33,21 @@ export function requestHead(exchange: Exchange, head: Head, framing: Framing): s
     request.requestId = ids.requestId;
     if (!isTraceNeeded) fields += ids.requestIdLine;
   }
+  const { malformed } = exchange.plan;
   if (isTraceNeeded) {
-    // The trace state belongs to the trace that could not be read.
-    if (request.traceparent !== '') replaced = [...replaced, 'traceparent', 'tracestate'];
+    if (request.traceparent !== '') {
+      replaced = [...replaced, 'traceparent'];
+      malformed.traceparent.value++;
+    }
+    // It belongs to the trace that could not be read, or to none.
+    if (head.first(Field.tracestate) >= 0) replaced = [...replaced, 'tracestate'];
     request.traceparent = ids.traceparent;
     fields += isIdNeeded ? ids.lines : ids.traceparentLine;
+  } else if (forwarding.traceparent && head.first(Field.tracestate) >= 0) {
+    if (!isTracestate(head.header('tracestate')!)) {
+      replaced = [...replaced, 'tracestate'];
+      malformed.tracestate.value++;
+    }
   }
   const { remembers } = exchange.decision.route!;
   if (remembers !== null)

@@ -6,12 +6,14 @@ import type { Head } from '../http1/head.ts';
 import { cacheLines } from '../routing/cache-policy.ts';
 import { forwardResponse, type ResponseFacts } from '../routing/forward.ts';
 import type { Exchange } from './exchange.ts';
+import { servedText } from './served-text.ts';
 
 const BARE: ResponseFacts = {
   isChunked: false,
   isClose: false,
   isKeptAlive10: false,
   isUpgrade: false,
+  replaced: null,
   fields: '',
 };
 
@@ -22,7 +24,12 @@ export function informationalHead(head: Head): string {
 
 /** The 101 that opens a tunnel. */
 export function upgradeHead(exchange: Exchange, head: Head): string {
-  return forwardResponse(head, { ...BARE, isUpgrade: true, fields: responseFields(exchange, head) });
+  return forwardResponse(head, {
+    ...BARE,
+    isUpgrade: true,
+    replaced: replacedBy(exchange),
+    fields: responseFields(exchange, head),
+  });
 }
 
 /** Does a body that came with this framing go to the client chunked? An HTTP/1.0 client gets the bare bytes. */
@@ -38,19 +45,33 @@ export function responseHead(exchange: Exchange, head: Head, framing: Framing, i
     isClose,
     isKeptAlive10: versionMinor === 0 && !isClose,
     isUpgrade: false,
+    replaced: replacedBy(exchange),
     fields: responseFields(exchange, head),
   });
 }
 
-/** Lines to add to the response head, '' for none: Vary where a cache needs it, and what was asked for by the tester. */
+/** The hint for caches is ours: that of a sidecar further up says what served there. */
+function replacedBy({ decision }: Exchange): string | null {
+  return decision.count === 0 ? null : decision.route!.route.cache.keyHint;
+}
+
+/** Lines to add to the response head, '' for none: what caches are told, and what a cache needs it, and what was asked for by the tester. */
 function responseFields(exchange: Exchange, head: Head): string {
   const { decision } = exchange;
   if (decision.count === 0) return '';
-  let fields = cacheLines(decision.route!.route.cache, exchange.request.method, head);
+  const { cache } = decision.route!.route;
+  if (cache.keyHint !== null || head.first(Field.xFairleadVariant) >= 0)
+    exchange.plane.cacheWatch.look(decision, head, exchange.plane.deadlines.nowMs);
+  // A 304 updates what caches have stored (RFC 9111 section 4.3.4), and that is not one client's.
+  const sticky = head.status === 304 ? '' : decision.stickyFields();
+  const told = sticky === '' ? cache : { ...cache, isPrivate: true };
+  let fields = sticky + cacheLines(told, exchange.request.method, head);
   if (exchange.request.isExplainAsked) fields += `x-experiment-reason: ${reasons(exchange)}\r\n`;
   if (exchange.request.isExplainAsked || exchange.plan.snapshot.propagation.responseVariant) {
-    fields += `x-fairlead-variant: ${served(exchange)}\r\n`;
+    fields += `x-fairlead-variant: ${servedText(decision.participations, decision.count)}\r\n`;
   }
+  if (cache.keyHint !== null)
+    fields += `${cache.keyHint}: ${servedText(decision.participations, decision.count)}\r\n`;
   return fields;
 }
 
@@ -63,14 +84,6 @@ function reasons(exchange: Exchange): string {
       const other = cause === null ? '' : `;served=${served!.variant.name};cause=${cause}`;
       return `${assignment!.experiment.name}=${reasonText(assignment!)}${other}`;
     })
-    .join(', ');
-}
-
-function served(exchange: Exchange): string {
-  const { participations, count } = exchange.decision;
-  return participations
-    .slice(0, count)
-    .map(({ assignment, served }) => `${assignment!.experiment.name}=${served!.variant.name}`)
     .join(', ');
 }
 

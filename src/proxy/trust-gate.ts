@@ -38,7 +38,10 @@ export class TrustGate {
   overrides: Overrides | null = null;
   /** Whether what the peer says of variants counts unsigned. */
   readonly isContextTrusted: boolean;
-  readonly #mayOverride: boolean;
+  /** Whether its wishes do. */
+  readonly mayOverride: boolean;
+  /** Nothing of ours may go to the host of this request. */
+  isKeepingIn = false;
   readonly #plan: TrustPlan;
   readonly #tokens: TrustTokens;
   #head: Head | null = null;
@@ -51,14 +54,14 @@ export class TrustGate {
   constructor(plan: TrustPlan, peer: Peer) {
     this.#plan = plan;
     this.isContextTrusted = isTrusted(plan.trust.context, peer);
-    this.#mayOverride = isTrusted(plan.trust.overrides, peer);
+    this.mayOverride = isTrusted(plan.trust.overrides, peer);
     this.#tokens = new TrustTokens(plan);
   }
 
   /** There is nothing to look for: everything is believed, and nothing is signed or kept in. */
   get isOpen(): boolean {
     const { verifier, internalHosts } = this.#plan;
-    return this.isContextTrusted && this.#mayOverride && verifier === null && internalHosts === null;
+    return this.isContextTrusted && this.mayOverride && verifier === null && internalHosts === null;
   }
 
   /** Reads what a request says. `head` and `attributes` must stay valid until `close`. */
@@ -83,7 +86,8 @@ export class TrustGate {
   close(decision: Decision, carried: Carried | null): void {
     const { internalHosts, signer, metrics, listener } = this.#plan;
     const head = this.#head!;
-    if (internalHosts !== null && !internalHosts.has(head.host() ?? '')) {
+    this.isKeepingIn = internalHosts !== null && !internalHosts.has(head.host() ?? '');
+    if (this.isKeepingIn) {
       const isOurs = decision.fields !== '' || this.#cut.length > 0 || carried !== null;
       if (this.#keepIn(head, decision) || isOurs) metrics.egress(listener).value++;
       return;
@@ -139,7 +143,7 @@ export class TrustGate {
   /** The wish as a dictionary, whether it came as one or signed; null when it is not believed. */
   #believed(wish: string, what: Untrusted, attributes: HeadAttributes, nowMs: number): string | null {
     const isSigned = isTokenText(wish);
-    if (!this.#mayOverride && !(isSigned && this.#plan.trust.overrides.isTokenEnough)) {
+    if (!this.mayOverride && !(isSigned && this.#plan.trust.overrides.isTokenEnough)) {
       this.#count(what);
       return null;
     }

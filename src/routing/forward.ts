@@ -139,6 +139,8 @@ export interface ResponseFacts {
   readonly isKeptAlive10: boolean;
   /** 101: the connection becomes a tunnel. */
   readonly isUpgrade: boolean;
+  /** Lower-case name of a field to cut because `fields` holds its new value; null: none. */
+  readonly replaced: string | null;
   /** Lines to add, each ending with CRLF. */
   readonly fields: string;
 }
@@ -152,7 +154,7 @@ export function forwardResponse(head: Head, facts: ResponseFacts): string {
     from = head.start + 8;
   }
   for (let i = 0; i < head.count; i++) {
-    if (!isResponseFieldCut(head, i)) continue;
+    if (!isResponseFieldCut(head, i, facts.replaced)) continue;
     text += head.text(from, head.nameStart[i]!);
     from = head.lineEnd[i]!;
   }
@@ -164,7 +166,7 @@ export function forwardResponse(head: Head, facts: ResponseFacts): string {
   return `${text}${facts.fields}\r\n`;
 }
 
-function isResponseFieldCut(head: Head, i: number): boolean {
+function isResponseFieldCut(head: Head, i: number, replaced: string | null): boolean {
   switch (head.id[i]) {
     case Field.connection:
     case Field.keepAlive:
@@ -175,6 +177,7 @@ function isResponseFieldCut(head: Head, i: number): boolean {
     case Field.te:
       return true;
     default:
+      if (replaced !== null && head.isNamed(i, replaced)) return true;
       return head.hasOtherOptions && head.isConnectionOption(i);
   }
 }

@@ -29,6 +29,7 @@ import {
   type ListenerSample,
   type WorkerSample,
 } from './sources.ts';
+import { TrafficMetrics } from './traffic-metrics.ts';
 import { TrustMetrics } from './trust-metrics.ts';
 import { registerTunnels } from './tunnel-families.ts';
 import { TunnelSeries } from './tunnel-series.ts';
@@ -63,6 +64,7 @@ export class Metrics {
   readonly counters = new ProcessCounters();
   readonly connections: ConnectionMetrics;
   readonly trust: TrustMetrics;
+  readonly traffic: TrafficMetrics;
   readonly contexts: ContextMetrics;
   readonly evaluations: EvaluationMetrics;
   readonly identity: IdentityMetrics;
@@ -93,6 +95,7 @@ export class Metrics {
     this.#budget = budget;
     this.connections = new ConnectionMetrics(budget);
     this.trust = new TrustMetrics(budget);
+    this.traffic = new TrafficMetrics(budget);
     this.contexts = new ContextMetrics(budget);
     this.evaluations = new EvaluationMetrics(budget);
     this.identity = new IdentityMetrics(budget);
@@ -257,6 +260,7 @@ export class Metrics {
     });
     this.connections.register(this.#registry);
     this.trust.register(this.#registry);
+    this.traffic.register(this.#registry);
     this.contexts.register(this.#registry);
     this.evaluations.register(this.#registry);
     this.identity.register(this.#registry);

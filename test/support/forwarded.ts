@@ -62,7 +62,14 @@ export function forwardedResponse(
   const isClose = client.isClose || isEndedByClose;
   const isKeptAlive10 = client.versionMinor === 0 && !isClose;
   const { fields } = client;
-  const text = forwardResponse(head, { isChunked, isClose, isKeptAlive10, isUpgrade: false, fields });
+  const text = forwardResponse(head, {
+    isChunked,
+    isClose,
+    isKeptAlive10,
+    isUpgrade: false,
+    replaced: null,
+    fields,
+  });
   return { ...withBody(text, isChunked, bytes, at, cuts), isEndedByClose };
 }
 
