@@ -93,12 +93,12 @@ function checkTraffic(experiment: ExperimentConfig, algorithm: AlgorithmConfig, 
 function checkVariants(experiment: ExperimentConfig, algorithm: AlgorithmConfig, at: At): void {
   const variants = Object.keys(experiment.variants);
   const { weights, ranges, buckets, splits, rollout } = algorithm;
-  const check = (keys: ConfigPath, name: string): void => {
+  const check = (keys: ConfigPath, name: string, isKey = false): void => {
     if (!variants.includes(name))
-      at(keys, `there is no variant ${JSON.stringify(name)}${didYouMean(name, variants)}`);
+      at(keys, `there is no variant ${JSON.stringify(name)}${didYouMean(name, variants)}`, { isKey });
   };
-  for (const name of Object.keys(weights ?? {})) check(['weights', name], name);
-  for (const name of Object.keys(ranges ?? {})) check(['ranges', name], name);
+  for (const name of Object.keys(weights ?? {})) check(['weights', name], name, true);
+  for (const name of Object.keys(ranges ?? {})) check(['ranges', name], name, true);
   for (const [index, { variant }] of (buckets ?? []).entries()) check(['buckets', index, 'variant'], variant);
   for (const [index, { variant }] of (splits ?? []).entries()) check(['splits', index, 'variant'], variant);
   for (const name of weights === undefined ? [] : variants) {
