@@ -37,6 +37,7 @@ function fieldsDecidingOf(experiments: readonly Experiment[], config: Config): s
       if (source.kind === 'header') names.add(source.name);
       if (source.kind === 'claim' && tokenHeader !== undefined) names.add(tokenHeader);
     }
+    if (experiment.sticky?.place.kind === 'header') names.add(experiment.sticky.place.name);
     const targeting = config.experiments[experiment.name]?.targeting ?? [];
     for (const rule of rulesReached(targeting, config.segments)) {
       if (rule.header !== undefined) names.add(rule.header);

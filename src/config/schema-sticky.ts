@@ -1,6 +1,6 @@
 /** The part of the configuration schema that makes assignments sticky. */
 import { z } from 'zod';
-import { cookieName, headerName, positiveDuration, text } from './schema-values.ts';
+import { cookieName, headerName, longDuration, text } from './schema-values.ts';
 
 const COOKIE = 'fairlead_sticky';
 
@@ -16,7 +16,7 @@ export const stickySchema = z
       .describe(
         'For clients without cookies: header of the response, which they send back with each request.',
       ),
-    ttl: positiveDuration()
+    ttl: longDuration()
       .prefault('30d')
       .describe('How long it holds; who comes back in the second half gets it for as long again.'),
     bucketVersion: bucketVersion().prefault(1).describe('Is given out with each assignment.'),

@@ -158,7 +158,7 @@ function cookieText({ place, ttlMs, sameSite, isSecure, path, domain }: StickyIs
   const cookie: SetCookie = {
     name: place.name,
     value,
-    maxAge: Math.floor(ttlMs / 1000),
+    maxAge: Math.ceil(ttlMs / 1000),
     path,
     httpOnly: true,
     secure: isSecure,
