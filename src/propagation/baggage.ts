@@ -2,8 +2,8 @@
  * W3C Baggage, as far as it is ours: one short member an experiment, `fairlead.checkout=candidate`, so that the
  * experiment survives services that copy only the W3C fields.
  *
- * Other members, their order, properties and white space are never touched, nor dropped to make room for ours.
- * https://www.w3.org/TR/baggage/
+ * Other members, their order, properties and white space are never touched, nor dropped to make room for ours, valid or
+ * not: who reads them knows better. https://www.w3.org/TR/baggage/
  */
 
 import { isDictionaryKey } from '../base/dictionary.ts';
@@ -19,24 +19,32 @@ export const BAGGAGE_MEMBERS_MAX = 64;
 export const BAGGAGE_BYTES_MAX = 8192;
 
 const PREFIX = 'fairlead.';
+/** A value as it is written: no spaces, controls, quotes, commas, semicolons, backslashes, nothing beyond ASCII. */
+const VALUE = /^[!#-+\--:<-[\]-~]+$/;
 /** What percent-encoding would leave as it is; looking costs a third of encoding. */
 const PLAIN = /^[A-Za-z0-9_.-]*$/;
 
-/** Our members, in order; properties are dropped, a value that is not percent-encoded UTF-8 is left out. */
-export function readBaggage(baggage: string): NamedVariant[] {
+/**
+ * Our members, in order, without their properties. One that makes no sense is left out: no value, none that is
+ * percent-encoded UTF-8, or characters that the format does not have; `malformed` collects those.
+ */
+export function readBaggage(baggage: string, malformed?: string[]): NamedVariant[] {
   const found: NamedVariant[] = [];
   if (!baggage.includes(PREFIX)) return found;
   for (const member of baggage.split(',')) {
+    if (!isOurs(member)) continue;
     const name = experimentOf(member);
     const variant = name === null ? null : decodedValue(member);
     if (name !== null && variant !== null) found.push({ name, variant });
+    else malformed?.push(member);
   }
   return found;
 }
 
 /**
  * The baggage with `members` in it: a member of the same experiment is replaced where it stands, the others are
- * added behind. '' when there is nothing to write. A member of ours that would make more than
+ * added behind. '' when there is nothing to write. A replaced one keeps its properties; of ours, repetitions and those that
+ * make no sense are removed. A member of ours that would make more than
  * BAGGAGE_MEMBERS_MAX members or BAGGAGE_BYTES_MAX bytes is left out whole, and so is an experiment whose name
  * `x-experiment` could not hold either.
  */
@@ -60,11 +68,19 @@ export function writeBaggage(existing: string | null, members: readonly NamedVar
 function replaceOurs(text: string, members: readonly NamedVariant[], replaced: Set<string>): string {
   const result: string[] = [];
   for (const part of text.split(',')) {
+    if (!isOurs(part)) {
+      result.push(part);
+      continue;
+    }
     const name = experimentOf(part);
-    const member = name === null ? undefined : members.find((candidate) => candidate.name === name);
-    const isRepeated = member !== undefined && replaced.has(member.name);
-    if (!isRepeated) result.push(member === undefined ? part : serialise(member) || part);
-    if (member !== undefined) replaced.add(member.name);
+    const member = members.find((candidate) => candidate.name === name);
+    if (member === undefined) {
+      if (name !== null && decodedValue(part) !== null) result.push(part);
+    } else if (!replaced.has(member.name)) {
+      const written = serialise(member);
+      result.push(written === '' ? part : written + propertiesOf(part));
+      replaced.add(member.name);
+    }
   }
   return result.join(',');
 }
@@ -81,6 +97,16 @@ function serialise(member: NamedVariant): string {
   return `${PREFIX}${name}=${PLAIN.test(variant) ? variant : encodeURIComponent(variant.toWellFormed())}`;
 }
 
+function isOurs(member: string): boolean {
+  return member.trimStart().startsWith(PREFIX);
+}
+
+/** With the semicolon before them; '' for none. */
+function propertiesOf(member: string): string {
+  const semicolon = member.indexOf(';');
+  return semicolon < 0 ? '' : member.slice(semicolon).trimEnd();
+}
+
 /** The experiment a list-member is about; null for another vendor's, or without a value. */
 function experimentOf(member: string): string | null {
   const equals = member.indexOf('=');
@@ -95,7 +121,7 @@ function decodedValue(member: string): string | null {
     .slice(member.indexOf('=') + 1)
     .split(';', 1)[0]!
     .trim();
-  if (value === '') return null;
+  if (value === '' || !VALUE.test(value)) return null;
   if (!value.includes('%')) return value;
   try {
     return decodeURIComponent(value);

@@ -22,26 +22,26 @@ export interface CarriedMember {
   readonly raw: string;
 }
 
+type CarriedFacts = Pick<Carried, 'isMalformed' | 'isBaggageMalformed' | 'isTruncated' | 'isFromField'>;
+
 /** What one request carries. Immutable. */
 export class Carried {
   readonly members: readonly CarriedMember[];
   /** The experiment field was there and no dictionary. */
   readonly isMalformed: boolean;
+  /** Members of ours in the baggage were left out. */
+  readonly isBaggageMalformed: boolean;
   /** Members were dropped for a bound. */
   readonly isTruncated: boolean;
   /** The experiment field names some of them; else all are the baggage's. */
   readonly isFromField: boolean;
 
-  constructor(
-    members: readonly CarriedMember[],
-    isMalformed: boolean,
-    isTruncated: boolean,
-    isFromField: boolean,
-  ) {
+  constructor(members: readonly CarriedMember[], facts: CarriedFacts) {
     this.members = members;
-    this.isMalformed = isMalformed;
-    this.isTruncated = isTruncated;
-    this.isFromField = isFromField;
+    this.isMalformed = facts.isMalformed;
+    this.isBaggageMalformed = facts.isBaggageMalformed;
+    this.isTruncated = facts.isTruncated;
+    this.isFromField = facts.isFromField;
   }
 
   /** Name of the variant carried for an experiment, or null. */
@@ -60,13 +60,16 @@ export function readCarried(experimentHeader: string | null, baggage: string | n
   const dictionary = experimentHeader === null ? [] : parseDictionary(experimentHeader);
   const members: CarriedMember[] = [];
   for (const { key, value, raw } of dictionary ?? []) members.push({ name: key, variant: value, raw });
-  if (baggage !== null) addBaggage(members, readBaggage(baggage));
+  const malformed: string[] = [];
+  if (baggage !== null) addBaggage(members, readBaggage(baggage, malformed));
   const count = countWithin(members);
   const isTruncated = count < members.length;
   if (isTruncated) members.length = count;
-  return members.length === 0 && dictionary !== null
-    ? null
-    : new Carried(members, dictionary === null, isTruncated, (dictionary?.length ?? 0) > 0);
+  const isMalformed = dictionary === null;
+  const isBaggageMalformed = malformed.length > 0;
+  if (members.length === 0 && !isMalformed && !isBaggageMalformed) return null;
+  const isFromField = dictionary !== null && dictionary.length > 0;
+  return new Carried(members, { isMalformed, isBaggageMalformed, isTruncated, isFromField });
 }
 
 /**

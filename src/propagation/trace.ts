@@ -1,7 +1,7 @@
 /**
- * W3C Trace Context, as far as a proxy needs it that takes no part in the trace: is the field one that can be
- * passed on; `fresh-ids.ts` makes one for a request that came without. https://www.w3.org/TR/trace-context/
- * Never changes a valid field: the ids, and the sampling decision, are the callers'.
+ * W3C Trace Context, as far as a proxy needs it that takes no part in the trace: are the fields ones that can be
+ * passed on; `fresh-ids.ts` makes one for a request that came without. https://www.w3.org/TR/trace-context-2/
+ * Never changes a valid field: the ids, the sampling decision and the state are the callers'.
  */
 /** `VV-TTTTTTTTTTTTTTTTTTTTTTTTTTTTTTTT-PPPPPPPPPPPPPPPP-FF`: where each part begins. */
 const TRACE_ID = 3;
@@ -22,6 +22,40 @@ export function isTraceparent(value: string): boolean {
   if (value.startsWith('ff')) return false;
   if (value.length === LENGTH) return true;
   return !value.startsWith('00') && value[LENGTH] === '-' && !value.includes(',', LENGTH);
+}
+
+/** List-members of a `tracestate`; empty ones do not count. */
+const STATE_MEMBERS_MAX = 32;
+/** Key and value of a list-member, without the white space around it. */
+const STATE_MEMBER = /^[a-z0-9][a-z0-9_\-*/@]{0,255}=[ -+\--<>-~]{0,255}[!-+\--<>-~]$/;
+
+/**
+ * Is this a valid `tracestate`, its lines joined by commas? What cannot be parsed must not be passed on (section 3.3.1.1).
+ * Keys that come twice may be, and are.
+ */
+export function isTracestate(value: string): boolean {
+  let count = 0;
+  for (let start = 0; start <= value.length; ) {
+    const comma = value.indexOf(',', start);
+    const end = comma < 0 ? value.length : comma;
+    const member = withoutSpaces(value, start, end);
+    if (member !== '' && (++count > STATE_MEMBERS_MAX || !STATE_MEMBER.test(member))) return false;
+    start = end + 1;
+  }
+  return true;
+}
+
+/** Without the spaces and tabs at both ends; `trim` takes more. */
+function withoutSpaces(text: string, start: number, end: number): string {
+  let from = start;
+  let to = end;
+  while (from < to && isSpace(text.charCodeAt(from))) from++;
+  while (to > from && isSpace(text.charCodeAt(to - 1))) to--;
+  return text.slice(from, to);
+}
+
+function isSpace(code: number): boolean {
+  return code === 0x20 || code === 0x09;
 }
 
 /** The trace id of a valid `traceparent`, 32 hex digits; null for any other text. */

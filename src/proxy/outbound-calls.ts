@@ -6,6 +6,7 @@ import type { Route } from '../config/snapshot.ts';
 import { Field } from '../http1/field.ts';
 import type { Head } from '../http1/head.ts';
 import type { Carried } from '../propagation/header.ts';
+import type { HostSet } from '../routing/host-set.ts';
 import { hostName } from '../routing/match.ts';
 import type { ContextHow, ContextMetrics } from '../telemetry/context-metrics.ts';
 import type { Counter } from '../telemetry/metrics.ts';
@@ -20,18 +21,23 @@ export class OutboundCalls {
   /** By host as the route names it. */
   readonly #counters = new Map<string, HowCounters>();
 
-  constructor(route: Route, memory: Contexts, metrics: ContextMetrics) {
+  /** Null: every host is one of ours. */
+  readonly #internalHosts: HostSet | null;
+
+  constructor(route: Route, memory: Contexts, metrics: ContextMetrics, internalHosts: HostSet | null) {
     this.#route = route;
     this.#memory = memory;
     this.#metrics = metrics;
+    this.#internalHosts = internalHosts;
   }
 
   /**
    * What a call is given since it carries nothing; null for one that does, and when there is nothing to give. Counts
-   * it, unless nobody could expect it to carry anything: it belongs to a request that carries nothing, or no request
-   * has of late.
+   * it, unless nobody could expect it to carry anything: it goes to a host that is not ours, it belongs to a request that
+   * carries nothing, or no request has of late.
    */
   join(head: Head, carried: Carried | null, nowMs: number): Carried | null {
+    if (this.#internalHosts !== null && !this.#internalHosts.has(head.host() ?? '')) return null;
     if (carried !== null && carried.members.length > 0) {
       this.#count(head, carried.isFromField ? 'header' : 'baggage');
       return null;

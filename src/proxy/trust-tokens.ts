@@ -13,6 +13,13 @@ import type { TrustPlan } from './trust-plan.ts';
 const TOKENS_MAX = 4;
 const NONE: readonly VerifiedToken[] = [];
 
+const WELL_FORMED = {
+  isMalformed: false,
+  isBaggageMalformed: false,
+  isTruncated: false,
+  isFromField: true,
+};
+
 export class TrustTokens {
   /** Those of the field that are believed, in their order. */
   believed: readonly VerifiedToken[] = NONE;
@@ -84,7 +91,7 @@ export class TrustTokens {
         else members[at] = member;
       }
     }
-    return members.length === 0 ? null : new Carried(members, false, false, true);
+    return members.length === 0 ? null : new Carried(members, WELL_FORMED);
   }
 
   /**

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { BAGGAGE_BYTES_MAX, readBaggage, writeBaggage } from '../../../src/propagation/baggage.ts';
@@ -25,7 +26,15 @@ test('ours are added behind what is there, which stays byte for byte', () => {
 test('a member of the same experiment is replaced where it stands, other experiments’ stay', () => {
   expect(
     writeBaggage('a=1, fairlead.checkout=control;p=1 ,fairlead.x=y, b=2', [ours('checkout', 'candidate')]),
-  ).toBe('a=1,fairlead.checkout=candidate,fairlead.x=y, b=2');
+  ).toBe('a=1,fairlead.checkout=candidate;p=1,fairlead.x=y, b=2');
+});
+
+test('what is replaced keeps its properties, and ours that make no sense go while others’ stay', () => {
+  const text = 'x y,fairlead.a = 1 ; ttl=3 ;p , fairlead.b=%zz,fairlead.c,=,fairlead.d=a b,k=%zz';
+  expect(writeBaggage(text, [ours('a', 'x')])).toBe('x y,fairlead.a=x; ttl=3 ;p,=,k=%zz');
+  const malformed: string[] = [];
+  expect(readBaggage(text, malformed)).toEqual([ours('a', '1')]);
+  expect(malformed).toEqual([' fairlead.b=%zz', 'fairlead.c', 'fairlead.d=a b']);
 });
 
 test('repetitions of ours are removed', () => {
@@ -87,4 +96,23 @@ test('others’ members survive in order whatever they look like', () => {
     }),
     { numRuns: 1000 },
   );
+});
+
+test('the examples of the W3C specification and of its test suite are read', () => {
+  const golden: { members: { name: string; lines: string[]; members: [string, string][] }[] } = JSON.parse(
+    readFileSync(new URL('../../vectors/w3c-baggage.json', import.meta.url), 'utf8'),
+  );
+  expect(golden.members.length).toBe(15);
+  for (const { name, lines, members } of golden.members) {
+    const read = readBaggage(lines.join(', ')).map((member) => [member.name, member.variant]);
+    expect({ name, read }).toEqual({ name, read: members });
+  }
+});
+
+test('64 members, and 8192 bytes, go through with one of ours among them', () => {
+  const members = Array.from({ length: 63 }, (_, i) => `key${i}=value`).join(',');
+  expect(writeBaggage(members, [ours('a', 'x')]).split(',')).toHaveLength(64);
+  const long = `a=${'0123456789'.repeat(817)}`;
+  const written = writeBaggage(long, [ours('abc', 'x')]);
+  expect([written, written.length]).toEqual([`${long},fairlead.abc=x`, 8187]);
 });
