@@ -27,7 +27,7 @@ const BODY_MAX_BYTES = 64 * 1024;
 
 export interface OfrepSources {
   readonly control: Pick<ControlPort, 'snapshot'>;
-  readonly dataPlane: Pick<DataPlaneView, 'breakers'>;
+  readonly dataPlane: Pick<DataPlaneView, 'breakers' | 'carried'>;
   readonly metrics: { readonly evaluations: EvaluationMetrics };
   /** For experiments with dates. */
   readonly clock: Pick<Clock, 'wallMs'>;
@@ -44,7 +44,11 @@ export function addOfrep(app: FastifyInstance, sources: OfrepSources): void {
   });
 }
 
-function sendOne(sources: OfrepSources, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+async function sendOne(
+  sources: OfrepSources,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<FastifyReply> {
   const { snapshot } = sources.control;
   const key = keyOf(request) ?? '';
   const experiment = snapshot.experiments.get(key);
@@ -53,13 +57,17 @@ function sendOne(sources: OfrepSources, request: FastifyRequest, reply: FastifyR
     const errorDetails = 'there is no experiment of this name';
     return reply.code(404).send({ key, errorCode: 'FLAG_NOT_FOUND', errorDetails });
   }
-  const [flag] = flagsOf([experiment], readContext(request.body), sources);
+  const [flag] = await flagsOf([experiment], readContext(request.body), sources);
   return reply.code(flag !== undefined && 'errorCode' in flag ? 400 : 200).send(flag);
 }
 
-function sendAll(sources: OfrepSources, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+async function sendAll(
+  sources: OfrepSources,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<FastifyReply> {
   const { experiments } = sources.control.snapshot;
-  const flags = flagsOf([...experiments.values()], readContext(request.body), sources);
+  const flags = await flagsOf([...experiments.values()], readContext(request.body), sources);
   const text = JSON.stringify({ flags });
   const etag = `"${createHash('sha256').update(text).digest('base64url')}"`;
   reply.header('etag', etag);
@@ -68,28 +76,31 @@ function sendAll(sources: OfrepSources, request: FastifyRequest, reply: FastifyR
   return isKnown ? reply.code(304).send() : reply.type('application/json; charset=utf-8').send(text);
 }
 
-function flagsOf(
+async function flagsOf(
   wanted: readonly Experiment[],
-  context: EvaluationContext,
+  { targetingKey, request }: EvaluationContext,
   { control, dataPlane, metrics, clock }: OfrepSources,
-): (FlagAnswer | FlagFailure)[] {
+): Promise<(FlagAnswer | FlagFailure)[]> {
   const { snapshot } = control;
+  const carried = await carriedBy(request, snapshot, dataPlane);
   const breakers = dataPlane.breakers();
   const assignments = evaluate(
     evaluationOrder(wanted, snapshot.experiments) ?? wanted,
     {
-      request: context.request,
-      context: carriedBy(context.request, snapshot),
-      // Who may override is for a listener to say. What it let through is carried.
+      request,
+      context: carried,
+      // Who may override is for a listener to say, by header or by routing key. What it let through is carried.
       overrides: null,
+      ignoresRoutingKeys: true,
+      excluded: snapshot.classifier?.classOf(request) ?? null,
       random: NO_ENTROPY,
       wallMs: clock.wallMs(),
     },
-    { targetingKey: context.targetingKey },
+    { targetingKey },
   );
   return wanted.map((experiment) => {
     const assignment = assignments.get(experiment) as Assignment;
-    if (assignment.reason === 'no-unit' && context.targetingKey === '') {
+    if (assignment.reason === 'no-unit' && targetingKey === '') {
       metrics.evaluations.failed('TARGETING_KEY_MISSING');
       return keyMissing(experiment.name);
     }
@@ -103,10 +114,20 @@ function flagsOf(
   });
 }
 
-/** What the request carries that the application got, with the same precedence as on the wire. */
-function carriedBy(request: RequestAttributes, { propagation }: Snapshot): Carried | null {
+/** What the request carries that the application got: by its fields, or by its ids if it has only these. */
+async function carriedBy(
+  request: RequestAttributes,
+  { propagation }: Snapshot,
+  dataPlane: OfrepSources['dataPlane'],
+): Promise<Carried | null> {
   const baggage = propagation.baggage ? request.header('baggage') : null;
-  return readCarried(request.header(propagation.header), baggage);
+  const carried = readCarried(request.header(propagation.header), baggage);
+  if (carried !== null && carried.members.length > 0) return carried;
+  const traceparent = request.header('traceparent') ?? '';
+  const requestId = request.header('x-request-id') ?? '';
+  if (propagation.join === null || `${traceparent}${requestId}` === '') return carried;
+  const text = (await dataPlane.carried?.(traceparent, requestId)) ?? '';
+  return text === '' ? carried : readCarried(text, null);
 }
 
 function routesWith({ routes }: Snapshot, wanted: Experiment): number {

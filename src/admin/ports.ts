@@ -40,6 +40,11 @@ export interface DataPlaneView {
   readonly isStarted: boolean;
   /** Requests begun and not settled. */
   inFlight(): number;
+  /**
+   * What the request with one of these ids carries, as the value of the experiment field; '' for nothing, or when
+   * nothing is remembered. Never rejects.
+   */
+  carried?(traceparent: string, requestId: string): string | Promise<string>;
   /** Where the traffic is carried by other processes: looks at them, before the rest is read. Never rejects. */
   refresh?(): Promise<void>;
   /** And resolves when the changes made so far hold in all of them, or after a moment. Never rejects. */

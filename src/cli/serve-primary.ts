@@ -154,6 +154,11 @@ export class WorkerTraffic implements Traffic {
     await Promise.all(this.#supervisor.serving().map(ask));
   }
 
+  async carried(traceparent: string, requestId: string): Promise<string> {
+    const answer = await this.#supervisor.serving()[0]?.ask('carried', ANSWER_MS, { traceparent, requestId });
+    return answer?.carried ?? '';
+  }
+
   async settled(): Promise<void> {
     const { version } = this.#context.control.snapshot;
     // What is said to a worker is heard in order: when it answers, it has heard all that was said before.

@@ -37,6 +37,7 @@ export function singleProcess(context: TrafficContext): Traffic {
     trip: (name, forMs, reason) => plane.trip(name, forMs, reason),
     reset: (name, reason) => plane.reset(name, reason),
     inFlight: () => plane.inFlight(),
+    carried: (traceparent, requestId) => plane.carried(traceparent, requestId),
     drain: (timeoutMs) => plane.drain(timeoutMs),
     stop: async () => {
       plane.stop();

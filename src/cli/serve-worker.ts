@@ -101,7 +101,7 @@ class Worker {
         this.#take(message.listener, socket);
         return;
       case 'ask':
-        void this.#answer(message.id, message.what);
+        void this.#answer(message);
         return;
       case 'drain':
         void this.end(message.timeoutMs);
@@ -159,7 +159,7 @@ class Worker {
     });
   }
 
-  async #answer(id: number, what: 'series' | 'state' | 'sign'): Promise<void> {
+  async #answer({ id, what, ids }: ToWorker & { kind: 'ask' }): Promise<void> {
     if (what === 'series') {
       for await (const family of this.#metrics.samples()) {
         for (const part of partsOf(family)) {
@@ -169,7 +169,8 @@ class Worker {
       }
     }
     const state = what === 'state' ? this.#state() : null;
-    send({ kind: 'answer', id, families: [], state, isLast: true });
+    const carried = ids === undefined ? '' : this.#plane.carried(ids.traceparent, ids.requestId);
+    send({ kind: 'answer', id, families: [], state, carried, isLast: true });
   }
 
   #state() {

@@ -231,6 +231,10 @@ class Life implements DataPlaneView {
     return this.#traffic.inFlight();
   }
 
+  carried(traceparent: string, requestId: string): string | Promise<string> {
+    return this.#traffic.carried?.(traceparent, requestId) ?? '';
+  }
+
   async refresh(): Promise<void> {
     await this.#traffic.refresh?.();
   }

@@ -220,12 +220,6 @@ export class DataPlane implements Memory {
     return this.#breakers;
   }
 
-  /** What the request with one of these ids carries, as the value of its field; '' for nothing. */
-  carried(traceparent: string, requestId: string): string {
-    const contexts = this.contexts(this.plan.snapshot.propagation.join);
-    return contexts?.find(traceparent, requestId, this.clock.now()).text ?? '';
-  }
-
   contexts(settings: MemorySettings | null): Contexts | null {
     return this.#contexts.of(settings);
   }
@@ -235,6 +229,12 @@ export class DataPlane implements Memory {
   }
 
   // What the admin API sees.
+
+  /** What the request with one of these ids carries, as the value of its field; '' for nothing. */
+  carried(traceparent: string, requestId: string): string {
+    const contexts = this.contexts(this.plan.snapshot.propagation.join);
+    return contexts?.find(traceparent, requestId, this.clock.now()).text ?? '';
+  }
 
   breakers(): BreakerView[] {
     const nowMs = this.clock.now();

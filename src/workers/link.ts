@@ -7,7 +7,7 @@ import type { Socket } from 'node:net';
 import type { RuntimeState } from '../config/runtime.ts';
 import type { Config } from '../config/schema.ts';
 import type { FamilySamples } from '../telemetry/exposition.ts';
-import type { Question, Rules, ToPrimary, ToWorker, WorkerState } from './messages.ts';
+import type { Question, RequestIds, Rules, ToPrimary, ToWorker, WorkerState } from './messages.ts';
 import type { WorkerProcess } from './process.ts';
 
 /** What the control plane has in force. */
@@ -20,6 +20,7 @@ export interface CurrentRules {
 export interface Answer {
   readonly families: readonly FamilySamples[];
   readonly state: WorkerState | null;
+  readonly carried: string;
 }
 
 interface Asked {
@@ -81,7 +82,7 @@ export class WorkerLink {
   }
 
   /** What it says to a question, or null when it has not in `timeoutMs` or is gone. */
-  ask(what: Question, timeoutMs: number): Promise<Answer | null> {
+  ask(what: Question, timeoutMs: number, ids?: RequestIds): Promise<Answer | null> {
     const id = this.#nextId++;
     return new Promise((resolve) => {
       const timer = setTimeout(() => done(null), timeoutMs);
@@ -91,15 +92,15 @@ export class WorkerLink {
         resolve(answer);
       };
       this.#asked.set(id, { families: [], done });
-      this.send({ kind: 'ask', id, what });
+      this.send(ids === undefined ? { kind: 'ask', id, what } : { kind: 'ask', id, what, ids });
     });
   }
 
-  answered({ id, families, state, isLast }: ToPrimary & { kind: 'answer' }): void {
+  answered({ id, families, state, carried = '', isLast }: ToPrimary & { kind: 'answer' }): void {
     const asked = this.#asked.get(id);
     if (asked === undefined) return;
     asked.families.push(...families);
-    if (isLast) asked.done({ families: asked.families, state });
+    if (isLast) asked.done({ families: asked.families, state, carried });
   }
 
   /** Nobody waits any longer. */

@@ -40,14 +40,20 @@ export type ToWorker =
   | { readonly kind: 'standings'; readonly standings: readonly Standing[] }
   | { readonly kind: 'elsewhere'; readonly breakers: readonly Elsewhere[] }
   /** Answered by `answer` with the same id, after everything that was said before. */
-  | { readonly kind: 'ask'; readonly id: number; readonly what: Question }
+  | { readonly kind: 'ask'; readonly id: number; readonly what: Question; readonly ids?: RequestIds }
   /** With a socket: a connection that the primary has accepted for this listener. */
   | { readonly kind: 'connection'; readonly listener: string }
   /** Finish within this time, then exit. */
   | { readonly kind: 'drain'; readonly timeoutMs: number };
 
-/** `series`: the metrics; `state`: what the admin API shows; `sign`: of life. */
-export type Question = 'series' | 'state' | 'sign';
+/** `series`: the metrics; `state`: what the admin API shows; `carried`: by the request with `ids`; `sign`: of life. */
+export type Question = 'series' | 'state' | 'carried' | 'sign';
+
+/** The fields of a request that calls can be known by; '' for none. */
+export interface RequestIds {
+  readonly traceparent: string;
+  readonly requestId: string;
+}
 
 export type ToPrimary =
   /** Loaded: waiting for `start`. */
@@ -70,6 +76,8 @@ export type ToPrimary =
       /** Of a long answer, this part. */
       readonly families: readonly FamilySamples[];
       readonly state: WorkerState | null;
+      /** To `carried`: the value of the experiment field; '' for nothing. */
+      readonly carried?: string;
       readonly isLast: boolean;
     }
   /** Every request was finished but those of `cut` connections; exits. */

@@ -164,6 +164,7 @@ describe('the SDK', () => {
   const CONFIG = `
 version: 1
 workers: 2
+propagation: { join: on }
 upstreams: { app: "127.0.0.1:9001" }
 routes: [{ name: all, upstream: app, experiments: [ranking, colour] }]
 experiments:
@@ -188,6 +189,22 @@ experiments:
     expect(details.flagMetadata).toMatchObject({ 'fairlead.reason': 'split', 'fairlead.served': ranking });
     expect(await client.getObjectValue('colour', {}, context)).toEqual({
       hex: colour === 'red' ? '#f00' : '#000',
+    });
+  });
+
+  it.each(['traceparent', 'x-request-id'])('needs no more of a request than its %s', async (id) => {
+    const answers = await all(40, async (n) => {
+      const headers = await received(sidecar, { 'x-user-id': `traced-${n}` });
+      const carried = await client.getBooleanDetails('ranking', false, { [id]: headers[id] ?? '' });
+      return [carried.variant, carried.reason, routedBy(headers, ['ranking']).ranking];
+    });
+    expect(new Set(answers.map(([variant]) => variant))).toEqual(new Set(['control', 'on']));
+    for (const [variant, reason, routed] of answers) expect([variant, reason]).toEqual([routed, 'CACHED']);
+    const unknown = {
+      [id]: id === 'traceparent' ? '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01' : 'nobody',
+    };
+    expect(await client.getBooleanDetails('ranking', false, unknown)).toMatchObject({
+      errorCode: ErrorCode.TARGETING_KEY_MISSING,
     });
   });
 

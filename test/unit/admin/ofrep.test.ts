@@ -115,6 +115,42 @@ describe('a flag', () => {
     expect(body).toMatchObject({ variant: 'control', reason: 'SPLIT' });
   });
 
+  it('is what is remembered of the request, if it brings its ids only', async () => {
+    bench.writeConfig(configWith('exposures:', 'propagation: { join: on }\nexposures:'));
+    await bench.control.reload('signal');
+    const asked: string[][] = [];
+    const remember = (text: string) =>
+      Object.assign(bench.plane, {
+        carried: (...ids: string[]) => {
+          asked.push(ids);
+          return Promise.resolve(text);
+        },
+      });
+    remember('checkout=b, ranking=other');
+    const answers = async (context: object) =>
+      (await ask({ targetingKey: CANDIDATE, ...context })).body.variant;
+    expect(await answers({ traceparent: '00-a-b-01', headers: { 'X-Request-Id': 'r-1' } })).toBe('other');
+    expect(await answers({ 'x-request-id': 'r-2' })).toBe('other');
+    expect(asked).toEqual([
+      ['00-a-b-01', 'r-1'],
+      ['', 'r-2'],
+    ]);
+    expect(await answers({})).toBe('candidate');
+    expect(await answers({ traceparent: '00-a-b-01', 'x-experiment': 'ranking=control' })).toBe('control');
+    expect(asked).toHaveLength(2);
+    remember('');
+    expect(await answers({ traceparent: '00-a-b-01' })).toBe('candidate');
+  });
+
+  it('is that of traffic that is kept out of experiments, for a health check', async () => {
+    const { body } = await ask({ targetingKey: CANDIDATE, headers: { 'user-agent': 'kube-probe/1.31' } });
+    expect([body.variant, body.reason, body.metadata?.['fairlead.reason']]).toEqual([
+      'control',
+      'DEFAULT',
+      'excluded',
+    ]);
+  });
+
   it('says DEFAULT for who takes no part, and DISABLED or STATIC where nobody is asked', async () => {
     const reasonWith = async (...lines: string[]) => {
       await configure(...lines);
