@@ -177,6 +177,12 @@ export const ERRORS = {
     retry: 'never',
     title: 'The stream was silent for longer than its limit.',
   },
+  variant_unknown: {
+    side: 'downstream',
+    status: 501,
+    retry: 'never',
+    title: 'The request carries a variant that this service does not have.',
+  },
   version_unsupported: {
     side: 'downstream',
     status: 505,

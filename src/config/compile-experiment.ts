@@ -52,6 +52,7 @@ export function compileExperiment(
     ...compileExclusion(config, layering),
     unit: compileUnit(config.unit),
     sticky: compileSticky(config.sticky),
+    refusesUnknown: config.unknownVariant === 'refuse',
     trafficPpm: config.traffic,
     targeting: config.targeting.map((rule) => compileTargeting(rule, segments)),
     variants,

@@ -127,6 +127,12 @@ export const experimentSchema = z.strictObject({
     .describe('Key of the hash: a new salt deals everyone anew. Default: the name.'),
   unit: unitSchema.optional(),
   sticky: stickySchema.optional(),
+  unknownVariant: z
+    .enum(['baseline', 'refuse'])
+    .prefault('baseline')
+    .describe(
+      'A request carries a variant that is not here. baseline: it gets the fallback and carries its variant on; refuse: 501.',
+    ),
   traffic: percent().prefault('100%').describe('Share of the units that take part at all.'),
   targeting: targetingSchema,
   variants: z.record(variantName(), variant).describe('Two or more, by name.'),

@@ -67,8 +67,9 @@ export function assign(experiment: Experiment, given: Given, trace?: string[]): 
 
   const carried = context === null ? null : context.carried(experiment.name);
   const propagated = carried === null ? null : variantNamed(experiment, carried);
-  trace?.push(carriedSentence(carried, propagated));
+  trace?.push(carriedSentence(experiment, carried, propagated));
   if (propagated !== null) return fromOutside(experiment, propagated, 'propagated', request);
+  if (carried !== null) return readyMade(experiment).unknownVariant;
 
   const { excluded = null } = given;
   if (excluded !== null) {
@@ -217,9 +218,9 @@ function overrideSentence(experiment: Experiment, overrides: Overrides | null): 
   return 'override: none';
 }
 
-function carriedSentence(carried: string | null, variant: Variant | null): string {
+function carriedSentence(experiment: Experiment, carried: string | null, variant: Variant | null): string {
   if (carried === null) return 'propagated: the caller carries nothing';
   return variant === null
-    ? `propagated: the caller carries ${carried}, which is not a variant here; ignored`
+    ? `propagated: the caller carries ${carried}, which is not a variant here, so it ${experiment.refusesUnknown ? 'is refused' : `gets ${experiment.fallback.name}`}`
     : `propagated: the caller carries ${carried}`;
 }

@@ -14,6 +14,7 @@ export interface ReadyMade {
   readonly notStarted: Assignment;
   readonly ended: Assignment;
   readonly prerequisite: Assignment;
+  readonly unknownVariant: Assignment;
   readonly notTargeted: Assignment;
   readonly noUnit: Assignment;
   readonly excluded: Readonly<Record<TrafficClass, Assignment>>;
@@ -37,6 +38,7 @@ export function readyMade(experiment: Experiment): ReadyMade {
     notStarted: make('not-started', experiment.fallback),
     ended: make('ended', experiment.schedule?.afterwards ?? experiment.fallback),
     prerequisite: make('prerequisite', experiment.fallback),
+    unknownVariant: make('unknown-variant', experiment.fallback),
     notTargeted: make('not-targeted', experiment.fallback),
     noUnit: make('no-unit', experiment.fallback),
     excluded: {

@@ -14,6 +14,7 @@ import type { StickySettings } from './sticky.ts';
 export type Reason =
   | 'override' // a person forced it, by header or cookie
   | 'propagated' // the caller already had one
+  | 'unknown-variant' // the caller already had one, which is not here: fallback
   | 'sticky' // what this client was given before
   | 'split' // the salted hash of the unit
   | 'killed' // the experiment is killed: fallback for everyone
@@ -133,6 +134,8 @@ export interface Experiment {
   readonly unit: readonly UnitSource[];
   /** Clients keep their variant when their unit changes; null: they do not. */
   readonly sticky: StickySettings | null;
+  /** Whoever carries a variant that is not here is refused, and not served the fallback. */
+  readonly refusesUnknown: boolean;
   /** Share of the units that take part at all, in parts per million. */
   readonly trafficPpm: number;
   readonly targeting: readonly TargetingClause[];

@@ -143,7 +143,16 @@ export class Decision {
     if (context === null && baggage === null && joined === null && this.count === 1) this.#writeOnly();
     else this.#writeContext(propagation, baggage, carried, joined);
     if (gate !== null) gate.close(this, carried);
+    if (route.refusesUnknown && this.#hasUnknown()) return 'variant_unknown';
     return this.#admit(nowMs) ? null : 'breaker_open';
+  }
+
+  #hasUnknown(): boolean {
+    for (let i = 0; i < this.count; i++) {
+      const { experiment, reason } = this.participations[i]!.assignment!;
+      if (reason === 'unknown-variant' && experiment.refusesUnknown) return true;
+    }
+    return false;
   }
 
   /** The rules have changed, and with them perhaps whom they believe. */

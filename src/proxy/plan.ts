@@ -104,6 +104,8 @@ export interface RoutePlan {
   readonly exclusion: Exclusion | null;
   /** What it tells its upstream beside the context; null: nothing. */
   readonly hints: UpstreamHints | null;
+  /** An experiment refuses whoever carries a variant that is not here. */
+  readonly refusesUnknown: boolean;
   /** For requests in no experiment. */
   readonly series: RequestSeries;
   /** Inbound: remembers what each request carries. Null: nothing is remembered. */
@@ -205,6 +207,7 @@ function planRoute(route: Route, snapshot: Snapshot, memory: Memory, texts: Flat
     sticky: stickyPlanFor(route, snapshot, memory),
     exclusion: exclusion(snapshot, memory.metrics),
     hints: hintsOf(route),
+    refusesUnknown: route.experiments.some(({ experiment }) => experiment.refusesUnknown),
     series: memory.metrics.requests(route.direction, route.name, '', ''),
     remembers: route.direction === 'inbound' ? contexts : null,
     calls:

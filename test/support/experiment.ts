@@ -32,6 +32,7 @@ export function experimentOf(
     layer: null,
     unit: [{ kind: 'header' as const, name: 'x-user-id' }],
     sticky: null,
+    refusesUnknown: false,
     trafficPpm: 1_000_000,
     targeting: [],
     variants,

@@ -69,9 +69,17 @@ test('override goes before propagated, propagated before paused, targeting and t
   expect(neither.isIncluded || neither.isCarried).toBe(false);
 });
 
-test('an override or a carried variant of a name that is not there is ignored', () => {
+test('an override of a name that is not there is ignored', () => {
   const experiment = experimentOf({ control: 0, candidate: 1_000_000 });
-  expect(decide(experiment, { override: 'checkout=x', carried: 'y' }).reason).toBe('split');
+  expect(decide(experiment, { override: 'checkout=x' }).reason).toBe('split');
+});
+
+test('a carried variant of a name that is not there gets the fallback, takes no part, and is not carried by us', () => {
+  const experiment = experimentOf({ control: 0, candidate: 1_000_000 });
+  const { variant, reason, isIncluded, isCarried } = decide(experiment, { carried: 'y' });
+  expect([variant.name, reason, isIncluded, isCarried]).toEqual(['control', 'unknown-variant', false, false]);
+  expect(decide(experiment, { carried: 'y', override: 'always' }).reason).toBe('override');
+  expect(decide({ ...experiment, status: 'killed' }, { carried: 'y' }).reason).toBe('killed');
 });
 
 test('an override and a carried variant keep the unit for the exposure', () => {
@@ -220,10 +228,10 @@ test('the trace tells every step in order and never the unit’s id', () => {
     ],
   });
   const trace: string[] = [];
-  decide(experiment, { carried: 'old', override: 'checkout=typo', trace });
+  decide(experiment, { override: 'checkout=typo', trace });
   expect(trace.map((line) => line.replace(/slot \d+/, 'slot N'))).toEqual([
     'override: asks for typo, which checkout does not have; ignored',
-    'propagated: the caller carries old, which is not a variant here; ignored',
+    'propagated: the caller carries nothing',
     'targeting: method equals GET: yes',
     'unit: cookie sid: absent',
     'unit: header x-user-id: present, used',
@@ -246,6 +254,12 @@ test('the trace ends where the decision falls', () => {
   );
   expect(last(experimentOf(half), { override: 'always' })).toBe('override: the header asks for candidate');
   expect(last(experimentOf(half), { carried: 'candidate' })).toBe('propagated: the caller carries candidate');
+  expect(last(experimentOf(half), { carried: 'old' })).toBe(
+    'propagated: the caller carries old, which is not a variant here, so it gets control',
+  );
+  expect(last(experimentOf(half, { refusesUnknown: true }), { carried: 'old' })).toBe(
+    'propagated: the caller carries old, which is not a variant here, so it is refused',
+  );
   expect(last(experimentOf(half, { targeting: nowhere }))).toBe(
     'targeting: path equals /nowhere: no, so it gets control',
   );
