@@ -35,7 +35,7 @@ export interface TokenClaims {
   readonly entries: readonly TokenEntry[];
 }
 
-/** Why a token is not believed; a label of `fairlead_tokens_total`. `unit`: it is another unit's. */
+/** Why a token is not believed; a label of `fairlead_signed_tokens_total`. `unit`: it is another unit's. */
 export type TokenRefusal =
   | 'malformed'
   | 'too-large'

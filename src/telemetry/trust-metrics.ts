@@ -53,12 +53,12 @@ export class TrustMetrics {
     );
     counter(
       this.#tokens,
-      'fairlead_tokens_total',
+      'fairlead_signed_tokens_total',
       'Tokens of requests, by purpose and by what became of them.',
     );
     counter(
       this.#signed,
-      'fairlead_tokens_signed_total',
+      'fairlead_context_signed_total',
       'Requests sent on with a signed context, or without one since it would be too large.',
     );
     counter(
