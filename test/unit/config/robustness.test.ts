@@ -96,6 +96,69 @@ describe('parsing', () => {
     );
   });
 
+  test('answers any targeting and any segments', () => {
+    // Mostly right, so that what is wrong stands among what is not.
+    const subject = fc.constantFrom(
+      { header: 'x' },
+      { claim: '/sub' },
+      { path: true },
+      { clientAddress: true },
+    );
+    const asked = fc.constantFrom<object[]>(
+      { equals: 'a' },
+      { matches: '.*' },
+      { gt: 1 },
+      { semver: '>=1' },
+      { before: '2026-01-01' },
+      { cidr: ['::/0'] },
+      { segment: 'u' },
+    );
+    const wrong = fc.oneof(
+      fc.constantFrom<object[]>(
+        { matches: '(' },
+        { semver: '>' },
+        { cidr: ['x'] },
+        { segment: 's' },
+        { ignoreCase: true },
+      ),
+      fc.dictionary(
+        fc.constantFrom('equals', 'gt', 'in', 'not', 'all', 'verified'),
+        fc.constantFrom(...scalars),
+      ),
+    );
+    const slip = fc.oneof({ weight: 12, arbitrary: fc.constant({}) }, { weight: 1, arbitrary: wrong });
+    const rulesOf = (...segments: string[]) => {
+      const { rule } = fc.letrec((tie) => {
+        const rules = fc.array(tie('rule'), { minLength: 1, maxLength: 2 });
+        const leaf = fc.tuple(subject, asked, slip);
+        return {
+          rule: fc.oneof(
+            { maxDepth: 3 },
+            leaf.map((parts): object => Object.assign({}, ...parts)),
+            fc.constantFrom({ header: 'x', segment: 'u' }, ...segments.map((segment) => ({ segment }))),
+            fc.record({ all: rules }),
+            fc.record({ any: rules }),
+            fc.record({ not: tie('rule') }),
+          ),
+        };
+      });
+      return fc.array(rule, { minLength: 1, maxLength: 2 });
+    };
+    let [valid, invalid] = [0, 0];
+    fc.assert(
+      fc.property(rulesOf('s', 't'), rulesOf('t'), rulesOf(), (targeting, s, t) => {
+        const segments = { s: { rules: s }, t: { rules: t }, u: { values: ['a'] } };
+        const experiments = { e: { targeting, variants: { control: {}, b: { weight: '1%' } } } };
+        const text = stringify({ version: 1, upstreams: { a: 'b:1' }, segments, experiments });
+        judge(text);
+        if (parseConfig(text, 'f').config === null) invalid++;
+        else valid++;
+      }),
+      { numRuns: 150 },
+    );
+    expect([valid, invalid].toSorted((a, b) => a - b)[0]).toBeGreaterThan(10);
+  });
+
   test('answers the quickstart with any one line removed or any one character changed', () => {
     const lines = quickstart.split('\n');
     for (const index of lines.keys()) judge(lines.toSpliced(index, 1).join('\n'));

@@ -46,6 +46,8 @@ describe('what is generated', () => {
   test('every key has a description', () => {
     const undescribed: string[] = [];
     collect(configJsonSchema(), '', undescribed);
+    for (const [name, definition] of Object.entries(configJsonSchema().definitions ?? {}))
+      collect(definition as Described, name, undescribed);
     expect(undescribed).toEqual([]);
   });
 });
