@@ -4,10 +4,13 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { Ajv } from 'ajv';
 import { expect, it } from 'vitest';
+import { parse } from 'yaml';
 import { compile } from '../../src/config/compile.ts';
 import { parseConfig } from '../../src/config/parse.ts';
 import { EMPTY_RUNTIME } from '../../src/config/runtime.ts';
+import { configJsonSchema } from '../../src/config/schema.ts';
 import { assign } from '../../src/experiment/assign.ts';
 import { withoutMetadata } from '../support/config.ts';
 import { blocks, commands } from '../support/docs.ts';
@@ -18,6 +21,7 @@ const DOC = 'docs/migrating.md';
 
 const configs = await blocks(DOC, 'yaml');
 const lists = await blocks(DOC, 'text');
+const isValidJson = new Ajv({ strict: false }).compile(configJsonSchema());
 
 it('shows a configuration for every algorithm, each with a list of users', () => {
   const names = configs.map((text) => /name: ([a-z0-9]+)/.exec(text)?.[1]);
@@ -32,6 +36,7 @@ it.each(configs.map((text, index) => ({ text, list: lists[index]! })))(
   ({ text, list }) => {
     const { config, issues } = parseConfig(text, DOC);
     expect(withoutMetadata(issues)).toEqual([]);
+    expect(isValidJson(parse(text))).toBe(true);
     const [experiment] = compile(config!, EMPTY_RUNTIME, 1).experiments.values();
     const users = list.trim().split('\n');
     expect(users).toHaveLength(8);
