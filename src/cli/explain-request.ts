@@ -10,9 +10,11 @@ import { cookiesIn, describedAttributes } from '../experiment/described-request.
 import { evaluate } from '../experiment/evaluate.ts';
 import type { Assignment, Experiment, RequestAttributes } from '../experiment/model.ts';
 import { type Overrides, parseOverride } from '../experiment/override.ts';
+import type { TokenFields } from '../identity/carrier.ts';
 import { writeBaggage } from '../propagation/baggage.ts';
 import { type Carried, readCarried, writeExperimentHeader } from '../propagation/header.ts';
 import { parameterOf } from '../routing/path-parameters.ts';
+import { type DescribedToken, describedSticky, describedToken } from './explain-identity.ts';
 
 export interface DescribedRequest {
   readonly direction: Direction;
@@ -89,10 +91,12 @@ export function explainRequest(
     baggage ? (request.headers.get('baggage') ?? null) : null,
   );
   const { method, host, path, direction } = request;
-  const attributes = attributesOf(request, route);
+  const token = describedToken(snapshot, fieldsOf(request), sources.wallMs);
+  const attributes = attributesOf(request, route, token);
   const overrides = overridesOf(snapshot, attributes);
   const steps = new Map<Experiment, string[]>();
-  const given = { request: attributes, context: carried, overrides, ...sources };
+  const sticky = describedSticky(snapshot, route, attributes, sources.wallMs);
+  const given = { request: attributes, context: carried, overrides, sticky, ...sources };
   const assignments = evaluate(orderOf(route), given, { steps });
   const joined = (route?.experiments ?? []).map((planned) => {
     const { experiment } = planned;
@@ -106,7 +110,7 @@ export function explainRequest(
       variant,
       isKnown: snapshot.experiments.has(name),
     })),
-    notes: notesOf(carried, route),
+    notes: [...notesOf(carried, route), ...token.notes],
     experiments: joined.map(({ explanation }) => explanation),
     upstream: route === null ? null : destination(route, joined),
     forwarded: forwarded(
@@ -203,7 +207,19 @@ function notesOf(carried: Carried | null, route: Route | null): string[] {
   return notes;
 }
 
-function attributesOf(request: DescribedRequest, route: Route | null): RequestAttributes {
+function fieldsOf({ headers }: DescribedRequest): TokenFields {
+  const cookies = cookiesIn(headers.get('cookie') ?? null);
+  return {
+    header: (name) => headers.get(name) ?? null,
+    cookie: (name) => cookies.get(name) ?? null,
+  };
+}
+
+function attributesOf(
+  request: DescribedRequest,
+  route: Route | null,
+  { claim }: DescribedToken,
+): RequestAttributes {
   const { method, path, headers, clientIdentity, clientAddress } = request;
   const parameters = route?.parameters ?? null;
   return describedAttributes({
@@ -217,6 +233,6 @@ function attributesOf(request: DescribedRequest, route: Route | null): RequestAt
     },
     clientIdentity,
     clientAddress,
-    claim: () => null,
+    claim,
   });
 }
