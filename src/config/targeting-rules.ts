@@ -10,15 +10,14 @@ export interface PlacedRule {
 
 /** Every rule of a list that is declared at `path`, each before those inside it. */
 export function* rulesIn(rules: readonly TargetingRule[], path: ConfigPath): Generator<PlacedRule> {
-  for (const [index, rule] of rules.entries()) {
-    const at = [...path, index];
-    yield { rule, path: at };
-    if (rule.all !== undefined) yield* rulesIn(rule.all, [...at, 'all']);
-    if (rule.any !== undefined) yield* rulesIn(rule.any, [...at, 'any']);
-    if (typeof rule.not !== 'object') continue;
-    for (const { rule: inner, path: below } of rulesIn([rule.not], []))
-      yield { rule: inner, path: [...at, 'not', ...below.slice(1)] };
-  }
+  for (const [index, rule] of rules.entries()) yield* rulesOf(rule, [...path, index]);
+}
+
+function* rulesOf(rule: TargetingRule, path: ConfigPath): Generator<PlacedRule> {
+  yield { rule, path };
+  if (rule.all !== undefined) yield* rulesIn(rule.all, [...path, 'all']);
+  if (rule.any !== undefined) yield* rulesIn(rule.any, [...path, 'any']);
+  if (typeof rule.not === 'object') yield* rulesOf(rule.not, [...path, 'not']);
 }
 
 /** Every rule that a list comes to: with those of the segments it names, and of the ones they name, each once. */

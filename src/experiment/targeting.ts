@@ -19,44 +19,58 @@ const NO_SEGMENTS: Segments = new Map();
 /**
  * Compile a rule. What is absent satisfies no test (so `not` is true of it); comparisons are exact.
  * Throws TargetingError for a rule that cannot be: of a wrong shape, with a pattern, a range, a date or a network that
- * is none, or with a segment that is not there or not for it. Groups are compiled as deep as they are; the limits are the caller's to keep.
+ * is none, or with a segment that is not there or not for it. How deep and how many is for the caller to limit.
  */
 export function compileTargeting(rule: TargetingRule, segments: Segments = NO_SEGMENTS): TargetingClause {
   const problem = shapeProblem(rule);
   if (problem !== null) throw new TargetingError([], problem);
-  const isNegated = rule.not === true;
-  if (rule.all !== undefined) return groupOf('all of', clausesOf('all', rule.all, segments), isNegated);
-  if (rule.any !== undefined) return groupOf('any of', clausesOf('any', rule.any, segments), isNegated);
-  if (typeof rule.not === 'object') return groupOf('not', clausesOf(null, [rule.not], segments), false);
+  const isTurned = rule.not === true;
+  const sign = isTurned ? 'not ' : '';
+  if (rule.all !== undefined)
+    return groupOf({ name: `${sign}all of`, isAny: false, isTurned }, clausesOf('all', rule.all, segments));
+  if (rule.any !== undefined)
+    return groupOf({ name: `${sign}any of`, isAny: true, isTurned }, clausesOf('any', rule.any, segments));
+  if (typeof rule.not === 'object')
+    return groupOf({ name: 'not', isAny: false, isTurned: true }, [clauseAt(['not'], rule.not, segments)]);
   const segment = rule.segment === undefined ? null : segmentOf(rule, segments);
-  if (segment?.kind === 'rules') return groupOf(`segment ${segment.name}`, segment.clauses, isNegated);
-  return leafOf(rule, segment, isNegated);
+  if (segment?.kind !== 'rules') return leafOf(rule, segment, isTurned);
+  const name = `${sign}segment ${segment.name}`;
+  // Its rules are its own affair: wherever it is named, the name says enough.
+  return Object.freeze({ ...groupOf({ name, isAny: false, isTurned }, segment.clauses), text: name });
 }
 
 function clausesOf(
-  key: 'all' | 'any' | null,
+  key: 'all' | 'any',
   rules: readonly TargetingRule[],
   segments: Segments,
 ): TargetingClause[] {
-  return rules.map((rule, index) => {
-    try {
-      return compileTargeting(rule, segments);
-    } catch (error) {
-      if (!(error instanceof TargetingError)) throw error;
-      const place = key === null ? ['not'] : [key, index];
-      throw new TargetingError([...place, ...error.path], error.message, { cause: error.cause });
-    }
-  });
+  return rules.map((rule, index) => clauseAt([key, index], rule, segments));
 }
 
-/** @param word `all of`, `any of`, `not`, or the segment whose rules these are. */
-function groupOf(word: string, clauses: readonly TargetingClause[], isNegated: boolean): TargetingClause {
-  const isAny = word === 'any of';
-  const isTurned = isNegated || word === 'not';
-  const name = isNegated ? `not ${word}` : word;
-  const isSegment = word.startsWith('segment ');
+/** A rule inside another: what is wrong with it is at this place of the other. */
+function clauseAt(
+  place: readonly (string | number)[],
+  rule: TargetingRule,
+  segments: Segments,
+): TargetingClause {
+  try {
+    return compileTargeting(rule, segments);
+  } catch (error) {
+    if (!(error instanceof TargetingError)) throw error;
+    throw new TargetingError([...place, ...error.path], error.message, { cause: error.cause });
+  }
+}
+
+interface GroupKind {
+  readonly name: string;
+  /** One of them is enough, else all must hold. */
+  readonly isAny: boolean;
+  readonly isTurned: boolean;
+}
+
+function groupOf({ name, isAny, isTurned }: GroupKind, clauses: readonly TargetingClause[]): TargetingClause {
   return Object.freeze({
-    text: isSegment ? name : `${name} (${clauses.map((clause) => clause.text).join('; ')})`,
+    text: `${name} (${clauses.map((clause) => clause.text).join('; ')})`,
     group: Object.freeze({ name, clauses: Object.freeze([...clauses]) }),
     matches(request: RequestAttributes): boolean {
       for (let i = 0; i < clauses.length; i++) {
@@ -93,9 +107,10 @@ function membership(segment: Segment & { kind: 'ids' }): [text: string, test: (v
 function segmentOf(rule: TargetingRule, segments: Segments): Segment {
   const name = rule.segment ?? '';
   const segment = segments.get(name);
-  const problem =
-    segment === undefined ? `there is no segment ${JSON.stringify(name)}` : misuse(rule, segment);
-  if (segment === undefined || problem !== null) throw new TargetingError(['segment'], problem ?? '');
+  if (segment === undefined)
+    throw new TargetingError(['segment'], `there is no segment ${JSON.stringify(name)}`);
+  const problem = misuse(rule, segment);
+  if (problem !== null) throw new TargetingError(['segment'], problem);
   return segment;
 }
 
