@@ -3,37 +3,25 @@
  * most of what it holds is garbage of a minute ago. An id is known by 128 bits: a trace id by its own, another text
  * by those of a hash. Not a cryptographic one: who finds two texts with one hash could as well send one text twice.
  */
-import { isTraceparent } from './trace.ts';
+import { readTraceId } from './trace.ts';
 
 /** A longer id is not looked at. */
 export const TEXT_ID_MAX_CHARS = 200;
 
-const TRACE_ID_START = 3;
 const NONE = -1;
 /** Odd, so that multiplying loses nothing; of MurmurHash3. */
 const FACTORS = [0x239b_961b, 0xab0e_9789, 0x38b3_4ae5, 0xa1e3_8b93] as const;
 
-/** The id that was read last. One for all tables: it is used at once. */
+/** The id that is looked for or added. One for all tables: it is used at once. */
 const id = new Uint32Array(4);
 
-/** Reads the trace id of a `traceparent`; false: it is not valid. */
-export function readTraceId(traceparent: string): boolean {
-  if (traceparent === '' || !isTraceparent(traceparent)) return false;
-  for (let word = 0; word < 4; word++) {
-    let bits = 0;
-    const start = TRACE_ID_START + 8 * word;
-    for (let at = start; at < start + 8; at++) {
-      const code = traceparent.charCodeAt(at);
-      // Digits, or lower-case letters from 0x61 on: the value is checked.
-      bits = (bits << 4) | (code - (code < 0x3a ? 0x30 : 0x57));
-    }
-    id[word] = bits;
-  }
-  return true;
+/** Makes the trace id of a `traceparent` the id; false: it is not valid. */
+export function useTraceId(traceparent: string): boolean {
+  return traceparent !== '' && readTraceId(traceparent, id);
 }
 
-/** Reads any other id; false: there is none, or it is too long. */
-export function readTextId(text: string): boolean {
+/** Makes another text the id; false: it is empty, or too long. */
+export function useText(text: string): boolean {
   if (text === '' || text.length > TEXT_ID_MAX_CHARS) return false;
   let a = text.length;
   let b = 0x9e37_79b9;
@@ -88,7 +76,7 @@ export class IdTable {
     return this.#size;
   }
 
-  /** The place of the id that was read last, or -1. */
+  /** The place of the id, or -1. */
   find(): number {
     for (let at = this.#buckets[this.#bucket(id, 0)]!; at !== NONE; at = this.#next[at]!)
       if (this.#isAt(at)) return at;
@@ -110,11 +98,11 @@ export class IdTable {
     this.#untilMs[at] = untilMs;
   }
 
-  /** Adds the id that was read last, which is not in the table; when it is full, the oldest goes. */
+  /** Adds the id, which is not in the table; when it is full, the oldest goes. */
   add(number: number, untilMs: number, nowMs: number): void {
     if (this.#size === this.#entriesMax) this.forgetOldest(nowMs);
     const at = (this.#oldest + this.#size++) % this.#entriesMax;
-    this.#ids.set(id, 4 * at);
+    for (let word = 0; word < 4; word++) this.#ids[4 * at + word] = id[word]!;
     this.#numbers[at] = number;
     this.#untilMs[at] = untilMs;
     const bucket = this.#bucket(id, 0);

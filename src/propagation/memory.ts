@@ -8,7 +8,7 @@
  */
 
 import { type Carried, readCarried } from './header.ts';
-import { IdTable, readTextId, readTraceId } from './id-table.ts';
+import { IdTable, useText, useTraceId } from './id-table.ts';
 
 /** How a call was found to belong to a request. `ambiguous`: to several; `unknown`: to none. */
 export type JoinedBy = 'traceparent' | 'request_id' | 'ambiguous' | 'unknown';
@@ -114,8 +114,8 @@ export class TraceMemory {
     const untilMs = nowMs + this.#settings.ttlMs;
     if (text !== '') this.#carriedUntilMs = untilMs;
     const number = this.#numberOf(text, nowMs);
-    if (readTraceId(traceparent)) this.#put(this.#traces, number, untilMs, nowMs);
-    if (readTextId(requestId)) this.#put(this.#requestIds, number, untilMs, nowMs);
+    if (useTraceId(traceparent)) this.#put(this.#traces, number, untilMs, nowMs);
+    if (useText(requestId)) this.#put(this.#requestIds, number, untilMs, nowMs);
     if (number !== AMBIGUOUS) this.#release(number);
   }
 
@@ -129,8 +129,8 @@ export class TraceMemory {
    * ambiguous as one that does.
    */
   find(traceparent: string, requestId: string, nowMs: number): Join {
-    const byTrace = readTraceId(traceparent) ? this.#look(this.#traces, nowMs) : -1;
-    const byRequestId = readTextId(requestId) ? this.#look(this.#requestIds, nowMs) : -1;
+    const byTrace = useTraceId(traceparent) ? this.#look(this.#traces, nowMs) : -1;
+    const byRequestId = useText(requestId) ? this.#look(this.#requestIds, nowMs) : -1;
     const number = byTrace > 0 ? byTrace : byRequestId > 0 ? byRequestId : Math.max(byTrace, byRequestId);
     if (number === -1) return UNKNOWN;
     const isContradiction = byTrace > 0 && byRequestId > 0 && byTrace !== byRequestId;

@@ -15,13 +15,49 @@ const LENGTH = 55;
  * Read by offset: every request comes through here, and the same as a regular expression costs three times as much.
  */
 export function isTraceparent(value: string): boolean {
+  return hasForm(value) && hexBits(value, TRACE_ID, PARENT_ID - 1) > 0;
+}
+
+/** Reads the trace id as four numbers of 32 bits; false: this is no valid `traceparent`. */
+export function readTraceId(value: string, words: Uint32Array): boolean {
+  if (!hasForm(value)) return false;
+  let seen = 0;
+  for (let word = 0; word < 4; word++) {
+    let bits = 0;
+    for (let at = TRACE_ID + 8 * word, end = at + 8; at < end; at++) {
+      const digit = HEX[value.charCodeAt(at)] ?? NO_DIGIT;
+      seen |= digit;
+      bits = (bits << 4) | digit;
+    }
+    words[word] = bits;
+  }
+  return seen > 0 && seen < NO_DIGIT;
+}
+
+/** Everything but the trace id is as it has to be. */
+function hasForm(value: string): boolean {
   if (value.length < LENGTH) return false;
-  const hasDashes = value[TRACE_ID - 1] === '-' && value[PARENT_ID - 1] === '-' && value[FLAGS - 1] === '-';
-  if (!hasDashes || !isHex(value, 0, TRACE_ID - 1) || !isHex(value, FLAGS, LENGTH)) return false;
-  if (!isId(value, TRACE_ID, PARENT_ID - 1) || !isId(value, PARENT_ID, FLAGS - 1)) return false;
-  if (value.startsWith('ff')) return false;
+  const hasDashes =
+    value.charCodeAt(TRACE_ID - 1) === DASH &&
+    value.charCodeAt(PARENT_ID - 1) === DASH &&
+    value.charCodeAt(FLAGS - 1) === DASH;
+  if (!hasDashes || hexBits(value, 0, TRACE_ID - 1) < 0 || hexBits(value, FLAGS, LENGTH) < 0) return false;
+  if (hexBits(value, PARENT_ID, FLAGS - 1) <= 0 || value.startsWith('ff')) return false;
   if (value.length === LENGTH) return true;
-  return !value.startsWith('00') && value[LENGTH] === '-' && !value.includes(',', LENGTH);
+  return !value.startsWith('00') && value.charCodeAt(LENGTH) === DASH && !value.includes(',', LENGTH);
+}
+
+const DASH = 0x2d;
+const NO_DIGIT = 0x80;
+/** The value of each lower-case hex digit. */
+const HEX = new Uint8Array(256).fill(NO_DIGIT);
+for (let digit = 0; digit < 16; digit++) HEX[digit.toString(16).charCodeAt(0)] = digit;
+
+/** The bits of all digits, put together: 0 when they are all zeroes; -1 when one of them is no lower-case hex. */
+function hexBits(text: string, start: number, end: number): number {
+  let seen = 0;
+  for (let at = start; at < end; at++) seen |= HEX[text.charCodeAt(at)] ?? NO_DIGIT;
+  return seen < NO_DIGIT ? seen : -1;
 }
 
 /** List-members of a `tracestate`; empty ones do not count. */
@@ -61,22 +97,4 @@ function isSpace(code: number): boolean {
 /** The trace id of a valid `traceparent`, 32 hex digits; null for any other text. */
 export function traceIdOf(value: string): string | null {
   return isTraceparent(value) ? value.slice(TRACE_ID, PARENT_ID - 1) : null;
-}
-
-/** Lower-case hex that is not all zeroes. */
-function isId(text: string, start: number, end: number): boolean {
-  for (let at = start; at < end; at++) {
-    if (text.charCodeAt(at) !== 0x30) return isHex(text, at, end);
-  }
-  return false;
-}
-
-function isHex(text: string, start: number, end: number): boolean {
-  for (let at = start; at < end; at++) {
-    const code = text.charCodeAt(at);
-    const isDigit = code >= 0x30 && code <= 0x39;
-    const isLetter = code >= 0x61 && code <= 0x66;
-    if (!isDigit && !isLetter) return false;
-  }
-  return true;
 }

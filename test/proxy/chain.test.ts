@@ -1,5 +1,6 @@
 /** Three services in a row whose code forwards one id and no more: the variant stays, and no two users are mixed. */
 import { afterEach, describe, expect, it } from 'vitest';
+import { adviceOn, isLeaking, readCoverage } from '../../src/cli/check-report.ts';
 import { type Chain, type ChainOptions, startChain } from '../support/chain.ts';
 
 const USERS = 1000;
@@ -52,6 +53,19 @@ it('services that forward nothing lose it, and are counted', async () => {
   const of = await chain({ forwarded: NOTHING });
   await Promise.all(Array.from({ length: 100 }, (_, user) => of.ask({ 'x-user-id': `user-${user}` })));
   expect(await howOf(of, 'front')).toEqual({ lost: 100 });
+});
+
+it('the one service that forwards nothing is the one that check names, with the host that it calls', async () => {
+  const of = await chain({ forwarded: { front: ['traceparent'], middle: [] } });
+  await Promise.all(Array.from({ length: 50 }, (_, user) => of.ask({ 'x-user-id': `user-${user}` })));
+  const leaks: string[] = [];
+  for (const [service, { plane }] of Object.entries(of.planes)) {
+    const { hops, isCounting } = readCoverage(service, await plane.metrics.render());
+    expect(isCounting).toBe(true);
+    for (const hop of hops) if (isLeaking(hop, 0)) leaks.push(adviceOn(service, hop));
+  }
+  expect(leaks).toHaveLength(1);
+  expect(leaks[0]).toMatch(/^middle -> back\.internal \(route to-back\): 50 of 50 calls \(100%\) lost/);
 });
 
 it('with join: off nothing is remembered, joined or counted', async () => {
