@@ -35,7 +35,7 @@ const numbers = (weights: Weights) => weights.map(([, weight]) => weight);
 
 test('the tables of flagd are run', () => {
   expect(casesOf('v1').length).toBe(29);
-  expect(casesOf('v2').length).toBe(18);
+  expect(casesOf('v2').length).toBe(32);
   expect(file.core.length).toBe(40);
 });
 
