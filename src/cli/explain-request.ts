@@ -96,7 +96,8 @@ export function explainRequest(
   const overrides = overridesOf(snapshot, attributes);
   const steps = new Map<Experiment, string[]>();
   const sticky = describedSticky(snapshot, route, attributes, sources.wallMs);
-  const given = { request: attributes, context: carried, overrides, sticky, ...sources };
+  const excluded = snapshot.classifier?.classOf(attributes) ?? null;
+  const given = { request: attributes, context: carried, overrides, sticky, excluded, ...sources };
   const assignments = evaluate(orderOf(route), given, { steps });
   const joined = (route?.experiments ?? []).map((planned) => {
     const { experiment } = planned;

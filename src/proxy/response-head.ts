@@ -55,7 +55,7 @@ function replacedBy({ decision }: Exchange): string | null {
   return decision.count === 0 ? null : decision.route!.route.cache.keyHint;
 }
 
-/** Lines to add to the response head, '' for none: what caches are told, and what a cache needs it, and what was asked for by the tester. */
+/** Lines to add to the response head, '' for none: what is sticky, what caches are told, what a tester asked for. */
 function responseFields(exchange: Exchange, head: Head): string {
   const { decision } = exchange;
   if (decision.count === 0) return '';

@@ -220,10 +220,11 @@ function logAccess(exchange: Exchange, nowMs: number): void {
 }
 
 function logged({ assignment, served, cause }: Participation) {
+  const { experiment, variant, reason, detail } = assignment!;
   return {
-    name: assignment!.experiment.name,
-    assigned: assignment!.variant.name,
+    name: experiment.name,
+    assigned: variant.name,
     served: served!.variant.name,
-    reason: cause ?? assignment!.reason,
+    reason: cause ?? (detail === null ? reason : `${reason}:${detail}`),
   };
 }

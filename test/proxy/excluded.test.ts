@@ -70,7 +70,7 @@ describe('excluded requests', () => {
     await ask(BROWSER);
     expect(upstream.requests[0]!.fields.map(([name]) => name)).not.toContain('x-experiment');
     expect(plane.exposures.map(({ reason }) => reason)).toEqual(['split']);
-    expect(plane.access.map(({ experiments }) => experiments[0]!.reason)).toEqual(['excluded', 'split']);
+    expect(plane.access.map(({ experiments }) => experiments[0]!.reason)).toEqual(['excluded:bot', 'split']);
     const page = await plane.plane.metrics.render();
     expect(page).toContain('fairlead_excluded_total{class="bot"} 1\n');
     expect(page).toMatch(/fairlead_assignments_total\{[^}]*variant="control",reason="excluded"\} 1\n/);
