@@ -1,7 +1,11 @@
 /** Targeting over real sockets: nested rules, segments, addresses and the path, and what a cache is told. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterEach, expect, it } from 'vitest';
 import { fixedUpstream, RawClient } from '../support/peers.ts';
 import { startPlane } from '../support/plane.ts';
+import { signerOf } from '../support/tokens.ts';
 
 const closers: (() => unknown)[] = [];
 
@@ -10,7 +14,7 @@ afterEach(async () => {
 });
 
 /** A plane whose experiment sends everybody it takes to the candidate; what it answers to this request. */
-async function service(targeting: string, segments = '{}') {
+async function service(targeting: string, segments = '{}', more = '') {
   const control = await fixedUpstream('HTTP/1.1 200 OK\r\ncontent-length: 7\r\n\r\ncontrol');
   const candidate = await fixedUpstream('HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\ncandidate');
   const plane = await startPlane(`
@@ -24,6 +28,7 @@ experiments:
   ranking:
     targeting: ${targeting}
     variants: { control: { weight: 0% }, candidate: { weight: 100%, upstream: v2 } }
+${more}
 `);
   const client = new RawClient(plane.port);
   closers.push(
@@ -76,4 +81,24 @@ it("looks at the client's address and at the path", async () => {
   expect((await ask('', '/users/nine')).body).toBe('control');
   const elsewhere = await service('[{ clientAddress: true, cidr: [10.0.0.0/8], not: true }]');
   expect((await elsewhere('')).body).toBe('candidate');
+});
+
+it('believes the claims of a token that is verified, and no other', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'fairlead-targeting-'));
+  closers.push(() => rmSync(folder, { recursive: true }));
+  const [shop, other] = [signerOf('HS256', 'k'), signerOf('HS256', 'k')];
+  writeFileSync(join(folder, 'secret'), shop.text);
+  const ask = await service(
+    '[{ any: [{ claim: /groups/0, segment: staff }, { claim: /age, gte: 18 }] }]',
+    '{ staff: { values: [support] } }',
+    `identity: { jwt: { keys: [{ id: k, algorithm: HS256, secretFile: ${join(folder, 'secret')} }] } }`,
+  );
+  const exp = Date.now() / 1000 + 60;
+  const bearer = (token: string) => `Authorization: Bearer ${token}\r\n`;
+  expect((await ask(bearer(await shop.sign({ groups: ['support'], exp })))).body).toBe('candidate');
+  expect((await ask(bearer(await shop.sign({ groups: ['sales'], age: 40, exp })))).body).toBe('candidate');
+  expect((await ask(bearer(await shop.sign({ groups: ['sales'], age: 17, exp })))).body).toBe('control');
+  expect((await ask(bearer(await other.sign({ groups: ['support'], age: 40, exp })))).body).toBe('control');
+  const { body, vary } = await ask('');
+  expect([body, vary.split(', ').includes('authorization')]).toEqual(['control', true]);
 });
