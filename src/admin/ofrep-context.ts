@@ -32,22 +32,31 @@ type Tree = Readonly<Record<string, unknown>>;
 type Texts = Readonly<Partial<Record<(typeof TEXTS)[number], string>>>;
 type Maps = Readonly<Partial<Record<(typeof MAPS)[number], Tree>>>;
 
+/** Reads the token of a request, when the context has no claims. */
+export type TokenReader = (request: RequestAttributes) => { claim(pointer: string): Claim | null } | null;
+
 /** @param body Of the request to evaluate; no body is an empty one. @throws ContextError */
-export function readContext(body: unknown): EvaluationContext {
+export function readContext(body: unknown, readToken: TokenReader): EvaluationContext {
   if (!isTree(body ?? {})) throw new ContextError('PARSE_ERROR', 'the body is no JSON object');
   const context = (body as Tree | null | undefined)?.context ?? {};
   if (!isTree(context)) throw new ContextError('INVALID_CONTEXT', 'context is no object');
   const texts: Texts = Object.fromEntries(TEXTS.map((name) => [name, textAt(context, name)]));
   const maps: Maps = Object.fromEntries(MAPS.map((name) => [name, treeAt(context, name)]));
-  return { targetingKey: texts.targetingKey ?? '', request: requestOf(context, texts, maps) };
+  return { targetingKey: texts.targetingKey ?? '', request: requestOf(context, { texts, maps }, readToken) };
 }
 
-function requestOf(context: Tree, texts: Texts, maps: Maps): RequestAttributes {
+interface Parts {
+  readonly texts: Texts;
+  readonly maps: Maps;
+}
+
+function requestOf(context: Tree, { texts, maps }: Parts, readToken: TokenReader): RequestAttributes {
   const headers = headersOf(context, maps.headers ?? {});
   const target = texts.path ?? '/';
   const mark = target.indexOf('?');
-  const claims = maps.claims ?? {};
-  return describedAttributes({
+  const { claims } = maps;
+  let token: ReturnType<TokenReader> | undefined;
+  const request: RequestAttributes = describedAttributes({
     method: texts.method ?? 'GET',
     path: mark === -1 ? target : target.slice(0, mark),
     headers,
@@ -60,8 +69,13 @@ function requestOf(context: Tree, texts: Texts, maps: Maps): RequestAttributes {
     pathParameters: lookup('pathParameters', maps.pathParameters ?? {}),
     clientIdentity: texts.clientIdentity ?? null,
     clientAddress: texts.clientAddress ?? null,
-    claim: (pointer) => claimAt(claims, pointer),
+    claim: (pointer) => {
+      if (claims !== undefined) return claimAt(claims, pointer);
+      if (token === undefined) token = readToken(request);
+      return token?.claim(pointer) ?? null;
+    },
   });
+  return request;
 }
 
 /** What is said to be a header goes before what is taken for one. */

@@ -15,7 +15,7 @@ import { type Carried, readCarried } from '../propagation/header.ts';
 import type { EvaluationMetrics } from '../telemetry/evaluation-metrics.ts';
 import { type AnswerFacts, answerOf, type FlagAnswer, type FlagFailure, keyMissing } from './ofrep-answer.ts';
 import { ContextError, type EvaluationContext, readContext } from './ofrep-context.ts';
-import type { ControlPort, DataPlaneView } from './ports.ts';
+import type { ControlPort, DataPlaneView, IdentityReader } from './ports.ts';
 import { toAdminError } from './problem.ts';
 import { resource } from './resource.ts';
 
@@ -28,6 +28,7 @@ const BODY_MAX_BYTES = 64 * 1024;
 export interface OfrepSources {
   readonly control: Pick<ControlPort, 'snapshot'>;
   readonly dataPlane: Pick<DataPlaneView, 'breakers' | 'carried'>;
+  readonly identity: IdentityReader;
   readonly metrics: { readonly evaluations: EvaluationMetrics };
   /** For experiments with dates. */
   readonly clock: Pick<Clock, 'wallMs'>;
@@ -57,7 +58,7 @@ async function sendOne(
     const errorDetails = 'there is no experiment of this name';
     return reply.code(404).send({ key, errorCode: 'FLAG_NOT_FOUND', errorDetails });
   }
-  const [flag] = await flagsOf([experiment], readContext(request.body), sources);
+  const [flag] = await flagsOf([experiment], contextOf(request, sources), sources);
   return reply.code(flag !== undefined && 'errorCode' in flag ? 400 : 200).send(flag);
 }
 
@@ -67,7 +68,7 @@ async function sendAll(
   reply: FastifyReply,
 ): Promise<FastifyReply> {
   const { experiments } = sources.control.snapshot;
-  const flags = await flagsOf([...experiments.values()], readContext(request.body), sources);
+  const flags = await flagsOf([...experiments.values()], contextOf(request, sources), sources);
   const text = JSON.stringify({ flags });
   const etag = `"${createHash('sha256').update(text).digest('base64url')}"`;
   reply.header('etag', etag);
@@ -76,10 +77,14 @@ async function sendAll(
   return isKnown ? reply.code(304).send() : reply.type('application/json; charset=utf-8').send(text);
 }
 
+function contextOf({ body }: FastifyRequest, { control, identity }: OfrepSources): EvaluationContext {
+  return readContext(body, (described) => identity.claims(described, control.snapshot));
+}
+
 async function flagsOf(
   wanted: readonly Experiment[],
   { targetingKey, request }: EvaluationContext,
-  { control, dataPlane, metrics, clock }: OfrepSources,
+  { control, dataPlane, identity, metrics, clock }: OfrepSources,
 ): Promise<(FlagAnswer | FlagFailure)[]> {
   const { snapshot } = control;
   const carried = await carriedBy(request, snapshot, dataPlane);
@@ -93,6 +98,7 @@ async function flagsOf(
       overrides: null,
       ignoresRoutingKeys: true,
       excluded: snapshot.classifier?.classOf(request) ?? null,
+      sticky: identity.sticky(request, snapshot),
       random: NO_ENTROPY,
       wallMs: clock.wallMs(),
     },

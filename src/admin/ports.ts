@@ -2,7 +2,10 @@
  * What the admin API is given to look at and to act on. The shapes are structural: admin knows neither the
  * breakers nor the proxy, and `cli/serve.ts` hands it objects that fit. Never implemented in this folder.
  */
+import type { Snapshot } from '../config/snapshot.ts';
 import type { ControlState } from '../control/state.ts';
+import type { Claim, RequestAttributes } from '../experiment/model.ts';
+import type { Sticky } from '../experiment/sticky.ts';
 
 /** The single writer of the rules, as admin needs it. */
 export type ControlPort = Pick<ControlState, 'snapshot' | 'lastReload' | 'reload' | 'change' | 'view'>;
@@ -49,4 +52,11 @@ export interface DataPlaneView {
   refresh?(): Promise<void>;
   /** And resolves when the changes made so far hold in all of them, or after a moment. Never rejects. */
   settled?(): Promise<void>;
+}
+
+/** What a request that is only described says of its sender, by its own fields; null: nothing, or nobody reads it. */
+export interface IdentityReader {
+  /** Of its token, if it is valid now. */
+  claims(request: RequestAttributes, snapshot: Snapshot): { claim(pointer: string): Claim | null } | null;
+  sticky(request: RequestAttributes, snapshot: Snapshot): Sticky | null;
 }

@@ -13,7 +13,7 @@ import type { Metrics } from '../telemetry/metrics.ts';
 import type { Audit } from './audit.ts';
 import { checkHostAndOrigin, isSameToken } from './auth.ts';
 import { addOfrep, OFREP_ROOT } from './ofrep.ts';
-import type { ControlPort, DataPlaneView } from './ports.ts';
+import type { ControlPort, DataPlaneView, IdentityReader } from './ports.ts';
 import { addProbes, type ProbeSources } from './probes.ts';
 import { AdminError, sendProblem, toAdminError } from './problem.ts';
 import { addRest } from './rest.ts';
@@ -33,6 +33,7 @@ const COUNTED = ['/v1/breakers', '/v1/upstreams', '/clusters'];
 export interface AdminOptions {
   readonly control: ControlPort;
   readonly dataPlane: DataPlaneView;
+  readonly identity: IdentityReader;
   readonly metrics: Pick<Metrics, 'render' | 'contentType' | 'evaluations'>;
   readonly audit: Audit;
   readonly log: Log;

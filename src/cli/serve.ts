@@ -16,6 +16,7 @@ import { conditionOf } from '../experiment/lifecycle.ts';
 import { type Log, silentLog } from '../telemetry/log.ts';
 import { Metrics } from '../telemetry/metrics.ts';
 import { openLog } from '../telemetry/open-log.ts';
+import { DescribedIdentity } from './described-identity.ts';
 import { Exit, type Io } from './io.ts';
 import type { Traffic, TrafficContext } from './traffic.ts';
 import { buildInfo } from './version.ts';
@@ -122,7 +123,16 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
   try {
     const { address, probeAddress } = snapshot.admin;
     if (address !== null) {
-      const admin = await buildAdmin({ control: port, dataPlane: life, metrics: page, audit, log, clock });
+      const identity = new DescribedIdentity(clock);
+      const admin = await buildAdmin({
+        control: port,
+        dataPlane: life,
+        identity,
+        metrics: page,
+        audit,
+        log,
+        clock,
+      });
       servers.push(admin);
       addresses.admin = bound(address, await listen(admin, address));
     }

@@ -12,6 +12,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseConfig } from '../../src/config/parse.ts';
 import { blocks, commands } from '../support/docs.ts';
 import { runSidecar } from '../support/process.ts';
+import { signerOf } from '../support/tokens.ts';
 import { hasTools } from '../support/tools.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
@@ -157,6 +158,74 @@ experiments:
       return Object.fromEntries(flags.map(({ key, variant }) => [key, variant]));
     });
     expect(answers).toEqual(routed);
+  });
+});
+
+describe('who sends a request', () => {
+  const FLAGS = ['members', 'kept'];
+  const USERS_KNOWN = 60;
+  const signer = signerOf('HS256', 'k1');
+  const metrics = async () => (await fetch(`${admin(sidecar)}/metrics`)).text();
+  let sidecar: Sidecar;
+  let client: Client;
+
+  beforeAll(async () => {
+    const config = `
+version: 1
+upstreams: { app: "127.0.0.1:9001" }
+routes: [{ name: all, upstream: app, experiments: [members, kept] }]
+identity: { jwt: { keys: [{ id: k1, algorithm: HS256, secretFile: ${join(folder, 'secret')} }] } }
+stickyKeys: [{ id: s1, key: s1-0123456789-0123456789-0123456789 }]
+experiments:
+  members: { unit: { claim: /sub }, traffic: 50%, variants: { control: {}, on: { weight: 50% } } }
+  kept: { unit: [{ header: x-user-id }, { cookie: device }], sticky: { ttl: 30d }, traffic: 50%, variants: { control: {}, on: { weight: 50% } } }
+`;
+    await writeFile(join(folder, 'secret'), signer.text);
+    sidecar = await start('identity.yaml', config);
+    client = await clientOf('identity', sidecar);
+  });
+  afterAll(() => stop(sidecar));
+
+  it('is found out by the token and the sticky cookie among the headers, as it is for the request', async () => {
+    const reasons = await all(USERS_KNOWN, async (n) => {
+      const first = await fetch(`http://127.0.0.1:${sidecar.ports.inbound}/`, {
+        headers: { cookie: `device=d-${n}` },
+      });
+      const [sticky = ''] = first.headers.getSetCookie().map((cookie) => cookie.split(';')[0]);
+      const headers = {
+        authorization: `Bearer ${await signer.sign({ sub: `member-${n}` })}`,
+        cookie: `device=d-${n}; ${sticky}`,
+        'x-user-id': `user-${n}`,
+      };
+      const routed = routedBy(await received(sidecar, headers), FLAGS);
+      const reasons: unknown[] = [];
+      for (const flag of FLAGS) {
+        const { value, flagMetadata } = await client.getStringDetails(flag, 'the default', { headers });
+        expect(value).toBe(routed[flag]);
+        reasons.push(`${flag} ${flagMetadata['fairlead.reason']}`);
+      }
+      return reasons;
+    });
+    expect(new Set(reasons.flat())).toEqual(
+      new Set(['members split', 'members not-enrolled', 'kept sticky', 'kept not-enrolled']),
+    );
+    // One for each request, and none for the questions.
+    expect(await metrics()).toMatch(
+      new RegExp(`^fairlead_sticky_assignments_total\\{.*"kept".*\\} ${USERS_KNOWN}$`, 'm'),
+    );
+  });
+
+  it('is nobody with a token that is not valid, and what the application says of its user with claims', async () => {
+    const headers = { authorization: `Bearer ${await signerOf('HS256', 'k1').sign({ sub: 'member-1' })}` };
+    expect(await client.getStringDetails('members', 'x', { headers })).toMatchObject({
+      errorCode: ErrorCode.TARGETING_KEY_MISSING,
+    });
+    const { reason } = await client.getStringDetails('members', 'x', {
+      headers,
+      claims: { sub: 'member-1' },
+    });
+    expect(['SPLIT', 'DEFAULT']).toContain(reason);
+    expect(await metrics()).not.toMatch(/^fairlead_tokens_invalid_total\{/m);
   });
 });
 

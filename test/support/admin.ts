@@ -7,6 +7,7 @@ import { Audit } from '../../src/admin/audit.ts';
 import type { AdminBreaker, DataPlaneView } from '../../src/admin/ports.ts';
 import { buildAdmin, buildProbes } from '../../src/admin/server.ts';
 import type { Clock } from '../../src/base/clock.ts';
+import { DescribedIdentity } from '../../src/cli/described-identity.ts';
 import { ControlState } from '../../src/control/state.ts';
 import type { Log } from '../../src/telemetry/log.ts';
 import { Metrics } from '../../src/telemetry/metrics.ts';
@@ -103,7 +104,8 @@ export async function newAdminBench(token: string | null = TOKEN): Promise<Admin
   });
   const plane = new FakePlane();
   const metrics = new Metrics({ version: '0.1.0', node: 'v24', isProcessIncluded: false });
-  const app = await buildAdmin({ control, dataPlane: plane, metrics, audit, log, clock: CLOCK });
+  const identity = new DescribedIdentity(CLOCK);
+  const app = await buildAdmin({ control, dataPlane: plane, identity, metrics, audit, log, clock: CLOCK });
   const probes = await buildProbes({ dataPlane: plane, metrics, log });
   return {
     app,
