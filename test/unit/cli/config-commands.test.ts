@@ -107,6 +107,7 @@ describe('explain', () => {
     'version: 1',
     'upstreams: { v1: "127.0.0.1:9001", v2: "127.0.0.1:9002" }',
     'routes:',
+    'propagation: { internalHosts: [prices] }',
     '  - { name: api, match: { path: /api/* }, upstream: v1, experiments: [ranking] }',
     '  - { name: shop, match: { host: shop.test }, upstream: v2 }',
     '  - { name: prices, direction: outbound, match: { host: prices }, upstream: v2 }',
