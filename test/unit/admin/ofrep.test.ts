@@ -1,11 +1,6 @@
-import type { InjectOptions } from 'fastify';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { readUnit } from '../../../src/experiment/unit.ts';
 import { type AdminBench, configWith, newAdminBench } from '../../support/admin.ts';
-import { requestOf } from '../../support/experiment.ts';
-
-const FLAG = '/ofrep/v1/evaluate/flags/ranking';
-const ALL = '/ofrep/v1/evaluate/flags';
+import { ALL, type Answered, CANDIDATE, CONTROL, configure, FLAG, post } from '../../support/ofrep.ts';
 
 let bench: AdminBench;
 /** No token is configured: nothing can be changed, and flags are still answered. */
@@ -14,47 +9,7 @@ beforeEach(async () => {
 });
 afterEach(() => bench.close());
 
-interface Answered {
-  readonly status: number;
-  readonly body: {
-    readonly [member: string]: unknown;
-    readonly metadata?: Readonly<Record<string, unknown>>;
-    readonly flags?: readonly Answered['body'][];
-  };
-  readonly etag: string;
-}
-
-async function post(
-  url: string,
-  payload: object | string,
-  more: InjectOptions['headers'] = {},
-): Promise<Answered> {
-  const reply = await bench.app.inject({
-    method: 'POST',
-    url,
-    headers: { host: 'localhost', 'content-type': 'application/json', ...more },
-    payload,
-  });
-  const body = reply.body === '' ? {} : reply.json();
-  return { status: reply.statusCode, body, etag: String(reply.headers.etag) };
-}
-
-const ask = (context: object, url = FLAG) => post(url, { context });
-
-/** The experiment with other lines; its variants are control, candidate (10 %) and other (5 %). */
-async function configure(...lines: string[]): Promise<void> {
-  bench.writeConfig(
-    configWith(
-      '    salt: ranking-1\n',
-      ['salt: ranking-1', ...lines].map((line) => `    ${line}\n`).join(''),
-    ),
-  );
-  expect(await bench.control.reload('signal')).toMatchObject({ ok: true });
-}
-
-/** A user of the candidate and one of the control, by targeting key. */
-const CANDIDATE = 'u-3';
-const CONTROL = 'u-1';
+const ask = (context: object, url = FLAG) => post(bench, url, { context });
 
 describe('a flag', () => {
   it('is answered without a token with the variant, the reason and the place of the unit', async () => {
@@ -153,7 +108,7 @@ describe('a flag', () => {
 
   it('says DEFAULT for who takes no part, and DISABLED or STATIC where nobody is asked', async () => {
     const reasonWith = async (...lines: string[]) => {
-      await configure(...lines);
+      await configure(bench, ...lines);
       const { body } = await ask({ targetingKey: CANDIDATE });
       return [body.variant, body.reason, body.metadata?.['fairlead.reason']];
     };
@@ -216,96 +171,6 @@ describe('a flag', () => {
   });
 });
 
-describe('the unit', () => {
-  const address = '192.0.2.7';
-  it.each([
-    ['{ header: X-User-Id }', 'u-3'],
-    ['{ cookie: sid }', 'u-3'],
-    ['{ query: uid }', 'u-3'],
-    ['{ path: id }', 'u-3'],
-    ['{ claim: /sub }', 'u-3'],
-    ['{ clientIdentity: true }', 'u-3'],
-    ['request', 'u-3'],
-    ['{ clientAddress: { v4: 24 } }', address],
-    ['[{ clientAddress: true }, { header: x-user-id }]', 'u-3'],
-  ])('%s is what the targeting key stands for', async (unit, key) => {
-    await configure(`unit: ${unit}`);
-    const { body } = await ask({ targetingKey: key });
-    const expected = key === address ? '192.0.2.0/24' : key;
-    const { unit: sources } = bench.control.snapshot.experiments.get('ranking')!;
-    // The same unit, read from a header, decides the same.
-    await configure('unit: { header: x-the-unit }');
-    expect((await ask({ 'x-the-unit': expected })).body).toMatchObject({
-      variant: body.variant,
-      metadata: { 'fairlead.slot': body.metadata?.['fairlead.slot'] },
-    });
-    expect(body.reason).toBe('SPLIT');
-    expect(readUnit(sources, requestOf(), null)).toBe(null);
-  });
-
-  it.each([
-    ['{ header: x-user-id }', { headers: { 'X-User-Id': CANDIDATE } }],
-    ['{ header: x-user-id }', { 'X-User-ID': CANDIDATE }],
-    ['{ cookie: sid }', { cookies: { sid: CANDIDATE } }],
-    ['{ cookie: sid }', { headers: { Cookie: `a=b; sid=${CANDIDATE}` } }],
-    ['{ query: uid }', { query: { uid: CANDIDATE } }],
-    ['{ query: uid }', { path: `/search?uid=${CANDIDATE}` }],
-    ['{ path: id }', { pathParameters: { id: CANDIDATE } }],
-    ['{ claim: /user/id }', { claims: { user: { id: CANDIDATE } } }],
-    ['{ clientIdentity: true }', { clientIdentity: CANDIDATE }],
-  ])('%s is read from %j before the targeting key counts', async (unit, context) => {
-    await configure(`unit: ${unit}`);
-    const slotOf = async (asked: object) => (await ask(asked)).body.metadata?.['fairlead.slot'];
-    expect(await slotOf({ targetingKey: CONTROL, ...context })).toBe(
-      await slotOf({ targetingKey: CANDIDATE }),
-    );
-    expect(await slotOf(context)).toBe(await slotOf({ targetingKey: CANDIDATE }));
-  });
-
-  it('is missing when nothing stands for it, which is an error', async () => {
-    for (const unit of ['{ header: x-user-id }', 'request']) {
-      await configure(`unit: ${unit}`);
-      for (const context of [{}, { targetingKey: '' }, { plan: 'pro' }]) {
-        const { status, body } = await ask(context);
-        expect([status, body.key, body.errorCode]).toEqual([400, 'ranking', 'TARGETING_KEY_MISSING']);
-      }
-    }
-  });
-
-  it('is not asked for where the answer does not depend on it', async () => {
-    await configure('status: killed');
-    expect((await ask({})).body).toMatchObject({ variant: 'control', reason: 'DISABLED' });
-  });
-
-  it('is seen by targeting that looks at the same place', async () => {
-    await configure('unit: { header: x-user-id }', `targeting: [{ header: x-user-id, in: [${CANDIDATE}] }]`);
-    expect((await ask({ targetingKey: CANDIDATE })).body.reason).toBe('SPLIT');
-    expect((await ask({ targetingKey: CONTROL })).body.reason).toBe('DEFAULT');
-  });
-});
-
-describe('attributes', () => {
-  it.each([
-    ['{ header: x-plan, equals: pro }', { 'X-Plan': 'pro' }, { 'x-plan': 'free' }],
-    ['{ header: x-age, equals: "42" }', { 'x-age': 42 }, { 'x-age': '43' }],
-    ['{ header: x-beta, equals: "true" }', { 'x-beta': true }, { 'x-beta': { nested: true } }],
-    [
-      '{ header: x-plan, equals: pro }',
-      { headers: { 'x-plan': 'pro' }, 'x-plan': 'free' },
-      { headers: {}, 'x-plan': 'free' },
-    ],
-    ['{ cookie: tier, equals: gold }', { cookies: { tier: 'gold' } }, { tier: 'gold' }],
-    ['{ query: lang, equals: de }', { path: '/a?lang=de' }, { path: '/a', query: { lang: 'fr' } }],
-    ['{ path: true, equals: /a/b }', { path: '/a/b?c=d' }, { path: '/a' }],
-    ['{ method: true, equals: POST }', { method: 'POST' }, {}],
-    ['{ claim: /groups/0, equals: staff }', { claims: { groups: ['staff'] } }, { claims: { groups: [] } }],
-  ])('%s holds for %j and not for %j', async (rule, matching, other) => {
-    await configure('unit: { header: x-user-id }', `targeting: [${rule}]`);
-    expect((await ask({ targetingKey: CANDIDATE, ...matching })).body.reason).toBe('SPLIT');
-    expect((await ask({ targetingKey: CANDIDATE, ...other })).body.reason).toBe('DEFAULT');
-  });
-});
-
 describe('all flags', () => {
   const flags = (answered: Answered) =>
     answered.body.flags!.map(({ key, variant, errorCode }) => [key, variant ?? errorCode]);
@@ -333,21 +198,26 @@ describe('all flags', () => {
 
   it('are not sent again while nothing has changed for the context', async () => {
     const body = { context: { targetingKey: CANDIDATE } };
-    const first = await post(ALL, body);
-    const again = await post(ALL, body, { 'if-none-match': first.etag });
+    const first = await post(bench, ALL, body);
+    const again = await post(bench, ALL, body, { 'if-none-match': first.etag });
     expect([again.status, again.body, again.etag]).toEqual([304, {}, first.etag]);
-    expect((await post(ALL, body, { 'if-none-match': `"x", W/${first.etag}` })).status).toBe(304);
-    const other = await post(ALL, { context: { targetingKey: CONTROL } }, { 'if-none-match': first.etag });
+    expect((await post(bench, ALL, body, { 'if-none-match': `"x", W/${first.etag}` })).status).toBe(304);
+    const other = await post(
+      bench,
+      ALL,
+      { context: { targetingKey: CONTROL } },
+      { 'if-none-match': first.etag },
+    );
     expect(other.status).toBe(200);
     bench.plane.trip('api/ranking/candidate', 1000, 'a test');
-    expect((await post(ALL, body, { 'if-none-match': first.etag })).status).toBe(200);
+    expect((await post(bench, ALL, body, { 'if-none-match': first.etag })).status).toBe(200);
   });
 });
 
 describe('what cannot be answered', () => {
   it('is told in the words of OpenFeature, and never repeats a value', async () => {
     const told = async (url: string, payload: object | string) => {
-      const { status, body } = await post(url, payload);
+      const { status, body } = await post(bench, url, payload);
       expect(body.errorDetails).toEqual(expect.any(String));
       expect(JSON.stringify(body)).not.toContain('secret');
       return [status, body.key, body.errorCode];
@@ -384,12 +254,12 @@ describe('what cannot be answered', () => {
   it('is also what no client of this protocol asks', async () => {
     const get = await bench.app.inject({ method: 'GET', url: FLAG, headers: { host: 'localhost' } });
     expect([get.statusCode, get.headers.allow]).toEqual([405, 'POST']);
-    expect((await post(FLAG, { context: { a: 'x'.repeat(64 * 1024) } })).status).toBe(413);
-    expect((await post(FLAG, 'a=b', { 'content-type': 'application/x-www-form-urlencoded' })).status).toBe(
-      415,
-    );
-    expect((await post(FLAG, {}, { host: 'evil.example' })).status).toBe(403);
-    expect((await post(FLAG, {}, { origin: 'https://evil.example' })).status).toBe(403);
+    expect((await post(bench, FLAG, { context: { a: 'x'.repeat(64 * 1024) } })).status).toBe(413);
+    expect(
+      (await post(bench, FLAG, 'a=b', { 'content-type': 'application/x-www-form-urlencoded' })).status,
+    ).toBe(415);
+    expect((await post(bench, FLAG, {}, { host: 'evil.example' })).status).toBe(403);
+    expect((await post(bench, FLAG, {}, { origin: 'https://evil.example' })).status).toBe(403);
   });
 });
 
