@@ -2,8 +2,9 @@
  * An assignment in the words of OpenFeature: `variant` and `value` are those that the unit is assigned, since that is
  * what a request carries; which variant is served while a breaker is open is in the metadata, with our reason. Pure.
  */
+import { breakerName } from '../config/breakers.ts';
 import type { Assignment, Payload, Reason } from '../experiment/model.ts';
-import type { AdminBreaker } from './ports.ts';
+import type { DataPlaneView } from './ports.ts';
 
 export interface FlagAnswer {
   readonly key: string;
@@ -36,17 +37,17 @@ const REASONS: Readonly<Partial<Record<string, string>>> = {
 export interface AnswerFacts {
   /** Of the config in force. */
   readonly configHash: string;
-  /** Routes that the experiment is on. */
-  readonly routes: number;
-  /** All breakers of the sidecar. */
-  readonly breakers: readonly AdminBreaker[];
+  /** Names of the routes that the experiment is on. */
+  readonly routes: readonly string[];
+  readonly dataPlane: Pick<DataPlaneView, 'isOpen'>;
 }
 
-export function answerOf(assignment: Assignment, { configHash, routes, breakers }: AnswerFacts): FlagAnswer {
+export function answerOf(assignment: Assignment, { configHash, routes, dataPlane }: AnswerFacts): FlagAnswer {
   const { experiment, variant, reason, slot } = assignment;
-  const suffix = `/${experiment.name}/${variant.name}`;
-  const open = breakers.filter(({ name, state }) => state === 'open' && name.endsWith(suffix)).length;
-  const isServed = open === 0 || open < routes;
+  const isOpen = (route: string): boolean =>
+    dataPlane.isOpen(breakerName(route, experiment.name, variant.name));
+  const open = routes.filter(isOpen).length;
+  const isServed = open === 0 || open < routes.length;
   return {
     key: experiment.name,
     value: variant.payload ?? variant.name,

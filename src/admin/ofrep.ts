@@ -13,7 +13,7 @@ import { evaluationOrder } from '../experiment/prerequisite.ts';
 import { NO_ENTROPY } from '../experiment/stand-in.ts';
 import { type Carried, readCarried } from '../propagation/header.ts';
 import type { EvaluationMetrics } from '../telemetry/evaluation-metrics.ts';
-import { type AnswerFacts, answerOf, type FlagAnswer, type FlagFailure, keyMissing } from './ofrep-answer.ts';
+import { answerOf, type FlagAnswer, type FlagFailure, keyMissing } from './ofrep-answer.ts';
 import { ContextError, type EvaluationContext, readContext } from './ofrep-context.ts';
 import type { ControlPort, DataPlaneView, IdentityReader } from './ports.ts';
 import { toAdminError } from './problem.ts';
@@ -27,7 +27,7 @@ const BODY_MAX_BYTES = 64 * 1024;
 
 export interface OfrepSources {
   readonly control: Pick<ControlPort, 'snapshot'>;
-  readonly dataPlane: Pick<DataPlaneView, 'breakers' | 'carried'>;
+  readonly dataPlane: Pick<DataPlaneView, 'isOpen' | 'carried'>;
   readonly identity: IdentityReader;
   readonly metrics: { readonly evaluations: EvaluationMetrics };
   /** For experiments with dates. */
@@ -88,7 +88,6 @@ async function flagsOf(
 ): Promise<(FlagAnswer | FlagFailure)[]> {
   const { snapshot } = control;
   const carried = await carriedBy(request, snapshot, dataPlane);
-  const breakers = dataPlane.breakers();
   const assignments = evaluate(
     evaluationOrder(wanted, snapshot.experiments) ?? wanted,
     {
@@ -111,12 +110,8 @@ async function flagsOf(
       return keyMissing(experiment.name);
     }
     metrics.evaluations.evaluated(experiment.name, assignment.variant.name, assignment.reason);
-    const facts: AnswerFacts = {
-      configHash: snapshot.hash,
-      routes: routesWith(snapshot, experiment),
-      breakers,
-    };
-    return answerOf(assignment, facts);
+    const routes = routesOf(snapshot).get(experiment) ?? [];
+    return answerOf(assignment, { configHash: snapshot.hash, routes, dataPlane });
   });
 }
 
@@ -136,9 +131,22 @@ async function carriedBy(
   return text === '' ? carried : readCarried(text, null);
 }
 
-function routesWith({ routes }: Snapshot, wanted: Experiment): number {
-  const all = [...routes.inbound.all, ...routes.outbound.all];
-  return all.filter(({ experiments }) => experiments.some(({ experiment }) => experiment === wanted)).length;
+/** By experiment, the names of the routes that it is on; worked out once for a Snapshot. */
+const routeNames = new WeakMap<Snapshot, ReadonlyMap<Experiment, readonly string[]>>();
+
+function routesOf(snapshot: Snapshot): ReadonlyMap<Experiment, readonly string[]> {
+  const known = routeNames.get(snapshot);
+  if (known !== undefined) return known;
+  const names = new Map<Experiment, string[]>();
+  for (const route of [...snapshot.routes.inbound.all, ...snapshot.routes.outbound.all]) {
+    for (const { experiment } of route.experiments) {
+      const list = names.get(experiment);
+      if (list === undefined) names.set(experiment, [route.name]);
+      else list.push(route.name);
+    }
+  }
+  routeNames.set(snapshot, names);
+  return names;
 }
 
 interface Failing {

@@ -33,6 +33,8 @@ export interface AdminEndpoint {
 /** The data plane, as admin needs it. */
 export interface DataPlaneView {
   breakers(): readonly AdminBreaker[];
+  /** Of one of them, by its name, without looking at all: there may be ten thousand. */
+  isOpen(breaker: string): boolean;
   upstreams(): readonly AdminUpstream[];
   /** Opens a breaker for a time; false: there is none of that name. */
   trip(name: string, forMs: number, reason: string): boolean;

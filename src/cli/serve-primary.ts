@@ -128,6 +128,10 @@ export class WorkerTraffic implements Traffic {
       .map(({ name, standing }) => breakerTotal(name, standing, views.get(name) ?? []));
   }
 
+  isOpen(breaker: string): boolean {
+    return this.#exchange.isOpen(breaker);
+  }
+
   upstreams() {
     return upstreamTotals([...this.#states.values()]);
   }

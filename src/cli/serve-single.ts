@@ -33,6 +33,7 @@ export function singleProcess(context: TrafficContext): Traffic {
     adopt: (next) => plane.adopt(next),
     isServing: () => true,
     breakers: () => plane.breakers(),
+    isOpen: (breaker) => plane.isOpen(breaker),
     upstreams: () => upstreamsOf(plane),
     trip: (name, forMs, reason) => plane.trip(name, forMs, reason),
     reset: (name, reason) => plane.reset(name, reason),

@@ -225,6 +225,10 @@ class Life implements DataPlaneView {
     return this.#traffic.breakers();
   }
 
+  isOpen(breaker: string): boolean {
+    return this.#traffic.isOpen(breaker);
+  }
+
   upstreams() {
     return this.#traffic.upstreams();
   }

@@ -241,6 +241,10 @@ export class DataPlane implements Memory {
     return [...this.#breakers.values()].map((breaker) => breaker.view(nowMs));
   }
 
+  isOpen(breaker: string): boolean {
+    return this.#breakers.get(breaker)?.state === 'open';
+  }
+
   upstreams(): UpstreamView[] {
     return [...this.plan.snapshot.upstreams.values()].map((upstream) => ({
       name: upstream.name,

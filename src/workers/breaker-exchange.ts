@@ -112,6 +112,10 @@ export class BreakerExchange {
     return entry !== undefined;
   }
 
+  isOpen(breaker: string): boolean {
+    return this.#entries.get(breaker)?.breaker.state === 'open';
+  }
+
   breakers(): SharedBreaker[] {
     return Array.from(this.#entries.values(), ({ breaker }) => breaker);
   }

@@ -51,6 +51,10 @@ export class FakePlane implements DataPlaneView {
     return [this.breaker];
   }
 
+  isOpen(name: string): boolean {
+    return this.breaker.name === name && this.breaker.state === 'open';
+  }
+
   upstreams() {
     return [{ name: 'v1', endpoints: [{ id: '127.0.0.1:9001', active: 3, idle: 1 }] }];
   }
