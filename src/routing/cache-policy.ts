@@ -19,7 +19,7 @@ export function cacheLines({ vary, isPrivate }: CachePolicy, method: string, hea
   if (vary === null && !isPrivate) return '';
   if (method !== 'GET' && method !== 'HEAD') return '';
   const control = head.first(Field.cacheControl) < 0 ? '' : head.header('cache-control')!;
-  if (/no-store/i.test(control)) return '';
+  if (control !== '' && /no-store/i.test(control)) return '';
   const line = vary === null ? '' : `vary: ${vary}\r\n`;
   // A second field, since the directives of both count and the stricter one wins (RFC 9111 section 4.2.1).
   return isPrivate && !isPrivateAlready(control) ? `${line}cache-control: private\r\n` : line;
@@ -36,7 +36,7 @@ function isPrivateAlready(control: string): boolean {
  */
 export function isFromCache(head: Head): boolean {
   const age = head.header('age');
-  if (age !== null && /^\d{1,10}$/.test(age) && Number(age) > 0) return true;
+  if (age !== null && /^0*[1-9]\d*$/.test(age)) return true;
   const status = head.header('cache-status');
   if (status !== null && /;\s*hit\s*(?:[;,]|$)/i.test(status)) return true;
   const old = head.header('x-cache');

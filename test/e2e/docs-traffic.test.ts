@@ -1,11 +1,12 @@
 /** docs/caching.md, docs/excluded-traffic.md and docs/bridges.md as somebody would try them: real process, curl, Envoy. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { findEnvoy } from '../../bench/peers/envoy.ts';
+import { KNOWN_HEALTH_CHECKS } from '../../src/experiment/traffic-class.ts';
 import { snapshotOf } from '../support/config.ts';
 import { blocks, commands } from '../support/docs.ts';
 import { fixedUpstream, RawClient } from '../support/peers.ts';
@@ -79,6 +80,13 @@ describe('docs/caching.md', () => {
 });
 
 describe('docs/excluded-traffic.md', () => {
+  it('names every health checker that is known', async () => {
+    const page = (
+      await readFile(join(import.meta.dirname, '../../docs/excluded-traffic.md'), 'utf8')
+    ).replaceAll('\n', ' ');
+    expect(KNOWN_HEALTH_CHECKS.filter((agent) => !page.includes(`\`${agent}\``))).toEqual([]);
+  });
+
   it.skipIf(!hasTools('curl'))(
     'shows requests that are excluded, and one that a tester has forced',
     async () => {
