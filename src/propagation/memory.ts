@@ -2,15 +2,15 @@
  * What the requests that came in carry, by their trace id and their `x-request-id`, so that a call that the service
  * makes for one of them can be given it again. For services that forward `traceparent`, or `x-request-id`, and no more.
  *
- * An id belongs to what the first request with it carried. A request with the same id that carries anything else makes
- * the id ambiguous, for good: nothing is joined by it any more, since nothing but the order of events could say whose
- * call it is, and that would be a guess. Told the time; bounded in entries and in bytes.
+ * An id leads to what the first request with it carried. A request with the same id that carries something else makes the
+ * id ambiguous, for good: nothing but the order of events could say whose call it is, and that would be a guess. Such a
+ * call gets what all those requests carry, which is right whosever it is. Told the time; bounded in entries and in bytes.
  */
 
 import { type Carried, readCarried } from './header.ts';
 import { IdTable, useText, useTraceId } from './id-table.ts';
 
-/** How a call was found to belong to a request. `ambiguous`: to several; `unknown`: to none. */
+/** How a call was found to belong to a request. `ambiguous`: to several that differ; `unknown`: to none. */
 export type JoinedBy = 'traceparent' | 'request_id' | 'ambiguous' | 'unknown';
 
 /** What a call is given, and why. */
@@ -52,13 +52,17 @@ interface Remembered {
   readonly text: string;
   readonly byTrace: Join;
   readonly byRequestId: Join;
+  /** When it is what several requests that differ have in common. */
+  readonly common: Join;
   /** Entries that have it. */
   uses: number;
 }
 
+/** Several that have nothing in common; what they have is the number of its text, below zero. */
 const AMBIGUOUS = 0;
 const NOBODY: Join = { by: 'ambiguous', text: '', carried: null };
 const UNKNOWN: Join = { by: 'unknown', text: '', carried: null };
+const UNKNOWN_ID = Number.NEGATIVE_INFINITY;
 /** A text in memory: its characters, and about this much around them and what is read out of it. */
 const TEXT_OVERHEAD_BYTES = 256;
 
@@ -66,7 +70,7 @@ export class TraceMemory {
   readonly #settings: MemorySettings;
   readonly #traces: IdTable;
   readonly #requestIds: IdTable;
-  /** By number; number 0 stands for "several of them". */
+  /** By number; number 0 is AMBIGUOUS. */
   readonly #texts: (Remembered | null)[] = [null];
   readonly #numbers = new Map<string, number>();
   readonly #free: number[] = [];
@@ -116,7 +120,7 @@ export class TraceMemory {
     const number = this.#numberOf(text, nowMs);
     if (useTraceId(traceparent)) this.#put(this.#traces, number, untilMs, nowMs);
     if (useText(requestId)) this.#put(this.#requestIds, number, untilMs, nowMs);
-    if (number !== AMBIGUOUS) this.#release(number);
+    this.#release(number);
   }
 
   /** Forgets all of it. */
@@ -125,31 +129,31 @@ export class TraceMemory {
   }
 
   /**
-   * What a call with these ids belongs to. The trace goes first; two ids that lead to different things are as
-   * ambiguous as one that does.
+   * What a call with these ids belongs to. The trace goes first, unless it is ambiguous and the other is not; two that lead
+   * to different things are believed neither.
    */
   find(traceparent: string, requestId: string, nowMs: number): Join {
-    const byTrace = useTraceId(traceparent) ? this.#look(this.#traces, nowMs) : -1;
-    const byRequestId = useText(requestId) ? this.#look(this.#requestIds, nowMs) : -1;
-    const number = byTrace > 0 ? byTrace : byRequestId > 0 ? byRequestId : Math.max(byTrace, byRequestId);
-    if (number === -1) return UNKNOWN;
+    const byTrace = useTraceId(traceparent) ? this.#look(this.#traces, nowMs) : UNKNOWN_ID;
+    const byRequestId = useText(requestId) ? this.#look(this.#requestIds, nowMs) : UNKNOWN_ID;
+    const number = byTrace > 0 || byRequestId === UNKNOWN_ID ? byTrace : byRequestId;
+    if (number === UNKNOWN_ID) return UNKNOWN;
     const isContradiction = byTrace > 0 && byRequestId > 0 && byTrace !== byRequestId;
-    if (number === AMBIGUOUS || isContradiction) {
+    if (number <= 0 || isContradiction) {
       this.#counts.ambiguous++;
-      return NOBODY;
+      return number === AMBIGUOUS || isContradiction ? NOBODY : this.#texts[-number]!.common;
     }
     this.#counts.joined++;
     const found = this.#texts[number]!;
     return byTrace > 0 ? found.byTrace : found.byRequestId;
   }
 
-  /** -1: unknown, or its time is over. */
+  /** UNKNOWN_ID also when its time is over. */
   #look(table: IdTable, nowMs: number): number {
     const at = table.find();
-    if (at < 0) return -1;
+    if (at < 0) return UNKNOWN_ID;
     if (table.untilMs(at) > nowMs) return table.number(at);
     this.#counts.expired++;
-    return -1;
+    return UNKNOWN_ID;
   }
 
   #put(table: IdTable, number: number, untilMs: number, nowMs: number): void {
@@ -160,9 +164,30 @@ export class TraceMemory {
       return;
     }
     const before = table.number(at);
-    const isSame = before === number;
-    table.renew(at, isSame ? number : AMBIGUOUS, untilMs);
-    if (!isSame && before !== AMBIGUOUS) this.#release(before);
+    const after = before === number ? number : -this.#common(before, number);
+    // Its own use of the text before it, for one of the text after it.
+    if (Math.abs(after) !== Math.abs(before)) {
+      if (after !== AMBIGUOUS) this.#texts[-after]!.uses++;
+      this.#release(before);
+    }
+    table.renew(at, after, untilMs);
+  }
+
+  /** The number of the text that two have in common, not below zero. Takes no use of it. */
+  #common(before: number, number: number): number {
+    const one = this.#texts[Math.abs(before)]?.common.carried;
+    const other = this.#texts[number]?.common.carried;
+    if (!one || !other) return AMBIGUOUS;
+    const text = one.members
+      .filter(({ raw }) => other.members.some((member) => member.raw === raw))
+      .map(({ raw }) => raw)
+      .join(', ');
+    const known = this.#numbers.get(text);
+    if (known !== undefined) return known;
+    // What room there is was made for the ids of the request; and an entry that is at hand must not be made to go.
+    const bytes = this.bytes + 2 * IdTable.entryBytes + bytesOf(text);
+    const hasRoom = bytes <= this.#settings.bytesMax;
+    return text === '' || !hasRoom ? AMBIGUOUS : this.#remember(text, 0);
   }
 
   /** The number of a text, with one use that is the caller's; AMBIGUOUS when it is too long to be kept. */
@@ -174,12 +199,12 @@ export class TraceMemory {
     const isTooLong = text === null || textBytes > bytesMax / 4;
     const added = 2 * IdTable.entryBytes + (isTooLong ? 0 : textBytes);
     while (this.bytes + added > bytesMax && this.#forgetOldest(nowMs));
-    if (!isTooLong) return known ?? this.#remember(text);
+    if (!isTooLong) return known ?? this.#remember(text, 1);
     this.#counts.refused++;
     return AMBIGUOUS;
   }
 
-  #remember(text: string): number {
+  #remember(text: string, uses: number): number {
     // A string of its own: `text` may be a part of a whole head.
     const own = Buffer.from(text, 'latin1').latin1Slice();
     const carried = own === '' ? null : readCarried(own, null);
@@ -188,7 +213,8 @@ export class TraceMemory {
       text: own,
       byTrace: { by: 'traceparent', text: own, carried },
       byRequestId: { by: 'request_id', text: own, carried },
-      uses: 1,
+      common: { by: 'ambiguous', text: own, carried },
+      uses,
     };
     this.#numbers.set(own, number);
     this.#textBytes += bytesOf(own);
@@ -203,10 +229,12 @@ export class TraceMemory {
 
   #released(number: number, isLate: boolean): void {
     if (!isLate) this.#counts.evicted++;
-    if (number !== AMBIGUOUS) this.#release(number);
+    this.#release(number);
   }
 
-  #release(number: number): void {
+  #release(ofEntry: number): void {
+    if (ofEntry === AMBIGUOUS) return;
+    const number = Math.abs(ofEntry);
     const remembered = this.#texts[number]!;
     if (--remembered.uses > 0) return;
     this.#numbers.delete(remembered.text);
