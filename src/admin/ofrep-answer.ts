@@ -21,7 +21,7 @@ export interface FlagFailure {
 }
 
 /** OpenFeature's reasons (specification, types); what is not here is `DEFAULT`: the unit takes no part. */
-const REASONS: Readonly<Partial<Record<string, string>>> = {
+const REASONS: Readonly<Partial<Record<Reason, string>>> = {
   split: 'SPLIT',
   override: 'TARGETING_MATCH',
   // Decided before, and kept.
@@ -32,7 +32,7 @@ const REASONS: Readonly<Partial<Record<string, string>>> = {
   'not-started': 'DISABLED',
   concluded: 'STATIC',
   ended: 'STATIC',
-} satisfies Partial<Record<Reason | 'sticky', string>>;
+};
 
 export interface AnswerFacts {
   /** Of the config in force. */

@@ -1,4 +1,5 @@
 /** The context of an evaluation, read as the request that it describes. */
+import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { readUnit } from '../../../src/experiment/unit.ts';
 import { type AdminBench, newAdminBench } from '../../support/admin.ts';
@@ -105,4 +106,31 @@ describe('attributes', () => {
     expect((await ask({ targetingKey: CANDIDATE, ...matching })).body.reason).toBe('SPLIT');
     expect((await ask({ targetingKey: CANDIDATE, ...other })).body.reason).toBe('DEFAULT');
   });
+});
+
+it('whatever is sent is answered, or refused in the words of OpenFeature', async () => {
+  await configure(
+    bench,
+    'unit: [{ header: x-user-id }, { claim: /sub }]',
+    'targeting: [{ cookie: a, exists: false }]',
+  );
+  const name = fc.constantFrom(
+    'targetingKey',
+    'headers',
+    'cookies',
+    'claims',
+    'path',
+    'x-experiment',
+    'cookie',
+  );
+  const context = fc.dictionary(fc.oneof(name, fc.string()), fc.jsonValue());
+  const body = fc.oneof(fc.jsonValue(), fc.record({ context: fc.oneof(context, fc.jsonValue()) }));
+  await fc.assert(
+    fc.asyncProperty(body, async (given) => {
+      const { status, body } = await post(bench, FLAG, JSON.stringify(given));
+      expect([200, 400]).toContain(status);
+      expect(status === 200 ? body.variant : body.errorCode).toEqual(expect.any(String));
+    }),
+    { numRuns: 300 },
+  );
 });

@@ -275,3 +275,12 @@ it('evaluations and errors are counted by reason and code, and no request is', a
     'fairlead_flag_evaluation_errors_total{code="TARGETING_KEY_MISSING"} 1',
   ]);
 });
+
+it('a question is no change, whose answer would wait until all workers have it', async () => {
+  const waited: string[] = [];
+  const note = (what: string) => async () => void waited.push(what);
+  Object.assign(bench.plane, { settled: note('settled'), refresh: note('refresh') });
+  expect((await ask({ targetingKey: CANDIDATE })).status).toBe(200);
+  expect((await ask({ targetingKey: CANDIDATE }, ALL)).status).toBe(200);
+  expect(waited).toEqual([]);
+});
