@@ -106,4 +106,13 @@ describe('the share of a worker', () => {
     expect(shared.listeners[0]!.address).toEqual({ kind: 'tcp', host: '127.0.0.1', port: 1111 });
     expect(shared.service).toBe('now');
   });
+
+  test('a worker believes whom the configuration in force believes', () => {
+    const trusting = (context: string) =>
+      snapshotOf(
+        minimal(`listeners: [{ name: in, address: "127.0.0.1:1", trust: { context: ${context} } }]`),
+      );
+    const shared = withListenersOf(trusting('none'), trusting('any'), 2);
+    expect(shared.listeners[0]!.trust.context.isEveryone).toBe(false);
+  });
 });
