@@ -38,7 +38,7 @@ async function world(cache: object, fields = '') {
     client.send(request);
     return answer(client);
   };
-  return { ask, upstream, warnings, metrics };
+  return { ask, upstream, warnings, metrics, plane };
 }
 
 const wanting = (variant: string, path = '/api', fields = '') =>
@@ -124,6 +124,18 @@ describe('an answer of a cache that bears another variant', () => {
     for (let i = 0; i < 3; i++) expect((await ask(wanting('candidate'))).body).toBe('ok');
     expect(await metrics.render()).toContain(`${MIXED} 3\n`);
     expect(warnings).toEqual([{ route: 'api', experiment: 'ranking', served: 'candidate', mixups: 1 }]);
+  });
+
+  it('is neither that of the variant assigned nor that of the one served while a breaker is open', async () => {
+    for (const variant of ['candidate', 'control']) {
+      const { ask, metrics, plane } = await world({}, `Age: 7\r\nx-fairlead-variant: ranking=${variant}\r\n`);
+      expect(plane.trip('api/ranking/candidate', 60_000, 'test')).toBe(true);
+      const told = await ask(wanting('candidate', '/api', 'x-experiment-explain: 1\r\n'));
+      expect(valuesOf(told, 'x-experiment-reason')).toEqual([
+        'ranking=override;served=control;cause=breaker',
+      ]);
+      expect(await metrics.render()).not.toContain(MIXED);
+    }
   });
 
   it('is found by the hint for caches as well', async () => {
