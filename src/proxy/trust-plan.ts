@@ -9,7 +9,7 @@ import { TokenSigner } from '../propagation/token-signer.ts';
 import { TokenVerifier } from '../propagation/token-verifier.ts';
 import type { HostSet } from '../routing/host-set.ts';
 import type { TrustSettings } from '../routing/trust.ts';
-import type { Metrics } from '../telemetry/metrics.ts';
+import type { Counter, Metrics } from '../telemetry/metrics.ts';
 import type { TrustMetrics } from '../telemetry/trust-metrics.ts';
 
 /** The tokens of a Snapshot: its listeners share what has been verified and signed. */
@@ -26,6 +26,9 @@ export interface TrustPlan extends TokenPlan {
   /** Where context may go; null: anywhere. */
   readonly internalHosts: HostSet | null;
   readonly metrics: TrustMetrics;
+  /** Of `metrics`, what is counted again and again: looked up once. Null: it cannot happen. */
+  readonly signedCount: Counter | null;
+  readonly acceptedCount: Counter | null;
   readonly clock: Pick<Clock, 'wallMs'>;
 }
 
@@ -55,6 +58,8 @@ export function trustPlan(
     internalHosts,
     ...tokens,
     metrics: metrics.trust,
+    signedCount: tokens.signer === null ? null : metrics.trust.signed(name, 'signed'),
+    acceptedCount: tokens.verifier === null ? null : metrics.trust.tokens(name, 'context', 'accepted'),
     clock,
   };
 }

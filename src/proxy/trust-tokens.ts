@@ -55,13 +55,14 @@ export class TrustTokens {
     attributes: HeadAttributes,
     nowMs: number,
   ): VerifiedToken | null {
-    const { verifier, clock, metrics, listener } = this.#plan;
+    const { verifier, clock, metrics, listener, acceptedCount } = this.#plan;
     const found =
       verifier?.verify(text, purpose, { wallMs: clock.wallMs(), nowMs, budget: this.#budget }) ??
       'unknown-key';
     const refusal =
       typeof found === 'string' ? found : this.#isForUnit(found, purpose, attributes) ? null : 'unit';
-    metrics.tokens(listener, purpose, refusal ?? 'accepted').value++;
+    if (refusal === null && purpose === 'context') acceptedCount!.value++;
+    else metrics.tokens(listener, purpose, refusal ?? 'accepted').value++;
     return refusal === null ? (found as VerifiedToken) : null;
   }
 
@@ -99,7 +100,7 @@ export class TrustTokens {
    * token of ours about everything else that goes on. '' when there is nothing to vouch for.
    */
   signed(decision: Decision, carried: Carried | null): string {
-    const { signer, clock, metrics, listener } = this.#plan;
+    const { signer, clock, metrics, listener, signedCount } = this.#plan;
     const own: SignedAssignment[] = [];
     for (let i = 0; i < decision.count; i++) {
       const { experiment, variant, isCarried, unit, unitSource } = decision.participations[i]!.assignment!;
@@ -118,8 +119,11 @@ export class TrustTokens {
     const texts = kept.slice(-(TOKENS_MAX - 1)).map(({ text }) => text);
     if (own.length > 0) {
       const token = signer!.sign(own, clock.wallMs());
-      metrics.signed(listener, token === null ? 'too-large' : 'signed').value++;
-      if (token !== null) texts.push(token);
+      if (token === null) metrics.signed(listener, 'too-large').value++;
+      else {
+        signedCount!.value++;
+        texts.push(token);
+      }
     }
     return texts.join(', ');
   }
