@@ -91,7 +91,8 @@ export function assign(experiment: Experiment, given: Given, trace?: string[]): 
   let unit: FoundUnit | null = null;
   if (isExclusive) {
     unit = readUnit(experiment.unit, request, given.random, trace);
-    const reason = unit === null ? null : exclusion(experiment, unit.id, trace);
+    if (unit === null) return withoutUnit(experiment, trace);
+    const reason = exclusion(experiment, unit.id, trace);
     if (reason !== null) return decision(experiment, experiment.fallback, reason, unit, -1);
   }
   const kept = experiment.sticky === null ? null : keptOf(experiment, given, trace);
@@ -102,10 +103,7 @@ export function assign(experiment: Experiment, given: Given, trace?: string[]): 
   if (!isTargeted(experiment, request, trace)) return readyMade(experiment).notTargeted;
 
   if (!isExclusive) unit = readUnit(experiment.unit, request, given.random, trace);
-  if (unit === null) {
-    trace?.push(`unit: none of the sources is present, so it gets ${experiment.fallback.name}`);
-    return readyMade(experiment).noUnit;
-  }
+  if (unit === null) return withoutUnit(experiment, trace);
   if (
     kept !== null
       ? !isStillEnrolled(experiment, kept, trace)
@@ -135,6 +133,12 @@ function isTargeted(experiment: Experiment, request: RequestAttributes, trace?: 
     if (!clause.matches(request)) return false;
   }
   return true;
+}
+
+/** Never a random variant; and nobody knows of a request without a unit that it is not held out. */
+function withoutUnit(experiment: Experiment, trace?: string[]): Assignment {
+  trace?.push(`unit: none of the sources is present, so it gets ${experiment.fallback.name}`);
+  return readyMade(experiment).noUnit;
 }
 
 /** The traffic gate, with a hash of its own: with the split's, only low slots would ever reach the variants. */

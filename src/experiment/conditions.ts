@@ -2,9 +2,8 @@
  * What must hold of an experiment, and of a unit, before targeting and the split are asked: the status, the dates, the
  * prerequisites, and who is kept out by a holdout or a layer. Each is asked only of experiments that have it.
  */
-import { SLOTS } from './bucket.ts';
 import { readyMade } from './decided.ts';
-import { type Holdout, heldOut, isWithin, layerSlot } from './layer.ts';
+import { type Holdout, heldOut, isWithin, type LayerShare, layerSlot } from './layer.ts';
 import { phaseOf, type Schedule } from './lifecycle.ts';
 import type { Assignment, Experiment } from './model.ts';
 import { assignedBefore } from './prerequisite.ts';
@@ -78,7 +77,7 @@ export function exclusion(
   const holdout = heldOut(holdouts, unit);
   if (holdouts.length > 0)
     trace?.push(
-      holdout === null ? 'holdout: no' : `${holdoutText(holdout)}: yes, so it gets ${fallback.name}`,
+      `holdout: ${holdout === null ? 'not held out' : `${holdoutText(holdout, layer)}, so it gets ${fallback.name}`}`,
     );
   if (holdout !== null) return 'holdout';
   if (layer === null) return null;
@@ -90,6 +89,7 @@ export function exclusion(
   return isIn ? null : 'not-in-layer';
 }
 
-function holdoutText({ kind, sharePpm }: Holdout): string {
-  return `${kind === 'holdout' ? 'holdout' : 'holdout of the layer'} of ${sharePpm} in ${SLOTS}`;
+function holdoutText({ kind, sharePpm }: Holdout, layer: LayerShare | null): string {
+  const what = kind === 'holdout' ? 'every experiment' : `the layer ${layer?.name}`;
+  return `among the ${sharePpm / 10_000}% that are held out of ${what}`;
 }

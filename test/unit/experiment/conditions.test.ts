@@ -6,6 +6,7 @@ import type { LayerShare } from '../../../src/experiment/layer.ts';
 import { conditionOf } from '../../../src/experiment/lifecycle.ts';
 import type { Assignment, Experiment } from '../../../src/experiment/model.ts';
 import { parseOverride } from '../../../src/experiment/override.ts';
+import type { Kept, StickySettings } from '../../../src/experiment/sticky.ts';
 import { compileTargeting } from '../../../src/experiment/targeting.ts';
 import { experimentOf, givenOf, requestOf } from '../../support/experiment.ts';
 
@@ -21,6 +22,7 @@ interface Given {
   readonly wallMs?: number;
   readonly trace?: string[];
   readonly user?: string | null;
+  readonly kept?: Kept;
 }
 
 function decide(settings: Partial<Experiment>, given: Given = {}): Assignment {
@@ -32,6 +34,7 @@ function decide(settings: Partial<Experiment>, given: Given = {}): Assignment {
       context: carried === undefined ? null : { carried: () => carried },
       overrides: parseOverride(override ?? null, null),
       wallMs: given.wallMs ?? START,
+      sticky: given.kept === undefined ? null : { kept: () => given.kept ?? null },
     }),
     given.trace,
   );
@@ -46,6 +49,8 @@ const [control, candidate] = experimentOf(weights).variants as [
   Experiment['fallback'],
   Experiment['fallback'],
 ];
+/** What it says in detail is nothing to assignment. */
+const STICKY = {} as StickySettings;
 const schedule = { startsAtMs: START, endsAtMs: END, afterwards: control };
 
 test('a draft is for nobody, whatever is asked for or carried', () => {
@@ -137,9 +142,16 @@ test('a unit that is held out or in another part of the layer is on record, and 
   expect([...told(outside), outside.unit]).toEqual(['control', 'not-in-layer', false, false, 'alice']);
 });
 
-test('who has no unit is in no holdout and no layer, but not in the experiment either', () => {
-  const assignment = decide({ holdouts: [everyoneHeld], layer: nobodysLayer }, { user: null });
-  expect(told(assignment)).toEqual(['control', 'no-unit', false, false]);
+test('nothing sticky gets a candidate past a holdout or a layer, with a unit or without', () => {
+  const layer: LayerShare = { name: 'search', salt: 'search', ranges: [{ start: 0, end: SLOTS }] };
+  const reason = (settings: Partial<Experiment>, user: string | null = 'alice') =>
+    decide({ ...settings, sticky: STICKY }, { user, kept: { variant: candidate, enrolSlot: 0 } }).reason;
+  expect([reason({}), reason({}, null), reason({ layer })]).toEqual(['sticky', 'sticky', 'sticky']);
+  expect(reason({ holdouts: [everyoneHeld] })).toBe('holdout');
+  expect(reason({ layer: nobodysLayer })).toBe('not-in-layer');
+  // Without a unit nobody can tell whether it is held out, or which experiment of the layer has it.
+  for (const settings of [{ holdouts: [everyoneHeld] }, { layer }])
+    expect(reason(settings, null)).toBe('no-unit');
 });
 
 test('in a layer the experiment has exactly the slots of its ranges', () => {
@@ -166,7 +178,7 @@ test('the trace has a sentence for each, and never the unit’s id', () => {
     'propagated: the caller carries nothing',
     'dates: it has started and has not ended',
     'unit: header x-user-id: present, used',
-    'holdout: no',
+    'holdout: not held out',
     'layer search: slot N is in its range',
     'split: slot N of 1000000 belongs to candidate',
   ]);
@@ -192,7 +204,9 @@ test('the trace ends where the decision falls', () => {
   expect(last({ requires: [{ experiment: 'canary', variants: ['a', 'b'] }] })).toBe(
     'requires: canary gives nothing, needed is a or b, so it gets control',
   );
-  expect(last({ holdouts: [everyoneHeld] })).toBe('holdout of 1000000 in 1000000: yes, so it gets control');
+  expect(last({ holdouts: [everyoneHeld] })).toBe(
+    'holdout: among the 100% that are held out of every experiment, so it gets control',
+  );
   expect(last({ layer: nobodysLayer })).toMatch(
     /^layer search: slot \d+ is not in its range, so it gets control$/,
   );
