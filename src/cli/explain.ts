@@ -3,14 +3,7 @@
  * the file and the run-time state beside it, changes neither, and sends nothing.
  */
 import { systemClock, systemRandom } from '../base/clock.ts';
-import { compile } from '../config/compile.ts';
-import { formatIssue } from '../config/issue.ts';
-import { EMPTY_RUNTIME } from '../config/runtime.ts';
-import type { Config } from '../config/schema.ts';
-import type { Snapshot } from '../config/snapshot.ts';
-import { overtakenWeights, withoutWeights } from '../control/runtime-changes.ts';
-import { loadConfig } from '../control/source.ts';
-import { readState } from '../control/state-file.ts';
+import { effectiveSnapshot } from './effective.ts';
 import {
   type DescribedRequest,
   type ExperimentExplanation,
@@ -39,10 +32,8 @@ export interface ExplainOptions {
 /** 0 with an answer, 1 when no route matches, 2 for a request that cannot be, 3 for a config that is not valid. */
 export async function explainCommand(options: ExplainOptions, io: Io): Promise<number> {
   const request = describe(options);
-  const loaded = await loadConfig({ file: options.config, environment: io.env });
-  for (const issue of loaded.issues) io.err(`${formatIssue(issue)}\n`);
-  if (loaded.config === null) return Exit.configInvalid;
-  const snapshot = await effective(loaded.config, io);
+  const snapshot = await effectiveSnapshot(options.config, io);
+  if (snapshot === null) return Exit.configInvalid;
   const explanation = explainRequest(snapshot, request, {
     random: systemRandom,
     wallMs: systemClock.wallMs(),
@@ -52,21 +43,6 @@ export async function explainCommand(options: ExplainOptions, io: Io): Promise<n
     options.output === 'json' ? `${JSON.stringify(explanation, null, 2)}\n` : formatExplanation(explanation),
   );
   return explanation.route === null ? Exit.negative : Exit.ok;
-}
-
-/** The file with the run-time changes laid over it, as a sidecar that starts now would have it. */
-async function effective(config: Config, io: Io): Promise<Snapshot> {
-  if (config.stateFile === undefined) return compile(config, EMPTY_RUNTIME, 1);
-  const { state, problem } = await readState(config.stateFile);
-  if (problem !== null) io.err(`${problem}\n`);
-  for (const [name, { status, weights }] of state.experiments) {
-    if (!Object.hasOwn(config.experiments, name)) continue;
-    for (const change of [status, weights]) {
-      if (change !== null)
-        io.err(`${name} was changed at run time by ${change.actor} at ${change.at}: ${change.reason}\n`);
-    }
-  }
-  return compile(config, withoutWeights(state, overtakenWeights(config, state)), 1);
 }
 
 /** @throws CliError for what cannot be a request. */

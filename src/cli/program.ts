@@ -5,7 +5,9 @@
  */
 import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { Exit, type Io } from './io.ts';
+import { toCount } from './option-values.ts';
 import { addOverride } from './program-override.ts';
+import { addSeeing } from './program-seeing.ts';
 import { buildInfo } from './version.ts';
 
 const DEFAULT_ADMIN_URL = 'http://127.0.0.1:15100';
@@ -39,6 +41,7 @@ function buildProgram(io: Io, done: Done): Command {
   addConfig(program, io, done);
   addSteering(program, io, done);
   addOverride(program, io, done);
+  addSeeing(program, io, done);
   addTools(program, io, done);
   return program;
 }
@@ -274,11 +277,4 @@ function toShare(text: string): number {
   const percent = Number(text.replace(/%$/, ''));
   if (!(percent >= 0 && percent <= 100)) throw new InvalidArgumentError('It must be from 0% to 100%.');
   return percent / 100;
-}
-
-function toCount(text: string): number {
-  const count = Number(text);
-  if (!Number.isSafeInteger(count) || count < 1)
-    throw new InvalidArgumentError('It must be a whole number above 0.');
-  return count;
 }
