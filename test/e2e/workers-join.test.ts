@@ -80,6 +80,8 @@ listeners:
       'ranking=control ranking=control',
     ]);
     expect(await sidecar.metric('fairlead_context_total{')).toBe(USERS);
+    // `check` takes it for a sidecar that counts.
+    expect(await sidecar.metric('fairlead_context_memory_ids ')).toBeGreaterThan(USERS);
     expect(await sidecar.page()).toMatch(
       new RegExp(`fairlead_context_total\\{.*how="traceparent".*\\} ${USERS}\n`),
     );

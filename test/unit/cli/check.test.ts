@@ -136,6 +136,33 @@ describe('check', () => {
     expect(sidecars[0].hops[0]).toMatchObject({ route: 'to-stock', isLeaking: false });
   });
 
+  test('shows every sidecar that it is given', async () => {
+    count(bench.metrics);
+    const io = new TestIo();
+    const both = { ...options, admin: [...options.admin, ...options.admin], tolerated: 1 };
+    expect(await checkCommand(both, io)).toBe(0);
+    expect(io.outText.match(/^checkout /gm)).toHaveLength(6);
+  });
+
+  test('looks at the calls from now on with --for', async () => {
+    count(bench.metrics);
+    const io = new TestIo();
+    const render = bench.metrics.render.bind(bench.metrics);
+    // Behind the first reading, two calls are lost.
+    bench.metrics.render = async () => {
+      const page = await render();
+      bench.metrics.contexts.calls('to-mail', '*.mail.internal', 'lost').value += 2;
+      return page;
+    };
+    expect(await checkCommand({ ...options, forSeconds: 0.05, output: 'json' }, io)).toBe(1);
+    const { hops } = JSON.parse(io.outText).sidecars[0];
+    expect(hops.map((hop: { route: string; lost: number }) => [hop.route, hop.lost])).toEqual([
+      ['to-stock', 0],
+      ['to-mail', 2],
+      ['to-price', 0],
+    ]);
+  });
+
   test('says of a sidecar that sees no calls that it does not', async () => {
     const io = new TestIo();
     expect(await checkCommand(options, io)).toBe(0);
