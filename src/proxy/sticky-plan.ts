@@ -4,7 +4,12 @@ import type { Clock } from '../base/clock.ts';
 import { type StickyIssue, stickyPlaceKey } from '../config/compile-sticky.ts';
 import type { Route, Snapshot } from '../config/snapshot.ts';
 import type { NotKept } from '../experiment/sticky.ts';
-import type { StickyMacKey, StickyTextProblem } from '../propagation/sticky.ts';
+import {
+  readSticky,
+  type StickyMacKey,
+  type StickyText,
+  type StickyTextProblem,
+} from '../propagation/sticky.ts';
 import type { IdentityMetrics } from '../telemetry/identity-metrics.ts';
 import type { Counter, Metrics } from '../telemetry/metrics.ts';
 
@@ -14,6 +19,16 @@ import type { Counter, Metrics } from '../telemetry/metrics.ts';
  */
 export type StickyResult = 'kept' | 'other' | 'issued' | NotKept | StickyTextProblem;
 
+/** A client sends the same text with each request, and a MAC costs microseconds: the last valid ones are remembered. */
+const TEXTS_MAX = 4096;
+const TEXT_MAX_CHARS = 1024;
+
+interface KnownText {
+  /** What it was sent under: under another name it is not valid. */
+  readonly name: string;
+  readonly read: StickyText;
+}
+
 export class StickyPlan {
   readonly clock: Pick<Clock, 'wallMs'>;
   /** The first signs. */
@@ -21,6 +36,7 @@ export class StickyPlan {
   readonly #issues: ReadonlyMap<string, StickyIssue>;
   readonly #metrics: IdentityMetrics;
   readonly #counters = new Map<string, Counter>();
+  readonly #texts = new Map<string, KnownText>();
 
   constructor(snapshot: Snapshot, clock: Pick<Clock, 'wallMs'>, metrics: IdentityMetrics) {
     this.clock = clock;
@@ -30,6 +46,18 @@ export class StickyPlan {
     }));
     this.#issues = snapshot.stickyIssues;
     this.#metrics = metrics;
+  }
+
+  /** What a client sent under `name`. */
+  read(text: string, name: string): StickyText | StickyTextProblem {
+    const known = this.#texts.get(text);
+    if (known !== undefined && known.name === name) return known.read;
+    const read = readSticky(text, name, this.keys);
+    if (typeof read !== 'string' && text.length <= TEXT_MAX_CHARS) {
+      if (this.#texts.size >= TEXTS_MAX) this.#texts.delete(this.#texts.keys().next().value!);
+      this.#texts.set(text, { name, read });
+    }
+    return read;
   }
 
   issueFor(place: StickyIssue['place']): StickyIssue {

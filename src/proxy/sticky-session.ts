@@ -16,7 +16,7 @@ import {
   type StickyEntry,
   type StickySettings,
 } from '../experiment/sticky.ts';
-import { readSticky, STICKY_MAX_CHARS, writeSticky } from '../propagation/sticky.ts';
+import { STICKY_MAX_CHARS, writeSticky } from '../propagation/sticky.ts';
 import type { StickyPlan } from './sticky-plan.ts';
 
 /** What the client sent in one cookie or header. */
@@ -134,7 +134,7 @@ export class StickySession implements Sticky {
     const { kind, name } = issue.place;
     const text = kind === 'cookie' ? this.#request!.cookie(name) : this.#request!.header(name);
     if (text === null || text === '') return { issue, entries: NOTHING, problem: 'absent', isKeyOld: false };
-    const read = readSticky(text, name, this.#plan!.keys);
+    const read = this.#plan!.read(text, name);
     if (typeof read === 'string') return { issue, entries: NOTHING, problem: read, isKeyOld: false };
     return { issue, entries: read.entries, problem: null, isKeyOld: read.keyIndex > 0 };
   }

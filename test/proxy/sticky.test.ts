@@ -241,11 +241,27 @@ describe('keys', () => {
   });
 });
 
-it('what was given out under one name is worth nothing under another', async () => {
-  const at = await world({ sticky: { cookie: 'one' } });
+it('what was given out under one name is worth nothing under another, remembered or not', async () => {
+  const unit = [{ cookie: 'sid' }];
+  const variants = { control: {}, candidate: { weight: '100%' } };
+  const at = await world(
+    {},
+    {
+      routes: [
+        { name: 'one', match: { path: '/*' }, upstream: 'app', experiments: ['ranking'] },
+        { name: 'two', match: { path: '/two' }, upstream: 'app', experiments: ['ranking', 'search'] },
+      ],
+      experiments: {
+        ranking: { unit, variants, sticky: { cookie: 'one' } },
+        search: { unit, variants, sticky: { cookie: 'other' } },
+      },
+    },
+  );
   const jar = new Jar().set('sid', 'a');
   await jar.fetch(at);
-  at.reload({ sticky: { cookie: 'other' } });
-  expect(reason(await jar.set('other', jar.get('one')!).fetch(at))).toBe('split');
-  expect(await counted(at, 'forged')).toBe(1);
+  const reasons = async () => field(await jar.fetch(at, '/two'), 'x-experiment-reason');
+  jar.set('other', jar.get('one')!);
+  expect(await reasons()).toMatch(/^ranking=sticky, search=split:/);
+  expect(await at.plane.plane.metrics.render()).toContain('{experiment="search",result="forged"} 1');
+  expect(await reasons()).toBe('ranking=sticky, search=sticky');
 });
