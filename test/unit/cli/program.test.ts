@@ -25,7 +25,11 @@ test.each([
   ['an unknown option', ['version', '--loud'], "unknown option '--loud'"],
   ['a missing config', ['run'], "required option '-c, --config <file>' not specified"],
   ['a missing argument', ['validate'], "missing required argument 'files'"],
-  ['a choice that is not there', ['get', 'cookies'], 'Allowed choices are experiments, layers, breakers, upstreams'],
+  [
+    'a choice that is not there',
+    ['get', 'cookies'],
+    'Allowed choices are experiments, layers, breakers, upstreams',
+  ],
   ['a count that is none', ['load', 'http://127.0.0.1:1', '-d', '0'], 'It must be a whole number above 0'],
   ['no command', [], 'Usage: fairlead'],
   ['half a command', ['set'], 'Usage: fairlead set'],
