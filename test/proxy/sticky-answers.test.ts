@@ -76,6 +76,14 @@ describe('the response', () => {
     expect(field(await answer(at.client), 'set-cookie')).toMatch(/^fairlead_sticky=/);
   });
 
+  it('101 gives it out: the upgrade is the only answer there is', async () => {
+    const at = await world();
+    at.answerWith('HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: test\r\n\r\n');
+    const jar = new Jar().set('sid', 'a');
+    const message = await jar.fetch(at, '/', 'Connection: upgrade\r\nUpgrade: test\r\n');
+    expect([message.status, jar.given.length]).toEqual([101, 1]);
+  });
+
   it('after a retry has it once', async () => {
     const at = await world();
     const jar = new Jar().set('sid', 'a');

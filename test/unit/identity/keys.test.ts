@@ -1,4 +1,5 @@
 import { generateKeyPairSync } from 'node:crypto';
+import fc from 'fast-check';
 import { exportJWK, importSPKI } from 'jose';
 import { describe, expect, test } from 'vitest';
 import { tokenIn } from '../../../src/identity/carrier.ts';
@@ -93,6 +94,38 @@ describe('a JWK set', () => {
     expect(readJwks('{"keys":[]}').problem).toMatch(/no key for/);
     const many = new Array(KEYS_MAX + 1).fill({ kty: 'oct', alg: 'HS256', k: 'AAAA' });
     expect(readJwks(JSON.stringify({ keys: many })).problem).toMatch(/33 keys, more than 32/);
+  });
+
+  test('of anything at all is read or refused, with a sentence and no other failure', () => {
+    const member = fc.oneof(
+      fc.record(
+        {
+          kty: fc.constantFrom('RSA', 'EC', 'OKP', 'oct'),
+          crv: fc.constantFrom('P-256', 'Ed25519', 'P-999'),
+          alg: fc.constantFrom('HS256', 'RS256', 'ES256', 'EdDSA'),
+          k: fc.oneof(fc.base64String(), fc.jsonValue()),
+          x: fc.oneof(fc.base64String(), fc.jsonValue()),
+          y: fc.oneof(fc.base64String(), fc.jsonValue()),
+          n: fc.oneof(fc.base64String(), fc.jsonValue()),
+          e: fc.oneof(fc.constant('AQAB'), fc.jsonValue()),
+        },
+        { requiredKeys: ['kty'] },
+      ),
+      fc.jsonValue(),
+    );
+    fc.assert(
+      fc.property(fc.array(member, { maxLength: 4 }), (keys) => {
+        for (const settings of readJwks(JSON.stringify({ keys })).keys) {
+          try {
+            makeKey(settings);
+          } catch (error) {
+            expect(error).toBeInstanceOf(RangeError);
+          }
+        }
+      }),
+      { numRuns: 500 },
+    );
+    fc.assert(fc.property(fc.string(), (text) => readJwks(text).problem !== null));
   });
 
   test('with a private key in it gives the public one', () => {
