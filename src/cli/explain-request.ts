@@ -9,12 +9,12 @@ import { reasonText } from '../experiment/assign.ts';
 import { cookiesIn, describedAttributes } from '../experiment/described-request.ts';
 import { evaluate } from '../experiment/evaluate.ts';
 import type { Assignment, Experiment, RequestAttributes } from '../experiment/model.ts';
-import { type Overrides, parseOverride } from '../experiment/override.ts';
 import type { TokenFields } from '../identity/carrier.ts';
 import { writeBaggage } from '../propagation/baggage.ts';
-import { type Carried, readCarried, writeExperimentHeader } from '../propagation/header.ts';
+import { type Carried, writeExperimentHeader } from '../propagation/header.ts';
 import { parameterOf } from '../routing/path-parameters.ts';
 import { type DescribedToken, describedSticky, describedToken } from './explain-identity.ts';
+import { type DescribedTrust, describedTrust } from './explain-trust.ts';
 
 export interface DescribedRequest {
   readonly direction: Direction;
@@ -30,6 +30,8 @@ export interface DescribedRequest {
   readonly clientIdentity: string | null;
   /** Null: not known. */
   readonly clientAddress: string | null;
+  /** The name of the listener it comes to; the first of its direction unless given. */
+  readonly listener?: string | undefined;
 }
 
 export interface ExperimentExplanation {
@@ -85,19 +87,23 @@ export function explainRequest(
   { showUnit, ...sources }: ExplainContext,
 ): Explanation {
   const route = snapshot.routes[request.direction].match(request.host, request.path, request.method);
-  const { header, baggage } = snapshot.propagation;
-  const carried = readCarried(
-    request.headers.get(header) ?? null,
-    baggage ? (request.headers.get('baggage') ?? null) : null,
-  );
   const { method, host, path, direction } = request;
   const token = describedToken(snapshot, fieldsOf(request), sources.wallMs);
   const attributes = attributesOf(request, route, token);
-  const overrides = overridesOf(snapshot, attributes);
+  const trust = describedTrust(snapshot, request, attributes, sources.wallMs);
+  const { carried, overrides, ignoresRoutingKeys } = trust;
   const steps = new Map<Experiment, string[]>();
   const sticky = describedSticky(snapshot, route, attributes, sources.wallMs);
   const excluded = snapshot.classifier?.classOf(attributes) ?? null;
-  const given = { request: attributes, context: carried, overrides, sticky, excluded, ...sources };
+  const given = {
+    request: attributes,
+    context: carried,
+    overrides,
+    sticky,
+    excluded,
+    ignoresRoutingKeys,
+    ...sources,
+  };
   const assignments = evaluate(orderOf(route), given, { steps });
   const joined = (route?.experiments ?? []).map((planned) => {
     const { experiment } = planned;
@@ -111,13 +117,12 @@ export function explainRequest(
       variant,
       isKnown: snapshot.experiments.has(name),
     })),
-    notes: [...notesOf(carried, route), ...token.notes],
+    notes: [...trust.notes, ...notesOf(carried, route), ...token.notes],
     experiments: joined.map(({ explanation }) => explanation),
     upstream: route === null ? null : destination(route, joined),
     forwarded: forwarded(
       snapshot,
-      request,
-      carried,
+      trust,
       joined.map(({ assignment }) => assignment),
     ),
   };
@@ -166,11 +171,6 @@ function join(
   return { planned, assignment, explanation };
 }
 
-function overridesOf(snapshot: Snapshot, attributes: RequestAttributes): Overrides | null {
-  const { overrideHeader, overrideCookie } = snapshot.propagation;
-  return parseOverride(attributes.header(overrideHeader), attributes.cookie(overrideCookie));
-}
-
 /** The first experiment whose variant has an upstream of its own gets its way, as in `proxy/decision.ts`. */
 function destination(route: Route, joined: readonly Joined[]): { name: string; endpoints: string[] } {
   const chosen = joined
@@ -182,17 +182,15 @@ function destination(route: Route, joined: readonly Joined[]): { name: string; e
 
 function forwarded(
   snapshot: Snapshot,
-  request: DescribedRequest,
-  carried: Carried | null,
+  { carried, baggage: before, isKeptIn }: DescribedTrust,
   assignments: readonly Assignment[],
 ): Record<string, string> {
+  if (isKeptIn) return {};
   const members = assignments
     .filter((assignment) => assignment.isCarried)
     .map((assignment) => ({ name: assignment.experiment.name, variant: assignment.variant.name }));
   const header = writeExperimentHeader(carried, members);
-  const baggage = snapshot.propagation.baggage
-    ? writeBaggage(request.headers.get('baggage') ?? null, members)
-    : '';
+  const baggage = snapshot.propagation.baggage ? writeBaggage(before, members) : '';
   return {
     ...(header === '' ? {} : { [snapshot.propagation.header]: header }),
     ...(baggage === '' ? {} : { baggage }),

@@ -3,6 +3,7 @@
  * the file and the run-time state beside it, changes neither, and sends nothing.
  */
 import { systemClock, systemRandom } from '../base/clock.ts';
+import { didYouMean } from '../config/suggest.ts';
 import { effectiveSnapshot } from './effective.ts';
 import {
   type DescribedRequest,
@@ -24,6 +25,8 @@ export interface ExplainOptions {
   readonly clientIdentity?: string | undefined;
   /** IP address the request would come from. */
   readonly clientAddress?: string | undefined;
+  /** The listener it would come to; the first of its direction unless given. */
+  readonly listener?: string | undefined;
   readonly output: 'text' | 'json';
   /** Print the unit itself and not only its hash. */
   readonly showUnit?: boolean | undefined;
@@ -34,6 +37,13 @@ export async function explainCommand(options: ExplainOptions, io: Io): Promise<n
   const request = describe(options);
   const snapshot = await effectiveSnapshot(options.config, io);
   if (snapshot === null) return Exit.configInvalid;
+  const { listener } = request;
+  const listeners = snapshot.listeners.map(({ name }) => name);
+  if (listener !== undefined && !listeners.includes(listener))
+    throw new CliError(
+      Exit.usage,
+      `there is no listener ${JSON.stringify(listener)}${didYouMean(listener, listeners)}`,
+    );
   const explanation = explainRequest(snapshot, request, {
     random: systemRandom,
     wallMs: systemClock.wallMs(),
@@ -75,6 +85,7 @@ export function describe(options: ExplainOptions): DescribedRequest {
     headers,
     clientIdentity: options.clientIdentity ?? null,
     clientAddress: options.clientAddress ?? null,
+    listener: options.listener,
   };
 }
 

@@ -103,6 +103,7 @@ function addConfig(program: Command, io: Io, done: Done): void {
     .option('--outbound', 'match the outbound routes')
     .option('--client-identity <id>', 'of the client certificate it comes with')
     .option('--client-address <ip>', 'the address it comes from')
+    .option('--listener <name>', 'where it comes in; the first of its direction unless given')
     .option('--show-unit', 'print the unit itself and not only its hash')
     .addOption(outputOption(['text', 'json'], 'text'))
     .action(async (target: string, options: ExplainFlags) => {
@@ -118,6 +119,7 @@ interface ExplainFlags {
   readonly outbound?: boolean;
   readonly clientIdentity?: string;
   readonly clientAddress?: string;
+  readonly listener?: string;
   readonly showUnit?: boolean;
   readonly output: 'text' | 'json';
 }

@@ -6,21 +6,23 @@
  * `open` before a request is decided, `close` when its context has been written.
  */
 import { serialiseMember } from '../base/dictionary.ts';
+import type { RequestAttributes } from '../experiment/model.ts';
 import { type Overrides, parseOverride } from '../experiment/override.ts';
 import { Field } from '../http1/field.ts';
 import type { Head } from '../http1/head.ts';
 import { type Carried, readCarried } from '../propagation/header.ts';
 import { hasOwnBaggage, withoutCookie, withoutOwnBaggage } from '../propagation/strip.ts';
 import { isTokenText } from '../propagation/token.ts';
-import { cookieText, type HeadAttributes } from '../routing/attributes.ts';
+import { cookieText } from '../routing/attributes.ts';
 import { isTrusted } from '../routing/trust.ts';
 import type { Decision } from './decision.ts';
 import type { Peer } from './peer.ts';
 import type { TrustPlan } from './trust-plan.ts';
 import { TrustTokens } from './trust-tokens.ts';
 
-/** A label of `fairlead_context_untrusted_total`. */
-type Untrusted = 'header' | 'baggage' | 'explain' | 'token' | 'override' | 'cookie';
+/** Labels of `fairlead_context_untrusted_total`. */
+export const UNTRUSTED = ['header', 'baggage', 'explain', 'token', 'override', 'cookie'] as const;
+type Untrusted = (typeof UNTRUSTED)[number];
 
 /** The gate for a peer; null when there is nothing for one to do. */
 export function gateFor(plan: TrustPlan | null, peer: Peer): TrustGate | null {
@@ -65,7 +67,7 @@ export class TrustGate {
   }
 
   /** Reads what a request says. `head` and `attributes` must stay valid until `close`. */
-  open(head: Head, attributes: HeadAttributes, nowMs: number): void {
+  open(head: Head, attributes: RequestAttributes, nowMs: number): void {
     const { propagation, signer, trust } = this.#plan;
     this.#head = head;
     this.#cut = [];
@@ -127,7 +129,7 @@ export class TrustGate {
       this.#replaceTokens(this.#believedTexts());
   }
 
-  #readOverrides(head: Head, attributes: HeadAttributes, nowMs: number): Overrides | null {
+  #readOverrides(head: Head, attributes: RequestAttributes, nowMs: number): Overrides | null {
     const { overrideHeader, overrideCookie } = this.#plan.propagation;
     const header = head.header(overrideHeader);
     const believed = header === null ? null : this.#believed(header, 'override', attributes, nowMs);
@@ -141,7 +143,7 @@ export class TrustGate {
   }
 
   /** The wish as a dictionary, whether it came as one or signed; null when it is not believed. */
-  #believed(wish: string, what: Untrusted, attributes: HeadAttributes, nowMs: number): string | null {
+  #believed(wish: string, what: Untrusted, attributes: RequestAttributes, nowMs: number): string | null {
     const isSigned = isTokenText(wish);
     if (!this.mayOverride && !(isSigned && this.#plan.trust.overrides.isTokenEnough)) {
       this.#count(what);

@@ -44,7 +44,7 @@ export function trustPlan(
   { name, direction, trust }: ListenerSettings,
   snapshot: Snapshot,
   tokens: TokenPlan,
-  { metrics, clock }: { readonly metrics: Metrics; readonly clock: Pick<Clock, 'wallMs'> },
+  { metrics, clock }: { readonly metrics: Pick<Metrics, 'trust'>; readonly clock: Pick<Clock, 'wallMs'> },
 ): TrustPlan | null {
   const { propagation, experiments } = snapshot;
   const internalHosts = direction === 'outbound' ? propagation.internalHosts : null;

@@ -1,11 +1,11 @@
 /** The tokens of one request on one connection: which are believed, what they say, and what goes on signed. */
 import { serialiseMember } from '../base/dictionary.ts';
+import type { RequestAttributes } from '../experiment/model.ts';
 import { readUnit } from '../experiment/unit.ts';
 import { Carried, type CarriedMember } from '../propagation/header.ts';
 import { isSignable, TOKEN_ENTRIES_MAX, type TokenPurpose } from '../propagation/token.ts';
 import type { SignedAssignment } from '../propagation/token-signer.ts';
 import { FailureBudget, type VerifiedToken } from '../propagation/token-verifier.ts';
-import type { HeadAttributes } from '../routing/attributes.ts';
 import type { Decision } from './decision.ts';
 import type { TrustPlan } from './trust-plan.ts';
 
@@ -38,7 +38,7 @@ export class TrustTokens {
   }
 
   /** Reads the tokens of the field. */
-  read(field: string, attributes: HeadAttributes, nowMs: number): void {
+  read(field: string, attributes: RequestAttributes, nowMs: number): void {
     const believed: VerifiedToken[] = [];
     for (const [index, text] of field.split(',', TOKENS_MAX + 1).entries()) {
       const token = index < TOKENS_MAX ? this.verify(text.trim(), 'context', attributes, nowMs) : null;
@@ -52,7 +52,7 @@ export class TrustTokens {
   verify(
     text: string,
     purpose: TokenPurpose,
-    attributes: HeadAttributes,
+    attributes: RequestAttributes,
     nowMs: number,
   ): VerifiedToken | null {
     const { verifier, clock, metrics, listener, acceptedCount } = this.#plan;
@@ -70,7 +70,7 @@ export class TrustTokens {
    * A context without the unit it was signed for is believed: its sender could as well try units out until one has
    * the variant. An override that was made for somebody is for nobody else, and not for nobody.
    */
-  #isForUnit(token: VerifiedToken, purpose: TokenPurpose, attributes: HeadAttributes): boolean {
+  #isForUnit(token: VerifiedToken, purpose: TokenPurpose, attributes: RequestAttributes): boolean {
     for (const { experiment: name, unit: hash } of token.claims.entries) {
       if (hash === '') continue;
       const experiment = this.#plan.experiments.get(name);

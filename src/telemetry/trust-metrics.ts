@@ -38,6 +38,13 @@ export class TrustMetrics {
     return this.#egress.get(listener);
   }
 
+  /** Purposes and results that there have been. */
+  tokensSeen(): { readonly purpose: string; readonly result: string }[] {
+    return [...this.#tokens.entries()]
+      .filter(({ item }) => item.value > 0)
+      .map(({ labels }) => ({ purpose: String(labels.purpose), result: String(labels.result) }));
+  }
+
   register(registry: Registry): void {
     const counter = (sets: LabelSets<Counter>, name: string, help: string) =>
       registerFamily(registry, {
