@@ -89,6 +89,17 @@ describe('a sticky assignment', () => {
     expect(await counted(at, 'old-version')).toBe(1);
   });
 
+  it('keeps the bucket version of its draw when it is given out again', async () => {
+    const at = await world();
+    const jar = new Jar().set('sid', 'a');
+    await jar.fetch(at);
+    at.reload({ sticky: { bucketVersion: 2 } });
+    at.clock.atMs += 16 * DAY_MS;
+    expect([reason(await jar.fetch(at)), jar.given.length]).toEqual(['sticky', 1]);
+    at.reload({ sticky: { bucketVersion: 2, minBucketVersion: 2 } });
+    expect(reason(await jar.fetch(at))).toBe('split');
+  });
+
   it('does not hold when the variant is gone or has no weight', async () => {
     const at = await world({ variants: { control: {}, candidate: { weight: '100%' } } });
     const jar = new Jar().set('sid', 'a');
