@@ -8,7 +8,10 @@ import type { Claim, RequestAttributes } from '../experiment/model.ts';
 import type { Sticky } from '../experiment/sticky.ts';
 
 /** The single writer of the rules, as admin needs it. */
-export type ControlPort = Pick<ControlState, 'snapshot' | 'lastReload' | 'reload' | 'change' | 'view'>;
+export type ControlPort = Pick<
+  ControlState,
+  'snapshot' | 'runtime' | 'lastReload' | 'reload' | 'change' | 'view'
+>;
 
 /** A breaker, as `resilience/breaker.ts` describes it; admin prints all fields and reads these. */
 export interface AdminBreaker {

@@ -3,6 +3,7 @@
  * Reading never changes anything; a GET on a change is 405.
  */
 import type { FastifyInstance, FastifyRequest, RouteHandlerMethod } from 'fastify';
+import { formatState } from '../control/state-file.ts';
 import {
   addConfigChanges,
   type ChangeTargets,
@@ -38,6 +39,9 @@ function addReads(app: FastifyInstance, { control, dataPlane, audit }: ChangeTar
       },
     });
   }
+  resource(app, '/v1/runtime', {
+    GET: (_request, reply) => reply.type('application/json').send(formatState(control.runtime)),
+  });
   for (const url of ['/v1/upstreams', '/clusters']) {
     resource(app, url, { GET: (_request, reply) => reply.send({ upstreams: dataPlane.upstreams() }) });
   }

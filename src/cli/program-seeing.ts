@@ -2,6 +2,7 @@
 import { type Command, Option } from 'commander';
 import type { Io } from './io.ts';
 import { toCount } from './option-values.ts';
+import type { PlanCommandOptions } from './plan.ts';
 import type { SimulateOptions } from './simulate.ts';
 
 const UNITS = 100_000;
@@ -20,5 +21,18 @@ export function addSeeing(program: Command, io: Io, done: (exitCode: number) => 
     .action(async (options: SimulateOptions) => {
       const { simulateCommand } = await import('./simulate.ts');
       done(await simulateCommand(options, io));
+    });
+  program
+    .command('plan')
+    .description('what a configuration would change before it is loaded; exit 1 when anything')
+    .argument('<file>', 'the new configuration file')
+    .option('--against <file>', 'the file that is in effect')
+    .option('--admin <url>', 'the sidecar that is running; the default, at its default address')
+    .option('--sample <file>', 'NDJSON of the access log, of exposures or of {"unit_id": "..."}')
+    .option('--units <count>', 'how many units stand for all where shares do not say it', toCount, UNITS)
+    .addOption(outputOption())
+    .action(async (file: string, options: Omit<PlanCommandOptions, 'file'>) => {
+      const { planCommand } = await import('./plan.ts');
+      done(await planCommand({ file, ...options }, io));
     });
 }

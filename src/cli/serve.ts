@@ -94,6 +94,9 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     get snapshot() {
       return control.snapshot;
     },
+    get runtime() {
+      return control.runtime;
+    },
     get lastReload() {
       return control.lastReload;
     },

@@ -56,7 +56,7 @@ export interface Simulation {
 const UNIT: UnitSource = { kind: 'header', name: 'unit' };
 
 /** A request that is nothing but its unit. */
-export class UnitRequest implements RequestAttributes {
+class UnitRequest implements RequestAttributes {
   readonly method = 'GET';
   readonly path = '/';
   readonly clientIdentity = null;
@@ -95,42 +95,39 @@ export function unitOf(index: number): string {
   return `unit-${index + 1}`;
 }
 
-/**
- * Decides all experiments for one unit after the other, as if they were on and targeted at everyone. What is killed or
- * concluded stays so: it has no split.
- */
+/** Decides all experiments for one unit after the other, as if they were targeted at everyone. */
 export class UnitDecider {
   readonly #order: readonly Experiment[];
   readonly #request = new UnitRequest();
-  readonly #names: ReadonlySet<string>;
+  readonly #wallMs: number;
 
-  /** @param names Of those wanted; what they require is decided too. */
-  constructor(snapshot: Pick<Snapshot, 'experiments'>, names: Iterable<string>) {
-    const all = new Map([...snapshot.experiments].map(([name, one]) => [name, byUnitAlone(one)]));
-    this.#names = new Set(names);
-    const wanted = [...this.#names].flatMap((name) => all.get(name) ?? []);
+  /** @param wallMs For experiments with dates. */
+  constructor(experiments: Iterable<Experiment>, wallMs: number) {
+    const all = new Map(Array.from(experiments, (one) => [one.name, byUnitAlone(one)]));
+    const wanted = [...all.values()];
     this.#order = evaluationOrder(wanted, all) ?? wanted;
+    this.#wallMs = wallMs;
   }
 
-  /** In no order. */
-  decide(unit: string): Assignment[] {
+  /** By experiment: with the fields of the experiment, but not the same object. */
+  decide(unit: string): Iterable<Assignment> {
     const request = this.#request.of(unit);
-    const given = { request, context: null, overrides: null, random: NO_ENTROPY, wallMs: 0 };
-    const assignments = evaluate(this.#order, given).values();
-    return [...assignments].filter(({ experiment }) => this.#names.has(experiment.name));
+    const given = { request, context: null, overrides: null, random: NO_ENTROPY, wallMs: this.#wallMs };
+    return evaluate(this.#order, given).values();
   }
 }
 
 function byUnitAlone(experiment: Experiment): Experiment {
+  return { ...experiment, targeting: [], sticky: null, routingKeys: [], unit: [UNIT] };
+}
+
+/** What is killed or concluded stays so: it has no split. */
+function asIfOn(experiment: Experiment): Experiment {
   const { status } = experiment;
   return {
     ...experiment,
     status: status === 'draft' || status === 'paused' ? 'running' : status,
     schedule: null,
-    targeting: [],
-    sticky: null,
-    routingKeys: [],
-    unit: [UNIT],
   };
 }
 
@@ -152,7 +149,7 @@ export function simulate(snapshot: Snapshot, units: number, only: string | null)
       { experiment, variants: experiment.variants.map(() => 0), excluded: {}, included: 0 },
     ]),
   );
-  const decider = new UnitDecider(snapshot, tallies.keys());
+  const decider = new UnitDecider(experiments.map(asIfOn), 0);
   const pairs = new Pairs(only ?? null, experiments.length);
   let outOfAll = 0;
   for (let index = 0; index < units; index++) {
@@ -170,7 +167,7 @@ export function simulate(snapshot: Snapshot, units: number, only: string | null)
 }
 
 /** @returns the names of the experiments that the unit is in */
-function count(assignments: readonly Assignment[], tallies: ReadonlyMap<string, Tally>): string[] {
+function count(assignments: Iterable<Assignment>, tallies: ReadonlyMap<string, Tally>): string[] {
   const included: string[] = [];
   for (const { experiment, variant, reason, isIncluded } of assignments) {
     const tally = tallies.get(experiment.name)!;

@@ -3,9 +3,7 @@
  * and whether it is the declared one, who is held out, and who is in two experiments. Reads the file and the run-time
  * state beside it, and changes nothing.
  */
-import Table from 'cli-table3';
 import { effectiveSnapshot } from './effective.ts';
-import { NO_LINES } from './get-table.ts';
 import { CliError, Exit, type Io } from './io.ts';
 import {
   OVERLAP_EXPERIMENTS_MAX,
@@ -13,6 +11,7 @@ import {
   type Simulation,
   simulate,
 } from './simulate-units.ts';
+import { table } from './table.ts';
 
 export interface SimulateOptions {
   readonly config: string;
@@ -93,14 +92,4 @@ function splitRows({ name, included, variants, fit }: SimulatedExperiment): (str
 
 function percent(count: number, whole: number): string {
   return `${((100 * count) / whole).toFixed(2)}%`;
-}
-
-/** Columns without lines, for people and for awk. */
-export function table(head: readonly string[], rows: readonly (string | number)[][]): string {
-  const grid = new Table({
-    chars: NO_LINES,
-    style: { 'padding-left': 0, 'padding-right': 3, head: [], border: [] },
-  });
-  grid.push([...head], ...rows.map((row) => [...row]));
-  return `${grid.toString().replace(/ +$/gm, '')}\n`;
 }

@@ -140,6 +140,11 @@ export class ControlState {
     return { config, runtime, version: snapshot.version };
   }
 
+  /** What was changed while running, and the slots as they are dealt out. No secrets. */
+  get runtime(): RuntimeState {
+    return this.#active.runtime;
+  }
+
   get lastReload(): ReloadResult {
     return this.#lastReload;
   }

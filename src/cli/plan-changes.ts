@@ -1,0 +1,224 @@
+/**
+ * What another configuration would change: the rules in effect on one side, on the other what they would be when the
+ * new file is loaded over them, run-time changes and slots included. Pure; secrets are not compared.
+ */
+import { isDeepStrictEqual } from 'node:util';
+import { compile } from '../config/compile.ts';
+import { redact } from '../config/hash.ts';
+import type { RuntimeState } from '../config/runtime.ts';
+import type { Config } from '../config/schema.ts';
+import type { Route, Snapshot } from '../config/snapshot.ts';
+import { restartNeeded, summary } from '../control/comparison.ts';
+import { overtakenWeights, rememberSlots, withoutWeights } from '../control/runtime-changes.ts';
+import { exactMoves, type Move, sharesIn } from './plan-moves.ts';
+import { compareUnits, type UpstreamShare } from './plan-traffic.ts';
+import { unitOf } from './simulate-units.ts';
+
+export interface PlannedExperiment {
+  readonly name: string;
+  readonly change: 'added' | 'removed' | 'changed';
+  /** Status and weights as they are in effect; null: not there. */
+  readonly before: string | null;
+  readonly after: string | null;
+  /** Which of its declared settings differ. */
+  readonly settings: readonly string[];
+  readonly moves: readonly Move[];
+  /** Share of all units in each variant before, 0 to 1; empty where another system's algorithm deals. */
+  readonly sharesBefore: Readonly<Record<string, number>>;
+  /** False: found with units that nobody has, or with those of the sample. */
+  readonly isExact: boolean;
+  readonly notes: readonly string[];
+}
+
+export interface Plan {
+  readonly isChanged: boolean;
+  /** Fingerprints of the declared configurations. */
+  readonly hash: { readonly before: string; readonly after: string };
+  readonly experiments: readonly PlannedExperiment[];
+  /** Of routes where something changes. */
+  readonly upstreams: readonly UpstreamShare[];
+  /** Routes on which two experiments want an upstream of their own: the first gets its way. */
+  readonly conflicts: readonly {
+    readonly route: string;
+    readonly experiments: readonly string[];
+    readonly isNew: boolean;
+  }[];
+  readonly protectedRoutes: readonly { readonly route: string; readonly experiments: readonly string[] }[];
+  /** Top-level settings that differ, the experiments apart. */
+  readonly settings: readonly string[];
+  readonly restartNeeded: readonly string[];
+  /** How many units were decided for what is not exact. */
+  readonly units: number;
+}
+
+export interface Rules {
+  readonly config: Config;
+  readonly runtime: RuntimeState;
+  /** Of the declared configuration. */
+  readonly hash: string;
+}
+
+export interface PlanOptions {
+  readonly units: number;
+  /** Ids of real units in place of those that nobody has; null: none are known. */
+  readonly ids: readonly string[] | null;
+  readonly wallMs: number;
+}
+
+export function planOf(
+  before: Rules,
+  next: { readonly config: Config; readonly hash: string },
+  options: PlanOptions,
+): Plan {
+  const [left, right] = snapshots(before, next.config);
+  const { wallMs, ids } = options;
+  const units =
+    ids ?? Array.from({ length: unitsFor(left, right, options.units) }, (_, index) => unitOf(index));
+  const compared = compareUnits(left, right, { units, wallMs });
+  const [old, declared] = [plain(before.config), plain(next.config)];
+  const names = new Set([...left.experiments.keys(), ...right.experiments.keys()]);
+  const overtaken = overtakenWeights(next.config, before.runtime);
+  const experiments = [...names].flatMap((name): PlannedExperiment[] => {
+    const [from, to] = [left.experiments.get(name) ?? null, right.experiments.get(name) ?? null];
+    const exact = ids === null ? exactMoves(from, to, wallMs) : null;
+    const planned: PlannedExperiment = {
+      name,
+      change: from === null ? 'added' : to === null ? 'removed' : 'changed',
+      before: from === null ? null : summary(left, name),
+      after: to === null ? null : summary(right, name),
+      settings:
+        from === null || to === null ? [] : differing(old.experiments[name], declared.experiments[name]),
+      moves: exact ?? compared.moves.get(name) ?? [],
+      sharesBefore: sharesIn(from, wallMs),
+      isExact: exact !== null,
+      notes: notesOf(from, to, overtaken),
+    };
+    const isSame =
+      planned.before === planned.after && planned.settings.length === 0 && planned.moves.length === 0;
+    return isSame ? [] : [planned];
+  });
+  const settings = differing(old, declared).filter((key) => key !== 'experiments');
+  const changed = new Set(experiments.map(({ name }) => name));
+  return {
+    isChanged: experiments.length > 0 || settings.length > 0,
+    hash: { before: before.hash, after: next.hash },
+    experiments,
+    upstreams: changedRoutes(compared.upstreams),
+    conflicts: conflicts(left, right),
+    protectedRoutes: touched(next.config.protect, [left, right], changed),
+    settings,
+    restartNeeded: restartNeeded(old, declared),
+    units: compared.units,
+  };
+}
+
+/** As `control/state.ts` would have them, one after the other. */
+function snapshots({ config, runtime }: Rules, next: Config): [Snapshot, Snapshot] {
+  const before = compile(decidable(config), runtime, 1);
+  const known = rememberSlots(runtime, before);
+  return [before, compile(decidable(next), withoutWeights(known, overtakenWeights(next, known)), 2)];
+}
+
+/** What decides about units and upstreams. A configuration that was shown has no keys to compile the rest with. */
+function decidable(config: Config): Config {
+  const experiments = Object.entries(config.experiments).map(([name, { sticky: _, ...experiment }]) => [
+    name,
+    experiment,
+  ]);
+  const upstreams = Object.entries(config.upstreams).map(([name, { tls: _, ...upstream }]) => [
+    name,
+    upstream,
+  ]);
+  const { tokens: _tokens, listeners: _listeners, ...rest } = config;
+  return {
+    ...rest,
+    identity: {},
+    stickyKeys: [],
+    experiments: Object.fromEntries(experiments),
+    upstreams: Object.fromEntries(upstreams),
+  };
+}
+
+/** At most so many decisions: some seconds. */
+const DECISIONS_MAX = 20_000_000;
+
+function unitsFor(left: Snapshot, right: Snapshot, wanted: number): number {
+  const each = Math.max(1, left.experiments.size + right.experiments.size);
+  return Math.max(1, Math.min(wanted, Math.floor(DECISIONS_MAX / each)));
+}
+
+/** As the admin API shows it: without secrets, and as JSON. */
+function plain(config: Config): Config {
+  return JSON.parse(JSON.stringify(redact(config))) as Config;
+}
+
+function differing(left: object | undefined, right: object | undefined): string[] {
+  const [a, b] = [left ?? {}, right ?? {}] as Record<string, unknown>[];
+  const keys = new Set([...Object.keys(a!), ...Object.keys(b!)]);
+  return [...keys].filter((key) => !isDeepStrictEqual(a![key], b![key]));
+}
+
+type Compiled = ReturnType<Snapshot['experiments']['get']>;
+
+function notesOf(before: Compiled | null, after: Compiled | null, overtaken: readonly string[]): string[] {
+  if (before == null || after == null) return [];
+  const notes: string[] = [];
+  const texts = (experiment: NonNullable<Compiled>) => experiment.targeting.map(({ text }) => text);
+  if (overtaken.includes(after.name)) notes.push('its run-time weights end: the file is newer');
+  if (before.salt !== after.salt) notes.push('another salt: everyone is dealt anew');
+  if (!isDeepStrictEqual(before.unit, after.unit))
+    notes.push('another unit: who has other ids is dealt anew');
+  if (!isDeepStrictEqual(texts(before), texts(after)))
+    notes.push('other targeting: the moves are those of units that both take');
+  if (!isDeepStrictEqual(before.requires, after.requires))
+    notes.push('other prerequisites: the moves are those of units that meet both');
+  return notes;
+}
+
+/** Of every route where a share is another. */
+function changedRoutes(upstreams: readonly UpstreamShare[]): UpstreamShare[] {
+  const keyOf = ({ direction, route }: UpstreamShare): string => `${direction} ${route}`;
+  const changed = new Set(upstreams.filter(({ before, after }) => before !== after).map(keyOf));
+  return upstreams.filter((one) => changed.has(keyOf(one)));
+}
+
+function conflicts(before: Snapshot, after: Snapshot): Plan['conflicts'] {
+  const known = new Set(routesOf(before).map((route) => `${route.name} ${rivals(route).join(' ')}`));
+  return routesOf(after).flatMap((route) => {
+    const experiments = rivals(route);
+    if (experiments.length < 2) return [];
+    return [{ route: route.name, experiments, isNew: !known.has(`${route.name} ${experiments.join(' ')}`) }];
+  });
+}
+
+/** Experiments of the route that may choose an upstream of their own. */
+function rivals({ experiments, upstream }: Route): string[] {
+  return experiments
+    .filter(
+      ({ experiment, variants }) =>
+        experiment.status !== 'draft' && variants.some((variant) => variant.upstream.name !== upstream.name),
+    )
+    .map(({ experiment }) => experiment.name);
+}
+
+function touched(
+  protect: readonly string[],
+  sides: readonly Snapshot[],
+  changed: ReadonlySet<string>,
+): Plan['protectedRoutes'] {
+  return protect.flatMap((name) => {
+    const onIt = sides.map((side) =>
+      routesOf(side).flatMap((route) =>
+        route.name === name ? route.experiments.map(({ experiment }) => experiment.name) : [],
+      ),
+    );
+    const [before = [], after = []] = onIt;
+    const all = [...new Set([...before, ...after])];
+    const experiments = all.filter((one) => changed.has(one) || before.includes(one) !== after.includes(one));
+    return experiments.length === 0 ? [] : [{ route: name, experiments }];
+  });
+}
+
+function routesOf({ routes }: Snapshot): readonly Route[] {
+  return [...routes.inbound.all, ...routes.outbound.all];
+}

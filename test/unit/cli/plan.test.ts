@@ -1,0 +1,285 @@
+/** `fairlead plan`: the shares that it computes are those of units that are decided, and nothing is left out. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { planCommand } from '../../../src/cli/plan.ts';
+import { type Plan, planOf } from '../../../src/cli/plan-changes.ts';
+import { exactMoves, type Move } from '../../../src/cli/plan-moves.ts';
+import { compareUnits } from '../../../src/cli/plan-traffic.ts';
+import { unitOf } from '../../../src/cli/simulate-units.ts';
+import { configHash } from '../../../src/config/hash.ts';
+import { EMPTY_RUNTIME } from '../../../src/config/runtime.ts';
+import { configOf, snapshotOf } from '../../support/config.ts';
+import { Recorder } from '../../support/recorder.ts';
+
+const HEAD = `
+version: 1
+requireMetadata: false
+upstreams: { v1: "127.0.0.1:9001", v2: "127.0.0.1:9002", v3: "127.0.0.1:9003" }
+`;
+
+function shop(...experiments: string[]): string {
+  const names = experiments.map((text) => text.slice(0, text.indexOf(':')));
+  return `${HEAD}routes: [{ name: all, upstream: v1, experiments: [${names.join(', ')}] }]
+layers: { ui: {} }
+experiments:
+${experiments.map((text) => `  ${text}\n`).join('')}`;
+}
+
+const RANKING = 'ranking: { variants: { control: {}, candidate: { weight: 10%, upstream: v2 } } }';
+
+function plan(before: string, after: string, ids: readonly string[] | null = null): Plan {
+  const [old, next] = [configOf(before), configOf(after)];
+  return planOf(
+    { config: old, runtime: EMPTY_RUNTIME, hash: configHash(old) },
+    { config: next, hash: configHash(next) },
+    { units: 20_000, ids, wallMs: Date.UTC(2026, 0, 15) },
+  );
+}
+
+const rounded = (moves: readonly Move[]) =>
+  moves.map(({ from, to, share }) => `${from ?? '-'} -> ${to ?? '-'} ${Math.round(share * 1e6)}`);
+const movesOf = (before: string, after: string) =>
+  plan(shop(before), shop(after)).experiments.map(({ moves, isExact }) => [isExact, ...rounded(moves)]);
+
+describe('who moves', () => {
+  test('in a ramp: exactly those that the candidate gains, and nobody between treatments', () => {
+    expect(movesOf(RANKING, RANKING.replace('10%', '25%'))).toEqual([[true, 'control -> candidate 150000']]);
+    const three = 'x: { variants: { control: {}, a: { weight: 5% }, b: { weight: 5% } } }';
+    expect(movesOf(three, three.replaceAll('5%', '10%'))).toEqual([
+      [true, 'control -> a 50000', 'control -> b 50000'],
+    ]);
+  });
+
+  test('with a gate: those beside it come in, in the shares of the variants', () => {
+    expect(movesOf(RANKING.replace(': {', ': { traffic: 50%,'), RANKING)).toEqual([
+      [true, '- -> candidate 50000', '- -> control 450000'],
+    ]);
+  });
+
+  test('out of a range of a layer and into another: both, and nobody in the common part', () => {
+    const at = (range: string) =>
+      `x: { layer: ui, range: ${range}, variants: { control: {}, a: { weight: 50% } } }`;
+    expect(movesOf(at('0%-50%'), at('40%-60%'))).toEqual([
+      [true, 'a -> - 200000', 'control -> - 200000', '- -> a 50000', '- -> control 50000'],
+    ]);
+  });
+
+  test('with another salt: everyone is dealt anew', () => {
+    const [moves, ...others] = plan(
+      shop(RANKING),
+      shop(RANKING.replace(': {', ': { salt: other,')),
+    ).experiments;
+    expect(others).toEqual([]);
+    expect(rounded(moves!.moves)).toEqual(['candidate -> control 90000', 'control -> candidate 90000']);
+    expect([moves!.settings, moves!.notes]).toEqual([['salt'], ['another salt: everyone is dealt anew']]);
+  });
+
+  test.each([
+    ['killed', ['candidate -> - 100000', 'control -> - 900000']],
+    ['paused', ['candidate -> - 100000', 'control -> - 900000']],
+    ['concluded, winner: candidate', ['control -> candidate 900000']],
+  ])('when it is %s', (status, expected) => {
+    const [one] = plan(shop(RANKING), shop(RANKING.replace(': {', `: { status: ${status},`))).experiments;
+    expect(rounded(one!.moves)).toEqual(expect.arrayContaining(expected));
+    expect(one!.moves).toHaveLength(expected.length);
+  });
+
+  test('when its dates begin or end: as of now', () => {
+    const dated = (dates: string) => RANKING.replace(': {', `: { ${dates},`);
+    expect(movesOf(dated('startsAt: 2026-02-01T00:00:00Z'), dated('startsAt: 2026-01-01T00:00:00Z'))).toEqual(
+      [[true, '- -> candidate 100000', '- -> control 900000']],
+    );
+    const ended = 'endsAt: 2026-01-10T00:00:00Z, onExpiry: winner, winner: candidate';
+    expect(movesOf(RANKING, dated(ended))).toEqual([[true, 'control -> candidate 900000']]);
+  });
+
+  test('by another algorithm: found with units, and said to be', () => {
+    const old = 'x: { algorithm: { name: flagd2 }, variants: { control: {}, a: { weight: 10% } } }';
+    const [one] = plan(shop(old), shop(old.replace('10%', '20%'))).experiments;
+    expect(one!.isExact).toBe(false);
+    expect(one!.moves.map(({ from, to }) => [from, to])).toEqual([['control', 'a']]);
+    expect(one!.moves[0]!.share).toBeCloseTo(0.1, 1);
+  });
+
+  test('is what units do that are decided one by one', () => {
+    const before = shop(
+      'x: { layer: ui, range: 0%-70%, traffic: 60%, variants: { control: {}, a: { weight: 20% }, b: { weight: 30% } } }',
+    ).replace('layers:', 'holdout: { share: 10% }\nlayers:');
+    const after = shop(
+      'x: { layer: ui, range: 30%-90%, traffic: 80%, variants: { control: {}, a: { weight: 50% }, b: { weight: 10% } } }',
+    ).replace('layers:', 'holdout: { share: 4% }\nlayers:');
+    const [left, right] = [snapshotOf(before), snapshotOf(after)];
+    const units = 200_000;
+    const counted = compareUnits(left, right, {
+      units: Array.from({ length: units }, (_, index) => unitOf(index)),
+      wallMs: 0,
+    }).moves.get('x')!;
+    const exact = exactMoves(left.experiments.get('x')!, right.experiments.get('x')!, 0)!;
+    expect(exact).toHaveLength(counted.length);
+    for (const { from, to, share } of exact) {
+      const found = counted.find((move) => move.from === from && move.to === to)!.share;
+      // Five standard deviations of a share of so many units.
+      expect(Math.abs(found - share)).toBeLessThan(5 * Math.sqrt((share * (1 - share)) / units));
+    }
+  });
+
+  test('is counted in the ids that are given', () => {
+    const ids = Array.from({ length: 40 }, (_, index) => `user-${index}`);
+    const { experiments, units } = plan(shop(RANKING), shop(RANKING.replace('10%', '60%')), ids);
+    expect([units, experiments[0]!.isExact]).toEqual([40, false]);
+    expect((experiments[0]!.moves[0]!.share * 40) % 1).toBe(0);
+  });
+});
+
+describe('a plan', () => {
+  test('of the same file with other comments has no changes', () => {
+    const { isChanged, experiments, settings } = plan(shop(RANKING), `# a comment\n${shop(RANKING)}`);
+    expect([isChanged, experiments, settings]).toEqual([false, [], []]);
+  });
+
+  test('tells what is added, removed and set otherwise', () => {
+    const banner = 'banner: { variants: { control: {}, a: { weight: 50% } } }';
+    const { experiments, settings, restartNeeded } = plan(
+      shop(RANKING),
+      `${shop(banner)}workers: 2\ntimeouts: { idle: 3s }\n`,
+    );
+    expect(experiments.map(({ name, change, before, after }) => [name, change, before, after])).toEqual([
+      ['ranking', 'removed', 'running, control 90%, candidate 10%', null],
+      ['banner', 'added', null, 'running, control 50%, a 50%'],
+    ]);
+    expect(settings.toSorted()).toEqual(['routes', 'timeouts', 'workers']);
+    expect(restartNeeded).toEqual(['workers']);
+  });
+
+  test('tells of a setting that moves nobody', () => {
+    const { isChanged, experiments } = plan(
+      shop(RANKING),
+      shop(RANKING.replace(': {', ': { owner: a-team, targeting: [{ header: x-a, equals: b }],')),
+    );
+    expect(isChanged).toBe(true);
+    expect(experiments).toMatchObject([
+      {
+        change: 'changed',
+        settings: ['targeting', 'owner'],
+        moves: [],
+        notes: ['other targeting: the moves are those of units that both take'],
+      },
+    ]);
+  });
+
+  test('has the shares of upstreams, by the experiment that is asked first', () => {
+    const second = 'second: { variants: { control: {}, b: { weight: 50%, upstream: v3 } } }';
+    const { upstreams, conflicts } = plan(shop(RANKING), shop(RANKING, second));
+    expect(conflicts).toEqual([{ route: 'all', experiments: ['ranking', 'second'], isNew: true }]);
+    const share = (name: string) => upstreams.find(({ upstream }) => upstream === name)!;
+    expect(share('v2').before).toBe(share('v2').after);
+    expect(share('v3').before).toBe(0);
+    expect(share('v3').after).toBeCloseTo(0.45, 2);
+    expect(upstreams.reduce((sum, { after }) => sum + after, 0)).toBeCloseTo(1, 12);
+  });
+
+  test('names protected routes that it touches, and no others', () => {
+    const approved = RANKING.replace(': {', ': { allowProtected: { approvedBy: ann, reason: agreed },');
+    const guarded = (text: string) => `${shop(text)}protect: [all]\n`;
+    expect(plan(guarded(approved), guarded(approved.replace('10%', '20%'))).protectedRoutes).toEqual([
+      { route: 'all', experiments: ['ranking'] },
+    ]);
+    expect(plan(guarded(approved), `${guarded(approved)}service: shop\n`).protectedRoutes).toEqual([]);
+  });
+});
+
+describe('plan', () => {
+  let folder: string;
+  let io: Recorder;
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'fairlead-plan-'));
+    io = new Recorder();
+  });
+  afterEach(() => rmSync(folder, { recursive: true }));
+
+  function write(name: string, text: string): string {
+    writeFileSync(join(folder, name), text);
+    return join(folder, name);
+  }
+
+  const options = { units: 10_000, output: 'text' } as const;
+
+  test('is 0 without changes, 1 with, 3 for a file that is not valid, 2 for a sample of nothing', async () => {
+    const [old, next] = [
+      write('old.yaml', shop(RANKING)),
+      write('new.yaml', shop(RANKING.replace('10%', '5%'))),
+    ];
+    expect(await planCommand({ ...options, file: old, against: old }, io)).toBe(0);
+    expect(io.stdout).toMatch(/^no changes \(hash [0-9a-f]{12}\)\n$/);
+    io.stdout = '';
+    expect(await planCommand({ ...options, file: next, against: old }, io)).toBe(1);
+    expect(io.stdout).toMatch(/^ranking +candidate +control +5%$/m);
+    const bad = write('bad.yaml', 'version: 2\n');
+    expect(await planCommand({ ...options, file: bad, against: old }, io)).toBe(3);
+    expect(await planCommand({ ...options, file: old, against: bad }, io)).toBe(3);
+    const sample = write('sample', 'nothing\n{}\n');
+    await expect(planCommand({ ...options, file: next, against: old, sample }, io)).rejects.toMatchObject({
+      exitCode: 2,
+    });
+  });
+
+  test('counts with the slots and weights that were set at run time', async () => {
+    const state = join(folder, 'state.json');
+    const text = `${shop(RANKING)}stateFile: ${state}\n`;
+    const at = { reason: 'ramp', actor: 'ann', at: '2026-01-01T00:00:00Z' };
+    const weights = {
+      weightsPpm: { control: 700_000, candidate: 300_000 },
+      declaredPpm: { control: 900_000, candidate: 100_000 },
+    };
+    const slots = [
+      { start: 0, end: 700_000, variant: 'control' },
+      { start: 700_000, end: 1_000_000, variant: 'candidate' },
+    ];
+    const ranking = {
+      salt: 'ranking',
+      status: null,
+      weights: { ...weights, ...at },
+      slots,
+      epoch: 3,
+      seenAt: null,
+    };
+    writeFileSync(state, JSON.stringify({ format: 'fairlead-state', version: 1, experiments: { ranking } }));
+    const old = write('old.yaml', text);
+    expect(await planCommand({ ...options, file: old, against: old }, io)).toBe(0);
+    const next = write('new.yaml', text.replace('weight: 10%', 'weight: 40%'));
+    expect(await planCommand({ ...options, output: 'json', file: next, against: old }, io)).toBe(1);
+    const { experiments } = JSON.parse(io.stdout.slice(io.stdout.indexOf('{'))) as Plan;
+    expect(experiments[0]).toMatchObject({
+      before: 'running, control 70%, candidate 30%',
+      after: 'running, control 60%, candidate 40%',
+      notes: ['its run-time weights end: the file is newer'],
+    });
+    expect(rounded(experiments[0]!.moves)).toEqual(['control -> candidate 100000']);
+  });
+
+  test('takes units and requests from what was recorded, and prints no unit', async () => {
+    const [old, next] = [
+      write('old.yaml', shop(RANKING)),
+      write('new.yaml', shop(RANKING.replace('10%', '5%'))),
+    ];
+    const exposure = { experiment: 'ranking', assigned: 'candidate', served: 'candidate', reason: 'split' };
+    const request = { level: 30, msg: 'request', direction: 'inbound', route: 'all' };
+    const records = [
+      ...Array.from({ length: 60 }, (_, index) => ({ ...exposure, unit: `hash${index % 20}` })),
+      ...Array.from({ length: 1000 }, () => request),
+    ];
+    const sample = write('sample', records.map((record) => `${JSON.stringify(record)}\n`).join('not json\n'));
+    expect(await planCommand({ ...options, file: next, against: old, sample }, io)).toBe(1);
+    expect(io.stdout).toContain('the sample has 1060 records');
+    expect(io.stdout).toMatch(/^ranking +candidate +control +20 +10$/m);
+    expect(io.stdout).toMatch(/^all +v2 +\d\d +\d\d$/m);
+    expect(io.stdout).not.toContain('hash1');
+    io.stdout = '';
+    const ids = write('ids', Array.from({ length: 50 }, (_, i) => `{"unit_id":"ann-${i}"}\n`).join(''));
+    expect(await planCommand({ ...options, file: next, against: old, sample: ids }, io)).toBe(1);
+    expect(io.stdout).toContain('~ by 50 units');
+    expect(io.stdout).not.toContain('ann-');
+  });
+});
