@@ -91,7 +91,7 @@ export class Decision {
 
   /** Whether the sender may ask for reasons. */
   get mayExplain(): boolean {
-    return this.#gate === null || this.#gate.isContextTrusted;
+    return this.#gate === null || this.#gate.mayExplain;
   }
 
   /** Nothing of ours may go to the host of this request. */

@@ -82,6 +82,15 @@ export class TrustGate {
     if (tokens !== null && isAsked) this.#tokens.read(tokens, attributes, nowMs);
     if (!this.isContextTrusted) this.#distrust(head, tokens !== null && !isAsked);
     this.overrides = this.#readOverrides(head, attributes, nowMs);
+    if (!this.mayExplain && head.header(propagation.explainHeader) !== null) {
+      this.#cut.push(propagation.explainHeader);
+      this.#count('explain');
+    }
+  }
+
+  /** Whoever may choose may also know why: a tester with a signed override, too. */
+  get mayExplain(): boolean {
+    return this.isContextTrusted || this.overrides !== null;
   }
 
   /** Takes what is not believed out of what goes on, and signs the rest. */
@@ -119,10 +128,6 @@ export class TrustGate {
       this.#otherBaggage = rest;
       this.baggage = propagation.baggage && rest !== '' ? rest : null;
       if (this.vouched === null) this.#count('baggage');
-    }
-    if (head.header(propagation.explainHeader) !== null) {
-      this.#cut.push(propagation.explainHeader);
-      this.#count('explain');
     }
     if (isTokenStray) this.#count('token');
     if (signer === null && (isTokenStray || this.#tokens.hasRefused))

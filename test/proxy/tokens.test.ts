@@ -256,6 +256,20 @@ describe('an override', () => {
     expect(count(b, 'accepted', 'override')).toBe(2);
   });
 
+  it('that is believed lets its sender ask for the reason, which strangers may not', async () => {
+    const b = await service(GUARDED);
+    const reason = async (fields: string) => {
+      const client = rig.client(b.plane.port);
+      const response = await answer(
+        client.send(get('/', `x-user-id: u\r\nx-experiment-explain: 1\r\n${fields}`)),
+      );
+      return field(response, 'x-experiment-reason');
+    };
+    expect(await reason(`x-experiment-override: ${override()}\r\n`)).toContain('override');
+    expect(await reason('x-experiment-override: always\r\n')).toBeNull();
+    expect(b.plane.plane.metrics.trust.untrusted('inbound', 'explain').value).toBe(1);
+  });
+
   it('for one unit is for no other, and not for a request without one', async () => {
     const b = await service(GUARDED);
     const variant = async (fields: string) =>
