@@ -71,10 +71,12 @@ async function send(
 const count = ({ plane }: { plane: TestPlane }, result: string, purpose = 'context') =>
   plane.plane.metrics.trust.tokens('inbound', purpose, result).value;
 
+/** Of one second, so that the same claims are the same token throughout. */
+const nowS = Math.floor(Date.now() / 1000);
+
 function token(change: Partial<TokenClaims> = {}, key: TokenKey = k1): string {
-  const nowS = Math.floor(Date.now() / 1000);
   const entries = [{ experiment: 'ranking', variant: 'candidate', epoch: 1, unit: '' }];
-  const claims = { purpose: 'context', audience: '*', issuedS: nowS, expiresS: nowS + 60, entries } as const;
+  const claims = { purpose: 'context', audience: '*', issuedS: nowS, expiresS: nowS + 600, entries } as const;
   return signToken({ ...claims, ...change }, key)!;
 }
 
@@ -156,7 +158,6 @@ describe('two sidecars, of which the second believes what is signed', () => {
 });
 
 describe('a token is ignored, counted and stripped when it', () => {
-  const nowS = Math.floor(Date.now() / 1000);
   it.each<[string, string, () => string]>([
     ['is forged', 'bad-signature', () => token({}, tokenKey('k1', { kind: 'secret', text: SECRETS.k2 }))],
     ['has expired', 'expired', () => token({ issuedS: nowS - 7200, expiresS: nowS - 3600 })],
