@@ -2,7 +2,7 @@
  * What the admin API is given to look at and to act on. The shapes are structural: admin knows neither the
  * breakers nor the proxy, and `cli/serve.ts` hands it objects that fit. Never implemented in this folder.
  */
-import type { Snapshot } from '../config/snapshot.ts';
+import type { Direction, Snapshot } from '../config/snapshot.ts';
 import type { ControlState } from '../control/state.ts';
 import type { Claim, RequestAttributes } from '../experiment/model.ts';
 import type { Sticky } from '../experiment/sticky.ts';
@@ -65,3 +65,27 @@ export interface IdentityReader {
   claims(request: RequestAttributes, snapshot: Snapshot): { claim(pointer: string): Claim | null } | null;
   sticky(request: RequestAttributes, snapshot: Snapshot): Sticky | null;
 }
+
+/** A request that somebody describes to the admin API. */
+export interface ExplainBody {
+  readonly direction: Direction;
+  readonly method: string;
+  readonly host: string;
+  /** Without the query, which has no `?`. */
+  readonly path: string;
+  readonly query: string;
+  /** By lower-case name. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly clientIdentity: string | null;
+  readonly clientAddress: string | null;
+  readonly listener?: string | undefined;
+  /** Answer the unit itself and not only its hash. */
+  readonly showUnit: boolean;
+}
+
+/** Every step of the decision for a described request, as JSON. */
+export type Explain = (
+  body: ExplainBody,
+  snapshot: Snapshot,
+  isOpen: (breaker: string) => boolean,
+) => unknown;

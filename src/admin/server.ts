@@ -12,8 +12,9 @@ import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { Audit } from './audit.ts';
 import { checkHostAndOrigin, isSameToken } from './auth.ts';
+import { addExplain } from './explain.ts';
 import { addOfrep, OFREP_ROOT } from './ofrep.ts';
-import type { ControlPort, DataPlaneView, IdentityReader } from './ports.ts';
+import type { ControlPort, DataPlaneView, Explain, IdentityReader } from './ports.ts';
 import { addProbes, type ProbeSources } from './probes.ts';
 import { AdminError, sendProblem, toAdminError } from './problem.ts';
 import { addRest } from './rest.ts';
@@ -34,6 +35,7 @@ export interface AdminOptions {
   readonly control: ControlPort;
   readonly dataPlane: DataPlaneView;
   readonly identity: IdentityReader;
+  readonly explain: Explain;
   readonly metrics: Pick<Metrics, 'render' | 'contentType' | 'evaluations'>;
   readonly audit: Audit;
   readonly log: Log;
@@ -65,6 +67,7 @@ export async function buildAdmin(options: AdminOptions): Promise<FastifyInstance
   addProbes(app, options);
   addRest(app, options);
   addOfrep(app, options);
+  addExplain(app, options);
   await app.ready();
   return app;
 }

@@ -1,10 +1,10 @@
 /**
  * Which variant a described request would get, and every step of why: the same functions as the request path, in the
- * same order, with their trace kept. Pure but for the entropy it is handed; asks no breaker, since a file has none.
+ * same order, with their trace kept. Pure but for the entropy it is handed; takes no place in a breaker.
  */
 import { createHmac } from 'node:crypto';
 import type { Random } from '../base/clock.ts';
-import type { Direction, Route, RouteExperiment, Snapshot } from '../config/snapshot.ts';
+import type { Direction, Route, Snapshot } from '../config/snapshot.ts';
 import { reasonText } from '../experiment/assign.ts';
 import { cookiesIn, describedAttributes } from '../experiment/described-request.ts';
 import { evaluate } from '../experiment/evaluate.ts';
@@ -14,6 +14,7 @@ import { writeBaggage } from '../propagation/baggage.ts';
 import { type Carried, writeExperimentHeader } from '../propagation/header.ts';
 import { parameterOf } from '../routing/path-parameters.ts';
 import { type DescribedToken, describedSticky, describedToken } from './explain-identity.ts';
+import { type Decided, type IsOpen, type Served, servedOn } from './explain-served.ts';
 import { type DescribedTrust, describedTrust } from './explain-trust.ts';
 
 export interface DescribedRequest {
@@ -46,6 +47,18 @@ export interface ExperimentExplanation {
   readonly slot: number | null;
   readonly upstream: string;
   readonly breaker: string;
+  /** The variant that answers. */
+  readonly served: string;
+  /** Why it is not the one assigned; null: it is. */
+  readonly servedBecause: Served['because'];
+}
+
+/** An experiment that is not on the route, and that one on it requires. */
+export interface RequiredExplanation {
+  readonly experiment: string;
+  readonly steps: readonly string[];
+  readonly assigned: string;
+  readonly reason: string;
 }
 
 export interface Explanation {
@@ -65,7 +78,8 @@ export interface Explanation {
   /** Said about the carried context when something is wrong with it. */
   readonly notes: readonly string[];
   readonly experiments: readonly ExperimentExplanation[];
-  /** Where the request would go if no breaker is open; null without a route. */
+  readonly required: readonly RequiredExplanation[];
+  /** Where the request goes; of a file, if no breaker is open; null without a route, or when the answer is 503. */
   readonly upstream: { readonly name: string; readonly endpoints: readonly string[] } | null;
   /** What the upstream request would carry. */
   readonly forwarded: Readonly<Record<string, string>>;
@@ -79,12 +93,14 @@ export interface ExplainContext {
   /** For experiments with dates: milliseconds since the epoch. */
   readonly wallMs: number;
   readonly showUnit: boolean;
+  /** The breakers of a running sidecar; null or absent: there is none. */
+  readonly isOpen?: IsOpen;
 }
 
 export function explainRequest(
   snapshot: Snapshot,
   request: DescribedRequest,
-  { showUnit, ...sources }: ExplainContext,
+  { showUnit, isOpen = null, ...sources }: ExplainContext,
 ): Explanation {
   const route = snapshot.routes[request.direction].match(request.host, request.path, request.method);
   const { method, host, path, direction } = request;
@@ -105,10 +121,12 @@ export function explainRequest(
     ...sources,
   };
   const assignments = evaluate(orderOf(route), given, { steps });
-  const joined = (route?.experiments ?? []).map((planned) => {
-    const { experiment } = planned;
-    return join(planned, snapshot, assignments.get(experiment)!, { steps: steps.get(experiment)!, showUnit });
-  });
+  const decided = (route?.experiments ?? []).map((planned) => ({
+    planned,
+    assignment: assignments.get(planned.experiment)!,
+  }));
+  const outcome = route === null ? null : servedOn(route, decided, isOpen);
+  const onRoute = new Set(decided.map(({ planned }) => planned.experiment));
   return {
     request: { direction, method, host, path },
     route: route === null ? null : { name: route.name, upstream: route.upstream.name },
@@ -117,21 +135,33 @@ export function explainRequest(
       variant,
       isKnown: snapshot.experiments.has(name),
     })),
-    notes: [...trust.notes, ...notesOf(carried, route), ...token.notes],
-    experiments: joined.map(({ explanation }) => explanation),
-    upstream: route === null ? null : destination(route, joined),
+    notes: [...trust.notes, ...notesOf(carried, route), ...token.notes, ...refusalOf(outcome)],
+    experiments: decided.map((one, index) =>
+      explanationOf(one, snapshot, {
+        steps: steps.get(one.planned.experiment)!,
+        served: outcome!.served[index]!,
+        showUnit,
+      }),
+    ),
+    required: [...assignments.values()].flatMap((assignment) =>
+      onRoute.has(assignment.experiment)
+        ? []
+        : [
+            {
+              experiment: assignment.experiment.name,
+              steps: steps.get(assignment.experiment)!,
+              assigned: assignment.variant.name,
+              reason: reasonText(assignment),
+            },
+          ],
+    ),
+    upstream: destination(outcome),
     forwarded: forwarded(
       snapshot,
       trust,
-      joined.map(({ assignment }) => assignment),
+      decided.map(({ assignment }) => assignment),
     ),
   };
-}
-
-interface Joined {
-  readonly planned: RouteExperiment;
-  readonly assignment: Assignment;
-  readonly explanation: ExperimentExplanation;
 }
 
 /** The experiments of the route, and what they require. */
@@ -139,19 +169,20 @@ function orderOf(route: Route | null): readonly Experiment[] {
   return route?.order ?? route?.experiments.map(({ experiment }) => experiment) ?? [];
 }
 
-function join(
-  planned: RouteExperiment,
+function explanationOf(
+  { planned, assignment }: Decided,
   snapshot: Snapshot,
-  assignment: Assignment,
-  { steps, showUnit }: { readonly steps: readonly string[]; readonly showUnit: boolean },
-): Joined {
-  const { experiment } = planned;
-  const target = planned.variants[assignment.variant.index];
-  const unit = assignment.unit;
-  const explanation: ExperimentExplanation = {
+  {
+    steps,
+    served,
+    showUnit,
+  }: { readonly steps: readonly string[]; readonly served: Served; readonly showUnit: boolean },
+): ExperimentExplanation {
+  const { experiment, variant, unit } = assignment;
+  return {
     experiment: experiment.name,
     steps,
-    assigned: assignment.variant.name,
+    assigned: variant.name,
     reason: reasonText(assignment),
     unit:
       unit === null
@@ -165,19 +196,32 @@ function join(
             ...(showUnit ? { value: unit } : {}),
           },
     slot: assignment.slot === -1 ? null : assignment.slot,
-    upstream: target?.upstream.name ?? '',
-    breaker: target?.breaker ? `when it is open, ${experiment.fallback.name} serves` : 'none',
+    upstream: planned.variants[variant.index]?.upstream.name ?? '',
+    breaker: breakerText(served, assignment),
+    served: served.variant,
+    servedBecause: served.because,
   };
-  return { planned, assignment, explanation };
 }
 
-/** The first experiment whose variant has an upstream of its own gets its way, as in `proxy/decision.ts`. */
-function destination(route: Route, joined: readonly Joined[]): { name: string; endpoints: string[] } {
-  const chosen = joined
-    .map(({ planned, assignment }) => planned.variants[assignment.variant.index]?.upstream)
-    .find((upstream) => upstream !== undefined && upstream !== route.upstream);
-  const upstream = chosen ?? route.upstream;
-  return { name: upstream.name, endpoints: upstream.endpoints.map((endpoint) => endpoint.id) };
+function breakerText({ breaker }: Served, { variant, experiment }: Assignment): string {
+  const { fallback } = experiment;
+  const instead = variant.index === fallback.index ? 'the answer is 503' : `${fallback.name} serves`;
+  if (breaker === 'unknown') return `when it is open, ${instead}`;
+  return breaker === 'open' ? `open, so ${instead}` : breaker;
+}
+
+type Outcome = ReturnType<typeof servedOn> | null;
+
+function destination(outcome: Outcome): Explanation['upstream'] {
+  if (outcome === null || outcome.isUnavailable) return null;
+  const { name, endpoints } = outcome.upstream;
+  return { name, endpoints: endpoints.map((endpoint) => endpoint.id) };
+}
+
+function refusalOf(outcome: Outcome): string[] {
+  return outcome?.isUnavailable
+    ? ['the breaker of a last resort is open, so the answer is 503 breaker_open']
+    : [];
 }
 
 function forwarded(

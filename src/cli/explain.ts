@@ -1,10 +1,12 @@
 /**
- * `fairlead explain -c FILE [-H 'name: value']... [-X METHOD] TARGET`: prints what `explain-request.ts` finds. Reads
- * the file and the run-time state beside it, changes neither, and sends nothing.
+ * `fairlead explain -c FILE [-H 'name: value']... [METHOD] TARGET`: prints what `explain-request.ts` finds. Reads the
+ * file and the run-time state beside it, or asks a running sidecar; changes nothing, and sends the request nowhere.
  */
 import { systemClock, systemRandom } from '../base/clock.ts';
 import { didYouMean } from '../config/suggest.ts';
+import { type AdminTarget, adminPost } from './admin-client.ts';
 import { effectiveSnapshot } from './effective.ts';
+import { describe, type RequestDescription } from './explain-input.ts';
 import {
   type DescribedRequest,
   type ExperimentExplanation,
@@ -13,30 +15,51 @@ import {
 } from './explain-request.ts';
 import { CliError, Exit, type Io } from './io.ts';
 
-export interface ExplainOptions {
-  readonly config: string;
-  /** Path and query, or a whole URL. */
-  readonly target: string;
-  readonly method: string;
-  /** `name: value`. */
-  readonly header: readonly string[];
-  readonly outbound?: boolean | undefined;
-  /** Of the client certificate the request would come with. */
-  readonly clientIdentity?: string | undefined;
-  /** IP address the request would come from. */
-  readonly clientAddress?: string | undefined;
-  /** The listener it would come to; the first of its direction unless given. */
-  readonly listener?: string | undefined;
+export interface ExplainOptions extends RequestDescription {
+  /** The file; or else `admin`. */
+  readonly config?: string | undefined;
+  /** The sidecar that is running. */
+  readonly admin?: string | undefined;
+  readonly token?: string | undefined;
   readonly output: 'text' | 'json';
   /** Print the unit itself and not only its hash. */
   readonly showUnit?: boolean | undefined;
 }
 
-/** 0 with an answer, 1 when no route matches, 2 for a request that cannot be, 3 for a config that is not valid. */
-export async function explainCommand(options: ExplainOptions, io: Io): Promise<number> {
-  const request = describe(options);
-  const snapshot = await effectiveSnapshot(options.config, io);
-  if (snapshot === null) return Exit.configInvalid;
+/**
+ * 0 with an answer, 1 when no route matches, 2 for a request that cannot be, 3 for a config that is not valid.
+ * @param input Read when the target is `-`.
+ */
+export async function explainCommand(
+  options: ExplainOptions,
+  io: Io,
+  input: AsyncIterable<Uint8Array | string> = process.stdin,
+): Promise<number> {
+  const { config, admin, output, showUnit = false } = options;
+  if ((config === undefined) === (admin === undefined))
+    throw new CliError(Exit.usage, 'give --config FILE or --admin URL');
+  const request = await describe(options, input);
+  const explanation =
+    config === undefined
+      ? await explainRunning({ admin: admin ?? '', token: options.token }, { request, showUnit }, io)
+      : await explainFile(config, { request, showUnit }, io);
+  if (explanation === null) return Exit.configInvalid;
+  io.out(output === 'json' ? `${JSON.stringify(explanation, null, 2)}\n` : formatExplanation(explanation));
+  return explanation.route === null ? Exit.negative : Exit.ok;
+}
+
+interface Question {
+  readonly request: DescribedRequest;
+  readonly showUnit: boolean;
+}
+
+async function explainFile(
+  file: string,
+  { request, showUnit }: Question,
+  io: Io,
+): Promise<Explanation | null> {
+  const snapshot = await effectiveSnapshot(file, io);
+  if (snapshot === null) return null;
   const { listener } = request;
   const listeners = snapshot.listeners.map(({ name }) => name);
   if (listener !== undefined && !listeners.includes(listener))
@@ -44,49 +67,20 @@ export async function explainCommand(options: ExplainOptions, io: Io): Promise<n
       Exit.usage,
       `there is no listener ${JSON.stringify(listener)}${didYouMean(listener, listeners)}`,
     );
-  const explanation = explainRequest(snapshot, request, {
+  return explainRequest(snapshot, request, {
     random: systemRandom,
     wallMs: systemClock.wallMs(),
-    showUnit: options.showUnit === true,
+    showUnit,
   });
-  io.out(
-    options.output === 'json' ? `${JSON.stringify(explanation, null, 2)}\n` : formatExplanation(explanation),
-  );
-  return explanation.route === null ? Exit.negative : Exit.ok;
 }
 
-/** @throws CliError for what cannot be a request. */
-export function describe(options: ExplainOptions): DescribedRequest {
-  const headers = new Map<string, string>();
-  for (const line of options.header) {
-    const match = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*(.*?)[ \t]*$/.exec(line);
-    if (match === null)
-      throw new CliError(Exit.usage, `${JSON.stringify(line)} is not a header; write 'name: value'`);
-    const [, name = '', value = ''] = match;
-    const before = headers.get(name.toLowerCase());
-    headers.set(name.toLowerCase(), before === undefined ? value : `${before}, ${value}`);
-  }
-  const url = /^https?:\/\/([^/?#]*)([^#]*)/i.exec(options.target);
-  const rest = url === null ? options.target : (url[2] ?? '');
-  const target = url !== null && !rest.startsWith('/') ? `/${rest}` : rest;
-  if (!target.startsWith('/') && target !== '*') {
-    throw new CliError(
-      Exit.usage,
-      `${JSON.stringify(options.target)} is neither a path that begins with / nor a URL`,
-    );
-  }
-  const mark = target.indexOf('?');
-  return {
-    direction: options.outbound === true ? 'outbound' : 'inbound',
-    method: options.method,
-    host: url?.[1] ?? headers.get('host') ?? '',
-    path: mark === -1 ? target : target.slice(0, mark),
-    query: mark === -1 ? '' : target.slice(mark + 1),
-    headers,
-    clientIdentity: options.clientIdentity ?? null,
-    clientAddress: options.clientAddress ?? null,
-    listener: options.listener,
-  };
+async function explainRunning(
+  target: AdminTarget,
+  { request, showUnit }: Question,
+  { env }: Io,
+): Promise<Explanation> {
+  const body = { ...request, headers: Object.fromEntries(request.headers), showUnit };
+  return (await adminPost(target, '/v1/explain', body, env)) as Explanation;
 }
 
 /** The explanation for a terminal. */
@@ -105,6 +99,8 @@ export function formatExplanation(explanation: Explanation): string {
     );
   }
   for (const note of explanation.notes) lines.push(line('note', note));
+  for (const { experiment, steps, assigned, reason } of explanation.required)
+    lines.push('', line('required', experiment), ...indented(steps), `    -> ${assigned} (${reason})`);
   for (const experiment of explanation.experiments) lines.push('', ...experimentLines(experiment));
   if (upstream !== null)
     lines.push('', line('goes to', `${upstream.name} (${upstream.endpoints.join(', ')})`));
@@ -115,12 +111,23 @@ export function formatExplanation(explanation: Explanation): string {
 
 function experimentLines(experiment: ExperimentExplanation): string[] {
   const { unit } = experiment;
-  const lines = [line('experiment', experiment.experiment), ...experiment.steps.map((step) => `    ${step}`)];
+  const lines = [line('experiment', experiment.experiment), ...indented(experiment.steps)];
   if (unit !== null) lines.push(`    unit from ${unit.source}: ${unit.value ?? `hash ${unit.hash}`}`);
   lines.push(
     `    -> ${experiment.assigned} (${experiment.reason}), upstream ${experiment.upstream}; breaker: ${experiment.breaker}`,
   );
+  const { served, servedBecause } = experiment;
+  if (servedBecause !== null) lines.push(`    served ${served}: ${BECAUSE[servedBecause]}`);
   return lines;
+}
+
+const BECAUSE = {
+  conflict: 'an experiment before it has chosen another upstream',
+  breaker: 'the breaker is open',
+};
+
+function indented(steps: readonly string[]): string[] {
+  return steps.map((step) => `    ${step}`);
 }
 
 function line(label: string, text: string): string {

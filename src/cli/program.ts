@@ -4,6 +4,7 @@
  * A usage error prints one line and is exit code 2; nothing here does a command's work.
  */
 import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import type { ExplainOptions } from './explain.ts';
 import { Exit, type Io } from './io.ts';
 import { toCount } from './option-values.ts';
 import { addOverride } from './program-override.ts';
@@ -96,32 +97,26 @@ function addConfig(program: Command, io: Io, done: Done): void {
   program
     .command('explain')
     .description('which variant would this request get, and every step of why')
-    .argument('[target]', 'path and query, or a whole URL', '/')
-    .addOption(configOption())
-    .option('-X, --method <method>', 'request method', 'GET')
+    .argument('[request...]', 'a path with its query or a whole URL, a method before it; - reads a request')
+    .option('-c, --config <file>', 'the configuration file')
+    .option('--admin <url>', 'or the admin API of a sidecar, with its breakers')
+    .addOption(tokenOption())
+    .option('-X, --method <method>', 'request method')
     .option('-H, --header <field>', '"name: value"; may be repeated', collect, [] as string[])
+    .option('-b, --cookie <cookies>', '"name=value"; may be repeated', collect, [] as string[])
     .option('--outbound', 'match the outbound routes')
     .option('--client-identity <id>', 'of the client certificate it comes with')
     .option('--client-address <ip>', 'the address it comes from')
     .option('--listener <name>', 'where it comes in; the first of its direction unless given')
     .option('--show-unit', 'print the unit itself and not only its hash')
     .addOption(outputOption(['text', 'json'], 'text'))
-    .action(async (target: string, options: ExplainFlags) => {
-      const { explainCommand } = await import('./explain.ts');
-      done(await explainCommand({ target, ...options }, io));
+    .action(async (words: string[], options: Omit<ExplainOptions, 'target'>) => {
+      const [{ explainCommand }, { fromWords }] = await Promise.all([
+        import('./explain.ts'),
+        import('./explain-input.ts'),
+      ]);
+      done(await explainCommand({ ...fromWords(words), ...options }, io));
     });
-}
-
-interface ExplainFlags {
-  readonly config: string;
-  readonly method: string;
-  readonly header: string[];
-  readonly outbound?: boolean;
-  readonly clientIdentity?: string;
-  readonly clientAddress?: string;
-  readonly listener?: string;
-  readonly showUnit?: boolean;
-  readonly output: 'text' | 'json';
 }
 
 type GetWhat = 'experiments' | 'layers' | 'breakers' | 'upstreams';

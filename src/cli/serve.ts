@@ -7,7 +7,7 @@ import { availableParallelism } from 'node:os';
 import { Audit } from '../admin/audit.ts';
 import type { DataPlaneView } from '../admin/ports.ts';
 import { buildAdmin, buildProbes, listen } from '../admin/server.ts';
-import { type Clock, systemClock } from '../base/clock.ts';
+import { type Clock, systemClock, systemRandom } from '../base/clock.ts';
 import type { Snapshot, SocketAddress } from '../config/snapshot.ts';
 import { ConfigWatcher } from '../control/reload.ts';
 import { StaleWatch } from '../control/stale-watch.ts';
@@ -17,6 +17,7 @@ import { type Log, silentLog } from '../telemetry/log.ts';
 import { Metrics } from '../telemetry/metrics.ts';
 import { openLog } from '../telemetry/open-log.ts';
 import { DescribedIdentity } from './described-identity.ts';
+import { liveExplainer } from './explain-live.ts';
 import { Exit, type Io } from './io.ts';
 import type { Traffic, TrafficContext } from './traffic.ts';
 import { buildInfo } from './version.ts';
@@ -131,6 +132,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
         control: port,
         dataPlane: life,
         identity,
+        explain: liveExplainer(clock, systemRandom),
         metrics: page,
         audit,
         log,

@@ -6,8 +6,9 @@ import type { FastifyInstance } from 'fastify';
 import { Audit } from '../../src/admin/audit.ts';
 import type { AdminBreaker, DataPlaneView } from '../../src/admin/ports.ts';
 import { buildAdmin, buildProbes } from '../../src/admin/server.ts';
-import type { Clock } from '../../src/base/clock.ts';
+import { type Clock, systemRandom } from '../../src/base/clock.ts';
 import { DescribedIdentity } from '../../src/cli/described-identity.ts';
+import { liveExplainer } from '../../src/cli/explain-live.ts';
 import { ControlState } from '../../src/control/state.ts';
 import type { Log } from '../../src/telemetry/log.ts';
 import { Metrics } from '../../src/telemetry/metrics.ts';
@@ -109,7 +110,17 @@ export async function newAdminBench(token: string | null = TOKEN): Promise<Admin
   const plane = new FakePlane();
   const metrics = new Metrics({ version: '0.1.0', node: 'v24', isProcessIncluded: false });
   const identity = new DescribedIdentity(CLOCK);
-  const app = await buildAdmin({ control, dataPlane: plane, identity, metrics, audit, log, clock: CLOCK });
+  const explain = liveExplainer(CLOCK, systemRandom);
+  const app = await buildAdmin({
+    control,
+    dataPlane: plane,
+    identity,
+    explain,
+    metrics,
+    audit,
+    log,
+    clock: CLOCK,
+  });
   const probes = await buildProbes({ dataPlane: plane, metrics, log });
   return {
     app,

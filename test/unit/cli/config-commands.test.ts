@@ -276,7 +276,7 @@ describe('explain', () => {
         '    override: none',
         '    propagated: the caller carries nothing',
         '    targeting: header x-country in [DE, FR]: no, so it gets control',
-        '    -> control (not-targeted), upstream v1; breaker: when it is open, control serves',
+        '    -> control (not-targeted), upstream v1; breaker: not asked',
         '',
         'goes to     v1 (127.0.0.1:9001)',
         '',
