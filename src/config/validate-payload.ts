@@ -25,12 +25,16 @@ export function payloadIssues(config: Config, issueAt: IssueAt): ConfigIssue[] {
       const [at, what] =
         payload === undefined
           ? [path, `has no payload, so its value is its name, a string`]
-          : [[...path, 'payload'], `is a ${kind}`];
+          : [[...path, 'payload'], `is ${an(kind)}`];
       return [
-        issueAt(at, `${what}, and that of ${firstName} is a ${wanted}; a flag is of one kind`, {
+        issueAt(at, `${what}, and that of ${firstName} is ${an(wanted)}; a flag is of one kind`, {
           isKey: payload === undefined,
         }),
       ];
     });
   });
+}
+
+function an(kind: string): string {
+  return /^[aeiou]/.test(kind) ? `an ${kind}` : `a ${kind}`;
 }
