@@ -11,7 +11,7 @@ import type { Route, Snapshot } from '../config/snapshot.ts';
 import { restartNeeded, summary } from '../control/comparison.ts';
 import { overtakenWeights, rememberSlots, withoutWeights } from '../control/runtime-changes.ts';
 import { exactMoves, type Move, sharesIn } from './plan-moves.ts';
-import { compareUnits, type UpstreamShare } from './plan-traffic.ts';
+import { compareUnits, namesToDecide, type UpstreamShare } from './plan-traffic.ts';
 import { unitOf } from './simulate-units.ts';
 
 export interface PlannedExperiment {
@@ -72,31 +72,33 @@ export function planOf(
 ): Plan {
   const [left, right] = snapshots(before, next.config);
   const { wallMs, ids } = options;
+  const names = namesToDecide([left, right], ({ bucketing }) => ids !== null || bucketing !== null);
   const units =
-    ids ?? Array.from({ length: unitsFor(left, right, options.units) }, (_, index) => unitOf(index));
-  const compared = compareUnits(left, right, { units, wallMs });
+    ids ?? Array.from({ length: unitsFor(names.size, options.units) }, (_, index) => unitOf(index));
+  const compared = compareUnits(left, right, { units, wallMs, names });
   const [old, declared] = [plain(before.config), plain(next.config)];
-  const names = new Set([...left.experiments.keys(), ...right.experiments.keys()]);
   const overtaken = overtakenWeights(next.config, before.runtime);
-  const experiments = [...names].flatMap((name): PlannedExperiment[] => {
-    const [from, to] = [left.experiments.get(name) ?? null, right.experiments.get(name) ?? null];
-    const exact = ids === null ? exactMoves(from, to, wallMs) : null;
-    const planned: PlannedExperiment = {
-      name,
-      change: from === null ? 'added' : to === null ? 'removed' : 'changed',
-      before: from === null ? null : summary(left, name),
-      after: to === null ? null : summary(right, name),
-      settings:
-        from === null || to === null ? [] : differing(old.experiments[name], declared.experiments[name]),
-      moves: exact ?? compared.moves.get(name) ?? [],
-      sharesBefore: sharesIn(from, wallMs),
-      isExact: exact !== null,
-      notes: notesOf(from, to, overtaken),
-    };
-    const isSame =
-      planned.before === planned.after && planned.settings.length === 0 && planned.moves.length === 0;
-    return isSame ? [] : [planned];
-  });
+  const experiments = [...new Set([...left.experiments.keys(), ...right.experiments.keys()])].flatMap(
+    (name): PlannedExperiment[] => {
+      const [from, to] = [left.experiments.get(name) ?? null, right.experiments.get(name) ?? null];
+      const exact = ids === null ? exactMoves(from, to, wallMs) : null;
+      const planned: PlannedExperiment = {
+        name,
+        change: from === null ? 'added' : to === null ? 'removed' : 'changed',
+        before: from === null ? null : summary(left, name),
+        after: to === null ? null : summary(right, name),
+        settings:
+          from === null || to === null ? [] : differing(old.experiments[name], declared.experiments[name]),
+        moves: exact ?? compared.moves.get(name) ?? [],
+        sharesBefore: sharesIn(from, wallMs),
+        isExact: exact !== null,
+        notes: notesOf(from, to, overtaken),
+      };
+      const isSame =
+        planned.before === planned.after && planned.settings.length === 0 && planned.moves.length === 0;
+      return isSame ? [] : [planned];
+    },
+  );
   const settings = differing(old, declared).filter((key) => key !== 'experiments');
   const changed = new Set(experiments.map(({ name }) => name));
   return {
@@ -142,9 +144,8 @@ function decidable(config: Config): Config {
 /** At most so many decisions: some seconds. */
 const DECISIONS_MAX = 20_000_000;
 
-function unitsFor(left: Snapshot, right: Snapshot, wanted: number): number {
-  const each = Math.max(1, left.experiments.size + right.experiments.size);
-  return Math.max(1, Math.min(wanted, Math.floor(DECISIONS_MAX / each)));
+function unitsFor(experiments: number, wanted: number): number {
+  return Math.max(1, Math.min(wanted, Math.floor(DECISIONS_MAX / (2 * Math.max(1, experiments)))));
 }
 
 /** As the admin API shows it: without secrets, and as JSON. */

@@ -3,7 +3,7 @@
  * rules and compared. Pure.
  */
 import type { Direction, Route, Snapshot } from '../config/snapshot.ts';
-import type { Assignment } from '../experiment/model.ts';
+import type { Assignment, Experiment } from '../experiment/model.ts';
 import type { Move } from './plan-moves.ts';
 import { UnitDecider } from './simulate-units.ts';
 
@@ -25,14 +25,22 @@ export interface Comparison {
 
 type Arms = Map<string, { readonly variant: number; readonly arm: string | null }>;
 
-/** Decides all `units` by both rules. */
+/**
+ * Decides all `units` by both rules.
+ *
+ * @param names Of the experiments to decide: at least those that choose an upstream.
+ */
 export function compareUnits(
   before: Snapshot,
   after: Snapshot,
-  { units, wallMs }: { readonly units: Iterable<string>; readonly wallMs: number },
+  {
+    units,
+    wallMs,
+    names,
+  }: { readonly units: Iterable<string>; readonly wallMs: number; readonly names: ReadonlySet<string> },
 ): Comparison {
   const deciders = [before, after].map(
-    (snapshot) => new UnitDecider(snapshot.experiments.values(), wallMs),
+    (snapshot) => new UnitDecider(snapshot.experiments.values(), wallMs, ({ name }) => names.has(name)),
   ) as [UnitDecider, UnitDecider];
   const moved = new Map<string, Map<string, { from: string | null; to: string | null; count: number }>>();
   const routed = [new Destinations(before), new Destinations(after)] as const;
@@ -53,6 +61,7 @@ export function compareUnits(
       move.count++;
     }
   }
+  for (const side of routed) side.finish(count);
   return {
     units: count,
     moves: new Map(
@@ -81,28 +90,46 @@ function armsOf(assignments: Iterable<Assignment>): Arms {
 /** How often each upstream of each route is chosen. */
 class Destinations {
   readonly counts = new Map<string, { route: Route; upstream: string; count: number }>();
-  readonly #routes: readonly Route[];
+  readonly #choices: readonly Choice[];
+  readonly #others: readonly Route[];
 
   constructor({ routes }: Snapshot) {
-    this.#routes = [...routes.inbound.all, ...routes.outbound.all].filter(
-      ({ experiments }) => experiments.length > 0,
-    );
+    const all = [...routes.inbound.all, ...routes.outbound.all].map((route) => ({
+      route,
+      rivals: route.experiments.filter(({ variants }) =>
+        variants.some(({ upstream }) => upstream !== route.upstream),
+      ),
+    }));
+    this.#choices = all.filter(({ rivals }) => rivals.length > 0);
+    this.#others = all.flatMap(({ route, rivals }) => (rivals.length > 0 ? [] : [route]));
   }
 
   add(arms: Arms): void {
-    for (const route of this.#routes) {
-      const upstream = upstreamFor(route, arms);
-      const key = shareKey(route, upstream);
-      const known = this.counts.get(key) ?? { route, upstream, count: 0 };
-      this.counts.set(key, known);
-      known.count++;
-    }
+    for (const choice of this.#choices) this.#count(choice.route, upstreamFor(choice, arms), 1);
+  }
+
+  /** Routes where nothing is chosen count as well: on the other side something may be. */
+  finish(units: number): void {
+    for (const route of this.#others) this.#count(route, route.upstream.name, units);
+  }
+
+  #count(route: Route, upstream: string, units: number): void {
+    const key = shareKey(route, upstream);
+    const known = this.counts.get(key) ?? { route, upstream, count: 0 };
+    this.counts.set(key, known);
+    known.count += units;
   }
 }
 
+interface Choice {
+  readonly route: Route;
+  /** The experiments that may choose another upstream than the route's, in their order. */
+  readonly rivals: Route['experiments'];
+}
+
 /** The first experiment whose variant has an upstream of its own gets its way, as in `proxy/decision.ts`. */
-function upstreamFor(route: Route, arms: Arms): string {
-  for (const { experiment, variants } of route.experiments) {
+function upstreamFor({ route, rivals }: Choice, arms: Arms): string {
+  for (const { experiment, variants } of rivals) {
     const upstream = variants[arms.get(experiment.name)?.variant ?? -1]?.upstream;
     if (upstream !== undefined && upstream !== route.upstream) return upstream.name;
   }
@@ -122,4 +149,14 @@ function shares(routed: readonly [Destinations, Destinations], units: number): U
 
 function shareKey({ direction, name }: Route, upstream: string): string {
   return `${direction}\0${name}\0${upstream}`;
+}
+
+/** Of the experiments that units must be decided for: those that choose an upstream, and those `isMeant` says. */
+export function namesToDecide(
+  snapshots: readonly Snapshot[],
+  isMeant: (experiment: Experiment) => boolean,
+): Set<string> {
+  const all = snapshots.flatMap(({ experiments }) => [...experiments.values()]);
+  const chosen = all.filter((one) => isMeant(one) || one.variants.some(({ upstream }) => upstream !== null));
+  return new Set(chosen.map(({ name }) => name));
 }

@@ -101,10 +101,17 @@ export class UnitDecider {
   readonly #request = new UnitRequest();
   readonly #wallMs: number;
 
-  /** @param wallMs For experiments with dates. */
-  constructor(experiments: Iterable<Experiment>, wallMs: number) {
+  /**
+   * @param wallMs For experiments with dates.
+   * @param isWanted Whether it is to be decided; what it requires is in any case.
+   */
+  constructor(
+    experiments: Iterable<Experiment>,
+    wallMs: number,
+    isWanted: (experiment: Experiment) => boolean = () => true,
+  ) {
     const all = new Map(Array.from(experiments, (one) => [one.name, byUnitAlone(one)]));
-    const wanted = [...all.values()];
+    const wanted = [...all.values()].filter(isWanted);
     this.#order = evaluationOrder(wanted, all) ?? wanted;
     this.#wallMs = wallMs;
   }

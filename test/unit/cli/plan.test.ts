@@ -115,6 +115,7 @@ describe('who moves', () => {
     const counted = compareUnits(left, right, {
       units: Array.from({ length: units }, (_, index) => unitOf(index)),
       wallMs: 0,
+      names: new Set(['x']),
     }).moves.get('x')!;
     const exact = exactMoves(left.experiments.get('x')!, right.experiments.get('x')!, 0)!;
     expect(exact).toHaveLength(counted.length);
@@ -178,6 +179,14 @@ describe('a plan', () => {
     expect(share('v3').before).toBe(0);
     expect(share('v3').after).toBeCloseTo(0.45, 2);
     expect(upstreams.reduce((sum, { after }) => sum + after, 0)).toBeCloseTo(1, 12);
+  });
+
+  test('has a route that goes elsewhere, though no experiment is on it', () => {
+    const text = (upstream: string) => `${HEAD}routes: [{ name: plain, upstream: ${upstream} }]\n`;
+    expect(plan(text('v1'), text('v2')).upstreams).toMatchObject([
+      { route: 'plain', upstream: 'v1', before: 1, after: 0 },
+      { route: 'plain', upstream: 'v2', before: 0, after: 1 },
+    ]);
   });
 
   test('names protected routes that it touches, and no others', () => {
