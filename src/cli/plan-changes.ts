@@ -4,7 +4,7 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import { compile } from '../config/compile.ts';
-import { redact } from '../config/hash.ts';
+import { REDACTED, redact } from '../config/hash.ts';
 import type { RuntimeState } from '../config/runtime.ts';
 import type { Config } from '../config/schema.ts';
 import type { Route, Snapshot } from '../config/snapshot.ts';
@@ -92,7 +92,10 @@ export function planOf(
         moves: exact ?? compared.moves.get(name) ?? [],
         sharesBefore: sharesIn(from, wallMs),
         isExact: exact !== null,
-        notes: notesOf(from, to, overtaken),
+        notes: notesOf(from, to, {
+          isOvertaken: overtaken.includes(name),
+          isSticky: declared.experiments[name]?.sticky !== undefined,
+        }),
       };
       const isSame =
         planned.before === planned.after && planned.settings.length === 0 && planned.moves.length === 0;
@@ -148,9 +151,11 @@ function unitsFor(experiments: number, wanted: number): number {
   return Math.max(1, Math.min(wanted, Math.floor(DECISIONS_MAX / (2 * Math.max(1, experiments)))));
 }
 
-/** As the admin API shows it: without secrets, and as JSON. */
+/** As JSON, without secrets: where they are not given as on the other side, say by the environment, is no difference. */
 function plain(config: Config): Config {
-  return JSON.parse(JSON.stringify(redact(config))) as Config;
+  return JSON.parse(JSON.stringify(redact(config)), (_key, value: unknown) =>
+    value === REDACTED ? undefined : value,
+  ) as Config;
 }
 
 function differing(left: object | undefined, right: object | undefined): string[] {
@@ -161,11 +166,15 @@ function differing(left: object | undefined, right: object | undefined): string[
 
 type Compiled = ReturnType<Snapshot['experiments']['get']>;
 
-function notesOf(before: Compiled | null, after: Compiled | null, overtaken: readonly string[]): string[] {
+function notesOf(
+  before: Compiled | null,
+  after: Compiled | null,
+  { isOvertaken, isSticky }: { readonly isOvertaken: boolean; readonly isSticky: boolean },
+): string[] {
   if (before == null || after == null) return [];
   const notes: string[] = [];
   const texts = (experiment: NonNullable<Compiled>) => experiment.targeting.map(({ text }) => text);
-  if (overtaken.includes(after.name)) notes.push('its run-time weights end: the file is newer');
+  if (isOvertaken) notes.push('its run-time weights end: the file is newer');
   if (before.salt !== after.salt) notes.push('another salt: everyone is dealt anew');
   if (!isDeepStrictEqual(before.unit, after.unit))
     notes.push('another unit: who has other ids is dealt anew');
@@ -173,6 +182,9 @@ function notesOf(before: Compiled | null, after: Compiled | null, overtaken: rea
     notes.push('other targeting: the moves are those of units that both take');
   if (!isDeepStrictEqual(before.requires, after.requires))
     notes.push('other prerequisites: the moves are those of units that meet both');
+  if (isSticky) notes.push('it is sticky: clients that were given a variant keep it');
+  if (after.status === 'paused' && before.status !== 'paused')
+    notes.push('paused: requests that carry a variant keep it');
   return notes;
 }
 

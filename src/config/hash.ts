@@ -10,7 +10,8 @@ import { withoutSegmentSecrets } from './segment-secrets.ts';
 import { withTokenText } from './tokens.ts';
 
 const HASH_DIGITS = 12;
-const REDACTED = '[redacted]';
+/** Stands for a secret. */
+export const REDACTED = '[redacted]';
 
 /** A change made at run time leaves the configuration as it is, and hashing a large one takes as long as compiling it. */
 const hashes = new WeakMap<Config, string>();

@@ -140,6 +140,25 @@ describe('a plan', () => {
     expect([isChanged, experiments, settings]).toEqual([false, [], []]);
   });
 
+  test('does not compare secrets, nor whether they are given', () => {
+    const text = `${shop(RANKING)}exposures: { key: pepper }\nadmin: { token: hush }\n`;
+    for (const other of [text.replace('hush', 'hush-hush'), shop(RANKING)]) {
+      expect(plan(text, other).isChanged).toBe(false);
+      expect(plan(other, text).isChanged).toBe(false);
+    }
+  });
+
+  test('says who keeps a variant all the same', () => {
+    const sticky = RANKING.replace(': {', ': { sticky: { cookie: keep },');
+    const keyed = (text: string) =>
+      `${shop(text)}stickyKeys: [{ id: k, key: "0123456789abcdef0123456789abcdef" }]\n`;
+    const paused = sticky.replace('{ sticky', '{ status: paused, sticky');
+    expect(plan(keyed(sticky), keyed(paused)).experiments[0]!.notes).toEqual([
+      'it is sticky: clients that were given a variant keep it',
+      'paused: requests that carry a variant keep it',
+    ]);
+  });
+
   test('tells what is added, removed and set otherwise', () => {
     const banner = 'banner: { variants: { control: {}, a: { weight: 50% } } }';
     const { experiments, settings, restartNeeded } = plan(
