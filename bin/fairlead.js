@@ -12,7 +12,8 @@ const REEXEC_MARK = '_FAIRLEAD_REEXEC';
 
 // What a sidecar that runs for months is started with: 20 MB less resident memory at the same speed. One malloc arena
 // (else one for each of Node's threads), a young generation that stays small because requests leave nothing behind,
-// no middle compiler, whose work areas stay allocated, and one thread for V8's own work. MALLOC_ARENA_MAX in the environment leaves all of it alone.
+// no middle compiler, whose work areas stay allocated, and one thread for V8's own work. MALLOC_ARENA_MAX in the
+// environment leaves all of it alone.
 const LEAN_OPTIONS = ['--max-semi-space-size=2', '--no-maglev', '--v8-pool-size=1'];
 const LEAN_ENVIRONMENT = { MALLOC_ARENA_MAX: '1' };
 

@@ -138,7 +138,8 @@ export class Decision {
     const excluded = route.exclusion === null ? null : route.exclusion.classOf(head, this.#attributes);
     this.#given.excluded = excluded;
     if (route.route.order !== null) this.#assignInOrder(route, route.route.order);
-    else for (const plan of route.experiments) this.#join(plan, assign(plan.experiment, this.#given));
+    else
+      for (const planned of route.experiments) this.#join(planned, assign(planned.experiment, this.#given));
     if (excluded !== null) route.exclusion!.count(excluded, this.participations, this.count);
     if (context === null && baggage === null && joined === null && this.count === 1) this.#writeOnly();
     else this.#writeContext(propagation, baggage, carried, joined);

@@ -30,18 +30,20 @@ interface Internals {
 
 /** Learned from the first write of a stream, since nothing public names it. */
 let WriteWrapClass: (new () => WriteWrap) | null = null;
+/** Node is not as expected: everything goes by the streams. */
+let isUnknown = false;
 /** Unused so far. */
 let spare: WriteWrap | null = null;
 
 /** Whether the socket is one of those this knows: no TLS, no other stream. */
 export function hasDirectWrites(socket: Socket): boolean {
-  return socket.constructor === Socket || socket.constructor === UpstreamSocket;
+  return !isUnknown && (socket.constructor === Socket || socket.constructor === UpstreamSocket);
 }
 
 /** Nothing may wait in the stream of `socket`. */
 export function writeDirectly(socket: Socket, text: string): Outcome {
   const { _handle: handle, connecting } = socket as unknown as Internals;
-  if (connecting || !handle) return Outcome.refused;
+  if (connecting || isUnknown || !handle) return Outcome.refused;
   if (WriteWrapClass === null) {
     learn(handle);
     return Outcome.refused;
@@ -61,10 +63,14 @@ export function writeDirectly(socket: Socket, text: string): Outcome {
 /** The next write of the stream shows what it hands to the handle. */
 function learn(handle: Handle): void {
   const { writeLatin1String, writeQueueSize } = handle as Partial<Handle>;
-  if (typeof writeLatin1String !== 'function' || typeof writeQueueSize !== 'number') return;
+  if (typeof writeLatin1String !== 'function' || typeof writeQueueSize !== 'number') {
+    isUnknown = true;
+    return;
+  }
   handle.writeLatin1String = (request, text) => {
     Reflect.deleteProperty(handle, 'writeLatin1String');
-    if (request.constructor.name === 'WriteWrap') WriteWrapClass = request.constructor as new () => WriteWrap;
+    isUnknown = request.constructor.name !== 'WriteWrap';
+    if (!isUnknown) WriteWrapClass = request.constructor as new () => WriteWrap;
     return writeLatin1String.call(handle, request, text);
   };
 }

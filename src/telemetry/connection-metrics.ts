@@ -3,6 +3,7 @@
  * get through their PROXY header or TLS handshake; and until when the certificates are valid.
  */
 import type { Registry } from '@prometheus-io/client';
+import { registerCounters } from './counter-family.ts';
 import { registerFamily } from './exposition.ts';
 import { type LabelBudget, LabelSets } from './label-sets.ts';
 import { Counter } from './series.ts';
@@ -51,24 +52,20 @@ export class ConnectionMetrics {
   }
 
   register(registry: Registry): void {
-    const counter = (sets: LabelSets<Counter>, name: string, help: string) =>
-      registerFamily(registry, {
-        name,
-        help,
-        type: 'counter',
-        read: () => Array.from(sets.entries(), ({ labels, item }) => ({ labels, value: item.value })),
-      });
-    counter(
+    registerCounters(
+      registry,
       this.#acceptFailures,
       'fairlead_accept_failures_total',
       'Failures to accept connections, usually for want of file descriptors.',
     );
-    counter(
+    registerCounters(
+      registry,
       this.#headerFailures,
       'fairlead_proxy_protocol_failures_total',
       'Connections closed for their PROXY protocol header, by reason.',
     );
-    counter(
+    registerCounters(
+      registry,
       this.#handshakeFailures,
       'fairlead_tls_handshake_failures_total',
       'TLS handshakes of clients that failed, by reason.',

@@ -3,6 +3,7 @@
  * memory of contexts did.
  */
 import type { Registry } from '@prometheus-io/client';
+import { registerCounters } from './counter-family.ts';
 import { registerFamily } from './exposition.ts';
 import { type LabelBudget, LabelSets } from './label-sets.ts';
 import { Counter } from './series.ts';
@@ -47,19 +48,14 @@ export class ContextMetrics {
   }
 
   register(registry: Registry): void {
-    const counter = (sets: LabelSets<Counter>, name: string, help: string) =>
-      registerFamily(registry, {
-        name,
-        help,
-        type: 'counter',
-        read: () => Array.from(sets.entries(), ({ labels, item }) => ({ labels, value: item.value })),
-      });
-    counter(
+    registerCounters(
+      registry,
       this.#calls,
       'fairlead_context_total',
       'Calls of the service, by how they came by the experiments that they carry. lost: they should carry some.',
     );
-    counter(
+    registerCounters(
+      registry,
       this.#malformed,
       'fairlead_context_malformed_total',
       'Requests with a malformed field, which was left out whole or in part.',

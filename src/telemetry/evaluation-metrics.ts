@@ -1,7 +1,7 @@
 /** The numbers of flag evaluations: what the application asked its sidecar for over OFREP. Not on the request path. */
 import type { Registry } from '@prometheus-io/client';
 import type { Reason } from '../experiment/model.ts';
-import { registerFamily } from './exposition.ts';
+import { registerCounters } from './counter-family.ts';
 import { type LabelBudget, LabelSets } from './label-sets.ts';
 import { Counter } from './series.ts';
 
@@ -26,19 +26,14 @@ export class EvaluationMetrics {
   }
 
   register(registry: Registry): void {
-    const counter = (sets: LabelSets<Counter>, name: string, help: string) =>
-      registerFamily(registry, {
-        name,
-        help,
-        type: 'counter',
-        read: () => Array.from(sets.entries(), ({ labels, item }) => ({ labels, value: item.value })),
-      });
-    counter(
+    registerCounters(
+      registry,
       this.#evaluations,
       'fairlead_flag_evaluations_total',
       'Flags evaluated for the application, by reason. Not requests, and not exposures.',
     );
-    counter(
+    registerCounters(
+      registry,
       this.#errors,
       'fairlead_flag_evaluation_errors_total',
       'Flag evaluations that failed, by error code of OpenFeature.',

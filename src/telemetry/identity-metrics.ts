@@ -1,6 +1,6 @@
 /** The numbers of who sends requests: tokens that are not valid, and what sticky assignments came to. */
 import type { Registry } from '@prometheus-io/client';
-import { registerFamily } from './exposition.ts';
+import { registerCounters } from './counter-family.ts';
 import { type LabelBudget, LabelSets } from './label-sets.ts';
 import { Counter } from './series.ts';
 
@@ -25,19 +25,14 @@ export class IdentityMetrics {
   }
 
   register(registry: Registry): void {
-    const counter = (sets: LabelSets<Counter>, name: string, help: string) =>
-      registerFamily(registry, {
-        name,
-        help,
-        type: 'counter',
-        read: () => Array.from(sets.entries(), ({ labels, item }) => ({ labels, value: item.value })),
-      });
-    counter(
+    registerCounters(
+      registry,
       this.#invalidTokens,
       'fairlead_tokens_invalid_total',
       'Requests with a JSON web token that was asked for a claim and is not valid, by reason.',
     );
-    counter(
+    registerCounters(
+      registry,
       this.#sticky,
       'fairlead_sticky_assignments_total',
       'Sticky assignments that came with requests, by what became of them, and those that were given out.',

@@ -1,7 +1,7 @@
 /** The numbers of requests that are kept out of experiments, and of answers of caches that belong to another variant. */
 import type { Registry } from '@prometheus-io/client';
 import type { TrafficClass } from '../experiment/traffic-class.ts';
-import { registerFamily } from './exposition.ts';
+import { registerCounters } from './counter-family.ts';
 import { type LabelBudget, LabelSets } from './label-sets.ts';
 import { Counter } from './series.ts';
 
@@ -26,19 +26,14 @@ export class TrafficMetrics {
   }
 
   register(registry: Registry): void {
-    const counter = (sets: LabelSets<Counter>, name: string, help: string) =>
-      registerFamily(registry, {
-        name,
-        help,
-        type: 'counter',
-        read: () => Array.from(sets.entries(), ({ labels, item }) => ({ labels, value: item.value })),
-      });
-    counter(
+    registerCounters(
+      registry,
       this.#excluded,
       'fairlead_excluded_total',
       'Requests kept out of experiments: health checks, synthetic traffic, bots.',
     );
-    counter(
+    registerCounters(
+      registry,
       this.#mixups,
       'fairlead_cache_mixups_total',
       'Answers that came from a cache and bear the marker of another variant than the request has.',

@@ -1,6 +1,6 @@
 /** The numbers of trust: what came in from peers that are not believed, what became of tokens, what was kept in. */
 import type { Registry } from '@prometheus-io/client';
-import { registerFamily } from './exposition.ts';
+import { registerCounters } from './counter-family.ts';
 import { type LabelBudget, LabelSets } from './label-sets.ts';
 import { Counter } from './series.ts';
 
@@ -46,29 +46,26 @@ export class TrustMetrics {
   }
 
   register(registry: Registry): void {
-    const counter = (sets: LabelSets<Counter>, name: string, help: string) =>
-      registerFamily(registry, {
-        name,
-        help,
-        type: 'counter',
-        read: () => Array.from(sets.entries(), ({ labels, item }) => ({ labels, value: item.value })),
-      });
-    counter(
+    registerCounters(
+      registry,
       this.#untrusted,
       'fairlead_context_untrusted_total',
       'Requests with experiment context or overrides that their peer may not send, by what it was. It was ignored and stripped.',
     );
-    counter(
+    registerCounters(
+      registry,
       this.#tokens,
       'fairlead_signed_tokens_total',
       'Tokens of requests, by purpose and by what became of them.',
     );
-    counter(
+    registerCounters(
+      registry,
       this.#signed,
       'fairlead_context_signed_total',
       'Requests sent on with a signed context, or without one since it would be too large.',
     );
-    counter(
+    registerCounters(
+      registry,
       this.#egress,
       'fairlead_egress_stripped_total',
       'Requests to hosts that are not internal, sent on without anything of ours.',
