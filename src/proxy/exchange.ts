@@ -14,10 +14,9 @@ import { isIdempotent } from '../resilience/retry.ts';
 import { localAnswer } from './answer.ts';
 import { Attempt } from './attempt.ts';
 import type { DataPlane } from './data-plane.ts';
-import { deadline } from './deadlines.ts';
 import { Decision } from './decision.ts';
 import type { Downstream } from './downstream.ts';
-import { expired } from './expiry.ts';
+import { Expiry } from './expiry.ts';
 import type { Plan } from './plan.ts';
 import type { Pool } from './pool.ts';
 import { LARGE_BODY_BYTES } from './read-buffer.ts';
@@ -49,7 +48,7 @@ export class Exchange implements UpstreamUser, ResponseHandler {
   readonly attempt: Attempt;
   tunnel: Tunnel | null = null;
   #isPausedByClient = false;
-  #requestDeadlineMs = Number.POSITIVE_INFINITY;
+  readonly #expiry = new Expiry(this);
   readonly #framing = new Framing();
   readonly #reader: ResponseReader;
 
@@ -78,7 +77,7 @@ export class Exchange implements UpstreamUser, ResponseHandler {
     if (this.#isTooLarge(framing.length)) return this.#refuse('body_too_large');
     const route = this.plan.match(this.downstream.direction, head);
     if (route === null) return this.#refuse('route_not_found');
-    this.#requestDeadlineMs = deadline(request.startedMs, route.timeouts.requestMs);
+    this.#expiry.begin(request.startedMs, route.timeouts.requestMs);
     const refusal = this.decision.decide(route, head, this.plan, request.startedMs);
     if (refusal !== null) return this.#refuse(refusal);
     const { isDone } = this.requestBody;
@@ -128,7 +127,7 @@ export class Exchange implements UpstreamUser, ResponseHandler {
     }
     if (attempt.connection!.isConnected) this.#connected();
     // The connection keeps its own time.
-    else this.#arm(0);
+    else this.#expiry.arm(0);
   }
 
   upstreamConnected(): void {
@@ -144,7 +143,7 @@ export class Exchange implements UpstreamUser, ResponseHandler {
     if (this.attempt.hasReplay) this.#sent(this.attempt.resend());
     else if (this.requestBody.isDone) this.flushHead();
     const { firstByteMs, stallMs } = this.decision.route!.timeouts;
-    this.#arm(this.requestBody.isDone ? firstByteMs : stallMs);
+    this.#expiry.arm(this.requestBody.isDone ? firstByteMs : stallMs);
   }
 
   // ---- Send: the head, and the body as it comes -----------------------------------------------------------------
@@ -177,8 +176,8 @@ export class Exchange implements UpstreamUser, ResponseHandler {
     else this.flushHead();
     if (body.isDone) markSent(this, this.plane.clock.now());
     else if (body.remaining >= LARGE_BODY_BYTES && this.attempt.isFinal) this.downstream.enlargeReads();
-    if (!body.isDone) this.#arm(timeouts.stallMs);
-    else if (this.phase === 'waiting') this.#arm(timeouts.firstByteMs);
+    if (!body.isDone) this.#expiry.arm(timeouts.stallMs);
+    else if (this.phase === 'waiting') this.#expiry.arm(timeouts.firstByteMs);
     return body.consumedTo;
   }
 
@@ -246,7 +245,7 @@ export class Exchange implements UpstreamUser, ResponseHandler {
     if (!writer.writeTogether(text, piece) && !body.isDone) this.#pauseForClient();
     writer.release(piece);
     if (body.isDone) this.#finish();
-    else this.#arm(this.decision.route!.timeouts.stallMs);
+    else this.#expiry.arm(this.decision.route!.timeouts.stallMs);
   }
 
   /** From here on it is the client that takes its time: the upstream's latency is what it was. */
@@ -261,7 +260,7 @@ export class Exchange implements UpstreamUser, ResponseHandler {
     if (this.tunnel !== null) return this.tunnel.clientDrained();
     if (this.phase !== 'relaying') return;
     this.attempt.connection?.resume();
-    this.#arm(this.decision.route!.timeouts.stallMs);
+    this.#expiry.arm(this.decision.route!.timeouts.stallMs);
   }
 
   #finish(): void {
@@ -340,31 +339,16 @@ export class Exchange implements UpstreamUser, ResponseHandler {
       return true;
     }
     if (!this.requestBody.isDone) return false;
-    this.#hurry();
+    this.#expiry.hurry();
     return true;
   }
 
   /** Time is up for whatever this exchange is waiting for. */
   onDeadline(nowMs: number): void {
     if (this.tunnel !== null) return this.tunnel.onDeadline(nowMs);
-    const code = expired(this, nowMs >= this.#requestDeadlineMs);
+    const code = this.#expiry.codeAt(nowMs);
     if (code === null) this.downstream.destroy();
     else this.fail(code);
-  }
-
-  #arm(timeoutMs: number): void {
-    const nowMs = this.plane.deadlines.nowMs;
-    this.downstream.deadlineMs = Math.min(deadline(nowMs, timeoutMs), this.#requestDeadlineMs);
-    if (this.downstream.isEnded) this.#hurry();
-  }
-
-  /** The client may have gone away: its answer has to begin soon, and a stream to go on. */
-  #hurry(): void {
-    const { downstream } = this;
-    if (this.phase === 'relaying' && !this.decision.route!.route.isStreaming) return;
-    const { halfClosedMs } = this.plan.snapshot.timeouts;
-    const limitMs = deadline(this.plane.deadlines.nowMs, halfClosedMs);
-    if (limitMs < downstream.deadlineMs) downstream.deadlineMs = limitMs;
   }
 
   // ---- Tunnel ---------------------------------------------------------------------------------------------------
