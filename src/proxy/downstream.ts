@@ -217,6 +217,7 @@ export class Downstream implements Timed {
         break;
       } else if (at < end) {
         at = exchange.takeBody(bytes, at, end, this.#viewMinBytes(bytes));
+        if (exchange.requestBody.isCrumbly) this.#giveWay();
       } else {
         exchange.flushHead();
         break;
@@ -225,6 +226,19 @@ export class Downstream implements Timed {
     this.#isProcessing = false;
     this.#park(bytes, at, end);
     if (this.isEnded && this.#state === 'open') this.#finishEnded();
+  }
+
+  /** A socket is read up to 32 times in a row; what takes that long to read lets the others have their turn between. */
+  #giveWay(): void {
+    if (this.isPaused || this.exchange.requestBody.isDone) return;
+    this.pause();
+    setImmediate(endTurn, this);
+  }
+
+  /** It was the others' turn. Whoever cannot take more says so when it can. */
+  takeTurn(): void {
+    if (this.#state !== 'open' || this.#isFull) return;
+    if (this.exchange.attempt.connection?.writer.isClogged !== true) this.resume();
   }
 
   /** No byte will come any more: what is left is half a request or half a body, unless it still waits its turn. */
@@ -328,6 +342,10 @@ export class Downstream implements Timed {
     this.exchange.abort();
     this.#onClosed();
   }
+}
+
+function endTurn(connection: Downstream): void {
+  connection.takeTurn();
 }
 
 /** RFC 9110 section 10.1.1: 100-continue is the only expectation there is, and HTTP/1.0 has none. */

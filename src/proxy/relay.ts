@@ -14,6 +14,9 @@ export const STRING_MAX_BYTES = 4096;
 /** "FFFFFFFF\r\n" before the data and "\r\n" behind it. */
 const CHUNK_HEAD_MAX_BYTES = 10;
 
+/** So many chunks in one read are no way to send a body: 64 KiB of chunks of one byte take a millisecond and more. */
+const CRUMBS_MIN = 512;
+
 /** What to write: a latin1 string, or bytes that nobody else will change. */
 export type Piece = string | Buffer;
 
@@ -23,6 +26,8 @@ export class BodyRelay {
   failure: string | null = null;
   /** Body bytes passed on, framing not counted. */
   bytes = 0;
+  /** What was taken last was so many small chunks that it took far longer than its bytes tell. */
+  isCrumbly = false;
   #kind: number = Body.none;
   #remaining = 0;
   #isChunkedOut = false;
@@ -36,6 +41,7 @@ export class BodyRelay {
     this.isDone = framing.kind === Body.none || (framing.kind === Body.length && framing.length === 0);
     this.failure = null;
     this.bytes = 0;
+    this.isCrumbly = false;
     if (framing.kind === Body.chunked) {
       this.#decoder ??= new ChunkDecoder();
       this.#decoder.reset(limits);
@@ -83,6 +89,7 @@ export class BodyRelay {
     const decoder = this.#decoder!;
     let piece: Piece | null = null;
     let at = start;
+    let chunks = 0;
     while (at < end && !decoder.isDone) {
       const before = at;
       at = decoder.feed(bytes, at, end);
@@ -90,10 +97,12 @@ export class BodyRelay {
         this.failure = decoder.failure;
         break;
       }
+      chunks += decoder.rangeCount;
       if (decoder.dataBytes > 0) piece = join(piece, this.#encode(bytes));
       if (at === before && decoder.dataBytes === 0) break;
     }
     this.consumedTo = at;
+    this.isCrumbly = chunks > CRUMBS_MIN;
     if (this.failure === null && decoder.isDone) {
       this.isDone = true;
       if (this.#isChunkedOut) piece = join(piece, lastChunk(decoder.trailers));
