@@ -16,8 +16,9 @@ import { compileLayers } from './compile-layers.ts';
 import { compilePropagation } from './compile-propagation.ts';
 import { compileSegments } from './compile-segment.ts';
 import { compileStickyIssues } from './compile-sticky.ts';
-import { compileListenerTls, compileUpstreamTls } from './compile-tls.ts';
+import { compileListenerTls } from './compile-tls.ts';
 import { compileTrust } from './compile-trust.ts';
+import { compileUpstream } from './compile-upstream.ts';
 import { deepFreeze } from './freeze.ts';
 import { configHash } from './hash.ts';
 import type { RuntimeState } from './runtime.ts';
@@ -33,10 +34,7 @@ const CONNECTIONS_MAX = 10_000;
  */
 export function compile(config: Config, runtime: RuntimeState, version: number): Snapshot {
   const upstreams = new Map<string, Upstream>(
-    Object.entries(config.upstreams).map(([name, { tls, ...upstream }]) => [
-      name,
-      { name, ...upstream, tls: tls === undefined ? null : compileUpstreamTls(tls) },
-    ]),
+    Object.entries(config.upstreams).map(([name, upstream]) => [name, compileUpstream(name, upstream)]),
   );
   const layering = compileLayers(config);
   const segments = compileSegments(config.segments);

@@ -20,11 +20,11 @@ import {
   propagationSchema,
   timeoutsSchema,
 } from './schema-settings.ts';
-import { listenerTlsSchema, type UpstreamTlsConfig, upstreamTlsSchema } from './schema-tls.ts';
+import { listenerTlsSchema } from './schema-tls.ts';
 import { tokensSchema } from './schema-tokens.ts';
 import { trustSchema } from './schema-trust.ts';
+import { upstreamSchema } from './schema-upstream.ts';
 import {
-  endpoint,
   hostMatch,
   listenAddress,
   method,
@@ -34,7 +34,6 @@ import {
   pathMatch,
   text,
 } from './schema-values.ts';
-import type { Endpoint } from './snapshot.ts';
 
 const direction = z.enum(['inbound', 'outbound']);
 
@@ -64,37 +63,6 @@ const listener = z.strictObject({
   tls: listenerTlsSchema.optional(),
   trust: trustSchema.optional(),
 });
-
-const ENDPOINT_CONNECTIONS_MAX = 1024;
-const endpoints = () => z.array(endpoint()).min(1).max(1000);
-
-/** Long form, or just the endpoint or endpoints. */
-const upstream = z
-  .union([
-    endpoint(),
-    endpoints(),
-    z.strictObject({
-      endpoints: endpoints().describe('host:port or unix:/path.'),
-      connectionsMax: z
-        .int()
-        .min(1)
-        .max(100_000)
-        .prefault(ENDPOINT_CONNECTIONS_MAX)
-        .describe('Open connections per endpoint; a request beyond it is answered 503.'),
-      tls: upstreamTlsSchema.optional(),
-    }),
-  ])
-  .transform((value): UpstreamConfig => {
-    if ('endpoints' in value) return value;
-    return { endpoints: Array.isArray(value) ? value : [value], connectionsMax: ENDPOINT_CONNECTIONS_MAX };
-  })
-  .describe('A named set of endpoints.');
-
-export interface UpstreamConfig {
-  endpoints: Endpoint[];
-  connectionsMax: number;
-  tls?: UpstreamTlsConfig | undefined;
-}
 
 /** One value or a list of them. */
 function oneOrMany<T extends z.ZodType>(item: T) {
@@ -150,7 +118,7 @@ export const configSchema = z.strictObject({
     .max(100)
     .optional()
     .describe('Default: inbound on 0.0.0.0:15106, and outbound on 127.0.0.1:15101 when a route is outbound.'),
-  upstreams: z.record(upstreamName(), upstream).describe('By name.'),
+  upstreams: z.record(upstreamName(), upstreamSchema).describe('By name.'),
   routes: z
     .array(route)
     .max(100_000)

@@ -4,12 +4,12 @@
  */
 import type { ErrorCode } from '../base/error.ts';
 import { judgeRetry } from '../resilience/retry.ts';
-import type { UpstreamGroup } from './plan.ts';
 import type { Pool } from './pool.ts';
 import type { Piece } from './relay.ts';
 import { Replay } from './replay.ts';
 import type { RequestFacts } from './request-facts.ts';
 import type { UpstreamConnection, UpstreamUser } from './upstream.ts';
+import type { UpstreamGroup } from './upstream-group.ts';
 import type { Writer } from './writer.ts';
 
 /** First tries and the retries of one request together. */

@@ -5,14 +5,7 @@
  */
 import type { Clock, Random } from '../base/clock.ts';
 import type { JwtSettings } from '../config/compile-identity.ts';
-import type {
-  Direction,
-  Endpoint,
-  ListenerSettings,
-  RouteVariant,
-  Snapshot,
-  Upstream,
-} from '../config/snapshot.ts';
+import type { Direction, ListenerSettings, RouteVariant, Snapshot, Upstream } from '../config/snapshot.ts';
 import { Head } from '../http1/head.ts';
 import { FreshIds } from '../propagation/fresh-ids.ts';
 import type { MemorySettings } from '../propagation/memory.ts';
@@ -30,10 +23,10 @@ import { Deadlines, TICK_MS } from './deadlines.ts';
 import { fitToDescriptors } from './descriptors.ts';
 import type { Downstream } from './downstream.ts';
 import { type Binding, Listener } from './listener.ts';
-import { type Memory, Plan, UpstreamGroup } from './plan.ts';
-import { Pool } from './pool.ts';
+import { type Memory, Plan } from './plan.ts';
+import { Pools, type UpstreamView } from './pools.ts';
 import { LargeBuffers } from './read-buffer.ts';
-import { type TlsClient, tlsClientFor } from './tls-client.ts';
+import type { UpstreamGroup } from './upstream-group.ts';
 import { Burst } from './writer.ts';
 
 export interface DataPlaneOptions {
@@ -51,20 +44,6 @@ export interface DataPlaneOptions {
   readonly otherMemories?: OtherMemories | null;
   /** Called at the end of each tick. */
   readonly onTick?: () => void;
-}
-
-/** An endpoint as people see it. */
-export interface EndpointView {
-  readonly id: string;
-  readonly open: number;
-  readonly idle: number;
-  readonly requests: number;
-  readonly connectFailures: number;
-}
-
-export interface UpstreamView {
-  readonly name: string;
-  readonly endpoints: readonly EndpointView[];
 }
 
 export class DataPlane implements Memory {
@@ -93,8 +72,7 @@ export class DataPlane implements Memory {
   readonly #onTransition: (transition: Transition) => void;
   readonly #isShared: boolean;
   readonly #onTick: (() => void) | undefined;
-  readonly #pools = new Map<string, Pool>();
-  readonly #groups = new Map<string, UpstreamGroup>();
+  readonly #pools = new Pools(this);
   readonly #breakers = new Map<string, Breaker>();
   readonly #awakeBreakers: Breaker[] = [];
   readonly #contexts: ContextMemory;
@@ -182,22 +160,13 @@ export class DataPlane implements Memory {
     this.#ticker = null;
     for (const listener of this.#listeners) listener.close();
     this.#cutAll();
-    for (const pool of this.#pools.values()) pool.retire();
+    this.#pools.retire();
   }
 
   // What the plan binds to (Memory).
 
   group(upstream: Upstream): UpstreamGroup {
-    let group = this.#groups.get(upstream.name);
-    if (group === undefined || group.upstream !== upstream) {
-      const tls = tlsClientFor(upstream.tls, group?.pools[0]?.tls ?? null);
-      group = new UpstreamGroup(
-        upstream,
-        upstream.endpoints.map((endpoint) => this.#pool(upstream, endpoint, tls)),
-      );
-      this.#groups.set(upstream.name, group);
-    }
-    return group;
+    return this.#pools.group(upstream);
   }
 
   breaker(name: string, variant: RouteVariant): Breaker | null {
@@ -246,16 +215,7 @@ export class DataPlane implements Memory {
   }
 
   upstreams(): UpstreamView[] {
-    return [...this.plan.snapshot.upstreams.values()].map((upstream) => ({
-      name: upstream.name,
-      endpoints: this.group(upstream).pools.map((pool) => ({
-        id: pool.endpoint.id,
-        open: pool.open,
-        idle: pool.idle,
-        requests: pool.requests,
-        connectFailures: pool.connectFailures,
-      })),
-    }));
+    return this.#pools.views(this.plan.snapshot);
   }
 
   /** Force a breaker open; false: there is none of this name. */
@@ -284,37 +244,15 @@ export class DataPlane implements Memory {
   #bind(snapshot: Snapshot): Plan {
     this.#wantedBreakers = new Set();
     const plan = new Plan(snapshot, this);
-    for (const upstream of snapshot.upstreams.values()) this.group(upstream);
+    this.#pools.adopt(snapshot);
     this.certificates.adopt(snapshot);
-    this.#forgetUnwanted(snapshot);
+    this.#forgetUnwanted();
     return plan;
   }
 
-  #forgetUnwanted(snapshot: Snapshot): void {
+  #forgetUnwanted(): void {
     for (const name of this.#breakers.keys())
       if (!this.#wantedBreakers.has(name)) this.#breakers.delete(name);
-    for (const name of this.#groups.keys()) if (!snapshot.upstreams.has(name)) this.#groups.delete(name);
-    const wanted = new Set([...this.#groups.values()].flatMap((group) => group.pools));
-    for (const [key, pool] of this.#pools) {
-      pool.connectTimeoutMs = snapshot.timeouts.connectMs;
-      pool.idleTimeoutMs = snapshot.timeouts.upstreamIdleMs;
-      if (wanted.has(pool)) continue;
-      pool.retire();
-      this.#pools.delete(key);
-    }
-  }
-
-  #pool(upstream: Upstream, endpoint: Endpoint, tls: TlsClient | null): Pool {
-    const key = `${upstream.name} ${endpoint.id}`;
-    let pool = this.#pools.get(key);
-    if (pool === undefined || pool.tls !== tls) {
-      // What was connected under other settings finishes what it has begun.
-      pool?.retire();
-      pool = new Pool(endpoint, tls, this);
-      this.#pools.set(key, pool);
-    }
-    pool.connectionsMax = upstream.connectionsMax;
-    return pool;
   }
 
   /** Closing a listener resets what the kernel has accepted and we have not: take it all first. */

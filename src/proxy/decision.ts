@@ -17,10 +17,11 @@ import { type Carried, readCarried, writeExperimentHeader } from '../propagation
 import { Call } from '../resilience/breaker.ts';
 import { HeadAttributes } from '../routing/attributes.ts';
 import { clientOf, type Peer } from './peer.ts';
-import type { ExperimentPlan, FallbackCause, Plan, RoutePlan, UpstreamGroup, VariantTarget } from './plan.ts';
+import type { ExperimentPlan, FallbackCause, Plan, RoutePlan, VariantTarget } from './plan.ts';
 import type { StickyPlan } from './sticky-plan.ts';
 import { StickySession } from './sticky-session.ts';
 import { gateFor, type TrustGate } from './trust-gate.ts';
+import type { UpstreamGroup } from './upstream-group.ts';
 
 /** One experiment's part in a request. Reused. */
 export class Participation {

@@ -26,34 +26,10 @@ import type { Counter, Metrics, RequestSeries } from '../telemetry/metrics.ts';
 import type { Contexts } from './context-memory.ts';
 import { Exclusion } from './exclusion.ts';
 import { OutboundCalls } from './outbound-calls.ts';
-import type { Pool } from './pool.ts';
 import { type StickyPlan, stickyPlanFor } from './sticky-plan.ts';
 import { type TrustPlan, tokenPlan, trustPlan } from './trust-plan.ts';
+import type { UpstreamGroup } from './upstream-group.ts';
 import { hintsOf, type UpstreamHints } from './upstream-hints.ts';
-
-/** The pools of an upstream's endpoints, taken in turn. */
-export class UpstreamGroup {
-  readonly upstream: Upstream;
-  readonly pools: readonly Pool[];
-  #next = 0;
-
-  constructor(upstream: Upstream, pools: readonly Pool[]) {
-    this.upstream = upstream;
-    this.pools = pools;
-  }
-
-  /**
-   * The next endpoint in turn; with `avoided`, another one if there is one. A second choice does not take a turn:
-   * with two endpoints, it would send every request to the dead one first.
-   */
-  choose(avoided: Pool | null): Pool {
-    const pools = this.pools;
-    let at = (this.#next + 1) % pools.length;
-    if (avoided === null) this.#next = at;
-    else if (pools[at] === avoided) at = (at + 1) % pools.length;
-    return pools[at]!;
-  }
-}
 
 /** Why an assigned variant was not served. */
 export type FallbackCause = 'breaker' | 'conflict';
