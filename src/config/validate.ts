@@ -8,8 +8,8 @@ import type { ConfigIssue, ConfigPath } from './issue.ts';
 import type { Config, RouteConfig } from './schema.ts';
 import type { ExperimentConfig } from './schema-experiment.ts';
 import { didYouMean } from './suggest.ts';
-import { formatDuration } from './units.ts';
 import { checkAlgorithm } from './validate-algorithm.ts';
+import { breakerIssues } from './validate-breaker.ts';
 import { identityIssues } from './validate-identity.ts';
 import { layerIssues } from './validate-layers.ts';
 import { lifecycleIssues } from './validate-lifecycle.ts';
@@ -260,30 +260,6 @@ function fallbackIssues(
     });
   } else if (!variants.includes(fallback)) {
     at(['fallback'], `there is no variant ${JSON.stringify(fallback)}${didYouMean(fallback, variants)}`);
-  }
-}
-
-function breakerIssues(experiment: ExperimentConfig, at: (keys: ConfigPath, message: string) => void): void {
-  const { breaker } = experiment;
-  const check = (keys: ConfigPath, openFor: number, openForMax: number): void => {
-    if (openFor <= openForMax) return;
-    at(keys, `openFor ${formatDuration(openFor)} is longer than openForMax ${formatDuration(openForMax)}`);
-  };
-  if (breaker !== false) check(['breaker', 'openFor'], breaker.openFor, breaker.openForMax);
-  for (const [name, variant] of Object.entries(experiment.variants)) {
-    const own = variant.breaker;
-    if (own === undefined || own === false) continue;
-    if (breaker === false)
-      at(
-        ['variants', name, 'breaker'],
-        'the experiment has breaker: false, so there is nothing to differ from',
-      );
-    else
-      check(
-        ['variants', name, 'breaker'],
-        own.openFor ?? breaker.openFor,
-        own.openForMax ?? breaker.openForMax,
-      );
   }
 }
 
