@@ -1,6 +1,10 @@
 /** What a breaker shows of itself. */
-import type { BreakerSettings } from './breaker.ts';
 import type { CircuitState } from './circuit.ts';
+import type { Evidence } from './evidence.ts';
+import type { InFlight } from './in-flight.ts';
+import type { Probes } from './probes.ts';
+import type { Stance } from './stance.ts';
+import type { BreakerSettings } from './transition.ts';
 
 /** A breaker as people see it. Counts are of the present state only; ratios are null without a counted call. */
 export interface BreakerView {
@@ -30,4 +34,37 @@ export interface BreakerView {
   readonly trips: number;
   readonly turnedAway: number;
   readonly settings: BreakerSettings;
+}
+
+/** What a breaker is made of, as far as it is shown. */
+export interface BreakerParts {
+  readonly name: string;
+  readonly stance: Stance;
+  /** As of now. */
+  readonly evidence: Evidence;
+  readonly inFlight: InFlight;
+  readonly probes: Probes;
+  readonly turnedAway: number;
+  readonly settings: BreakerSettings;
+}
+
+export function breakerView(parts: BreakerParts): BreakerView {
+  const { name, stance, evidence, inFlight, probes, turnedAway, settings } = parts;
+  const { requests, failures, slow, overdue, consecutiveFailures } = evidence;
+  return {
+    name,
+    ...stance.shown,
+    requests,
+    failures,
+    slow,
+    errorRatio: requests === 0 ? null : failures / requests,
+    slowRatio: requests === 0 ? null : slow / requests,
+    consecutiveFailures,
+    inFlight: inFlight.count,
+    overdue,
+    probes: probes.admitted,
+    probesOk: probes.ok,
+    turnedAway,
+    settings,
+  };
 }

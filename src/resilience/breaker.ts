@@ -14,42 +14,20 @@
  */
 import type { Random } from '../base/clock.ts';
 import { openDurationMs } from './back-off.ts';
-import type { BreakerView } from './breaker-view.ts';
+import { type BreakerView, breakerView } from './breaker-view.ts';
 import { Circuit, type CircuitState } from './circuit.ts';
-import { Evidence, type Limits, type TripCause } from './evidence.ts';
+import { Evidence } from './evidence.ts';
 import { ageOf, type Call, InFlight } from './in-flight.ts';
 import type { Outcome } from './outcome.ts';
-import { Probes } from './probes.ts';
+import { Probes, probeLimitMs } from './probes.ts';
 import { formatMs } from './reason.ts';
 import { type Elsewhere, type Opening, type Report, Share, type Standing } from './sharing.ts';
+import { Stance } from './stance.ts';
+import type { BreakerSettings, Transition, TransitionCause } from './transition.ts';
 
 export type { BreakerView } from './breaker-view.ts';
 export { Call } from './in-flight.ts';
-
-/** The limits, and how the breaker behaves once one is reached. */
-export interface BreakerSettings extends Limits {
-  /** The first time it opens, it stays open this long; then twice as long each time, up to `openForMaxMs`. */
-  readonly openForMs: number;
-  readonly openForMaxMs: number;
-  /** Probes that must all be good to close; at least 1. */
-  readonly halfOpenRequests: number;
-  /** How long a probe may take. Left out: the slow threshold, or else `openForMs`. */
-  readonly probeMaxMs?: number;
-}
-
-export type TransitionCause = TripCause | 'probes-ok' | 'probe-failed' | 'timer' | 'forced' | 'reset';
-
-export interface Transition {
-  /** Name of the breaker. */
-  readonly breaker: string;
-  readonly from: CircuitState;
-  readonly to: CircuitState;
-  readonly cause: TransitionCause;
-  /** One sentence with the number and the limit. */
-  readonly reason: string;
-  /** On the clock that the breaker is told. */
-  readonly atMs: number;
-}
+export type { BreakerSettings, Transition, TransitionCause } from './transition.ts';
 
 /**
  * A breaker. All times are of one monotonic clock. `onTransition` is called once for each change of state, after it
@@ -75,12 +53,7 @@ export class Breaker {
   readonly #probes = new Probes();
   /** With other workers; null: this process decides alone. */
   readonly #share: Share | null;
-  #openUntilMs = 0;
-  /** Openings in a row without a whole window closed in between; the exponent of the back-off. */
-  #openings = 0;
-  #sinceMs: number | null = null;
-  #reason = 'has never opened';
-  #trips = 0;
+  readonly #stance = new Stance();
   #turnedAway = 0;
 
   constructor(
@@ -198,7 +171,7 @@ export class Breaker {
 
   /** Close by hand, forgetting all counts, the back-off, and the calls under way. */
   reset(nowMs: number, reason: string): void {
-    this.#openings = 0;
+    this.#stance.openings = 0;
     this.#move('closed', 'reset', `reset: ${reason}`, nowMs);
   }
 
@@ -217,34 +190,21 @@ export class Breaker {
 
   /** How long a call turned away should stay away; 0 when closed, and when half-open with all probes under way. */
   retryAfterMs(nowMs: number): number {
-    return this.#state === 'open' ? Math.max(0, this.#openUntilMs - nowMs) : 0;
+    return this.#stance.remainingMs(nowMs);
   }
 
   /** Everything there is to see, as of `nowMs`. */
   view(nowMs: number): BreakerView {
-    const evidence = this.#evidence;
-    evidence.advance(nowMs);
-    const { requests, failures, slow, overdue, consecutiveFailures } = evidence;
-    return {
+    this.#evidence.advance(nowMs);
+    return breakerView({
       name: this.name,
-      state: this.#state,
-      reason: this.#reason,
-      sinceMs: this.#sinceMs,
-      openUntilMs: this.#state === 'open' ? this.#openUntilMs : null,
-      requests,
-      failures,
-      slow,
-      errorRatio: requests === 0 ? null : failures / requests,
-      slowRatio: requests === 0 ? null : slow / requests,
-      consecutiveFailures,
-      inFlight: this.#inFlight.count,
-      overdue,
-      probes: this.#probes.admitted,
-      probesOk: this.#probes.ok,
-      trips: this.#trips,
+      stance: this.#stance,
+      evidence: this.#evidence,
+      inFlight: this.#inFlight,
+      probes: this.#probes,
       turnedAway: this.#turnedAway,
       settings: this.#settings,
-    };
+    });
   }
 
   // With other workers: what the primary says, and what it is told. A breaker of its own has no use for these.
@@ -252,8 +212,8 @@ export class Breaker {
   /** Stand where the primary says, and let it be told nothing of it. */
   follow(standing: Standing, nowMs: number): void {
     if (this.#share?.follow(standing, this.#probes.admitted) !== true) return;
-    this.#openings = standing.openings;
-    this.#openUntilMs = nowMs + standing.openForMs;
+    this.#stance.openings = standing.openings;
+    this.#stance.openUntilMs = nowMs + standing.openForMs;
     this.#enter(standing.state, standing.reason, nowMs);
   }
 
@@ -274,8 +234,8 @@ export class Breaker {
 
   /** How long this breaker, which has just opened by itself, is open. */
   opening(nowMs: number): Pick<Opening, 'era' | 'openForMs' | 'openings'> {
-    const openForMs = Math.max(0, this.#openUntilMs - nowMs);
-    return { era: this.#share?.era ?? 0, openForMs, openings: this.#openings };
+    const { openings } = this.#stance;
+    return { era: this.#share?.era ?? 0, openForMs: this.#stance.remainingMs(nowMs), openings };
   }
 
   #wake(): void {
@@ -310,7 +270,7 @@ export class Breaker {
   #judge(nowMs: number): void {
     const breach = this.#evidence.breach(this.#settings, nowMs);
     if (breach === null) return;
-    if (this.#sinceMs === null || nowMs - this.#sinceMs >= this.#settings.windowMs) this.#openings = 0;
+    if (this.#stance.hasLasted(this.#settings.windowMs, nowMs)) this.#stance.openings = 0;
     this.#openByItself(breach.cause, breach.reason, nowMs);
   }
 
@@ -325,7 +285,7 @@ export class Breaker {
   }
 
   #settleProbe(call: Call, outcome: Outcome, ageMs: number, nowMs: number): void {
-    const bad = this.#probes.settle(call, outcome, ageMs, this.#probeLimitMs());
+    const bad = this.#probes.settle(call, outcome, ageMs, probeLimitMs(this.#settings));
     if (bad !== null) this.#openByItself('probe-failed', bad, nowMs);
     else if (outcome !== 'ignored') this.#closeIfProven(nowMs);
   }
@@ -333,15 +293,9 @@ export class Breaker {
   #judgeProbes(nowMs: number): void {
     const { newest } = this.#inFlight;
     const probe = newest?.generation === this.#generation ? newest : null;
-    const bad = this.#probes.judge(probe, this.#probeLimitMs(), this.#settings.openForMs, nowMs);
+    const bad = this.#probes.judge(probe, probeLimitMs(this.#settings), this.#settings.openForMs, nowMs);
     if (bad !== null) this.#openByItself('probe-failed', bad, nowMs);
     else this.#closeIfProven(nowMs);
-  }
-
-  /** A probe older than this is hung. Without a slow threshold, one open period is as long as anyone should wait. */
-  #probeLimitMs(): number {
-    const { probeMaxMs, slow, openForMs } = this.#settings;
-    return probeMaxMs ?? slow?.thresholdMs ?? openForMs;
   }
 
   #closeIfProven(nowMs: number): void {
@@ -355,24 +309,23 @@ export class Breaker {
 
   #openByItself(cause: TransitionCause, reason: string, nowMs: number): void {
     const { openForMs, openForMaxMs } = this.#settings;
-    const forMs = openDurationMs(this.#openings, openForMs, openForMaxMs, this.#random);
-    this.#openings++;
+    const forMs = openDurationMs(this.#stance.openings, openForMs, openForMaxMs, this.#random);
+    this.#stance.openings++;
     this.#open(cause, `${reason}; open for ${formatMs(forMs)}`, forMs, nowMs);
   }
 
   #open(cause: TransitionCause, reason: string, forMs: number, nowMs: number): void {
-    this.#openUntilMs = nowMs + forMs;
-    if (this.#state !== 'open') this.#trips++;
+    this.#stance.openFor(forMs, nowMs);
     this.#move('open', cause, reason, nowMs);
   }
 
   /** Whether it is time for probes; with other workers that is for the primary to say. */
   #isDue(nowMs: number): boolean {
-    return this.#share === null && nowMs >= this.#openUntilMs;
+    return this.#share === null && nowMs >= this.#stance.openUntilMs;
   }
 
   #halfOpen(nowMs: number): void {
-    const openMs = nowMs - (this.#sinceMs ?? nowMs);
+    const openMs = nowMs - (this.#stance.sinceMs ?? nowMs);
     const { halfOpenRequests } = this.#settings;
     const reason = `was open for ${formatMs(openMs)}; up to ${halfOpenRequests} probes may pass`;
     this.#move('half-open', 'timer', reason, nowMs);
@@ -386,13 +339,12 @@ export class Breaker {
 
   /** The one place where the state changes: what was counted is forgotten, and what is in flight is stale. */
   #enter(to: CircuitState, reason: string, nowMs: number): void {
-    if (this.#state !== to) this.#sinceMs = nowMs;
     if (!this.isAwake) this.#wake();
     this.#circuit.enter(to);
     this.#state = this.#circuit.state;
     this.#generation++;
     this.#evidence.clear();
     this.#probes.clear();
-    this.#reason = reason;
+    this.#stance.enter(to, reason, nowMs);
   }
 }

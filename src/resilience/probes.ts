@@ -5,6 +5,12 @@
 import { ageOf, type Call } from './in-flight.ts';
 import type { Outcome } from './outcome.ts';
 import { formatMs } from './reason.ts';
+import type { BreakerSettings } from './transition.ts';
+
+/** A probe older than this is hung. Without a slow threshold, one open period is as long as anyone should wait. */
+export function probeLimitMs({ probeMaxMs, slow, openForMs }: BreakerSettings): number {
+  return probeMaxMs ?? slow?.thresholdMs ?? openForMs;
+}
 
 export class Probes {
   /** Admitted and not given back. */

@@ -8,11 +8,12 @@
  *
  * Told the time, and has no timer: `tick` moves it out of the open state. Memory is fixed per worker.
  */
-import type { BreakerSettings, Transition, TransitionCause } from './breaker.ts';
 import type { CircuitState } from './circuit.ts';
 import { addTallies, type Tally } from './evidence.ts';
 import { formatMs } from './reason.ts';
 import type { Elsewhere, Opening, Report, Standing } from './sharing.ts';
+import { Stance } from './stance.ts';
+import type { BreakerSettings, Transition, TransitionCause } from './transition.ts';
 
 export interface SharedOptions {
   /** A number that no era of any breaker had before. */
@@ -59,13 +60,8 @@ export class SharedBreaker {
   readonly #options: SharedOptions;
   readonly #members = new Map<number, Member>();
   #settings: BreakerSettings;
-  #state: CircuitState = 'closed';
+  readonly #stance = new Stance();
   #era: number;
-  #reason = 'has never opened';
-  #sinceMs: number | null = null;
-  #openUntilMs = 0;
-  #openings = 0;
-  #trips = 0;
   /** Good probes of workers that are gone. */
   #probesOkGone = 0;
 
@@ -77,20 +73,12 @@ export class SharedBreaker {
   }
 
   get state(): CircuitState {
-    return this.#state;
+    return this.#stance.state;
   }
 
   /** What is the same for all workers; the counts are theirs to tell. */
   get standing() {
-    const openUntilMs = this.#state === 'open' ? this.#openUntilMs : null;
-    return {
-      state: this.#state,
-      reason: this.#reason,
-      sinceMs: this.#sinceMs,
-      openUntilMs,
-      trips: this.#trips,
-      settings: this.#settings,
-    };
+    return { ...this.#stance.shown, settings: this.#settings };
   }
 
   /** A worker has this breaker from now on, as new. It is told where the breaker stands. */
@@ -107,13 +95,13 @@ export class SharedBreaker {
     this.#members.delete(worker);
     this.#probesOkGone += gone.probesOk;
     for (const member of this.#members.values()) member.isOverdueNew = true;
-    if (this.#state === 'half-open') this.#deal(nowMs);
+    if (this.#stance.state === 'half-open') this.#deal(nowMs);
   }
 
   /** A worker has opened the breaker; false: it had moved already, and the worker has been told where to. */
   opened(opening: Opening, nowMs: number): boolean {
-    if (opening.era !== this.#era || this.#state === 'open') return false;
-    this.#openings = opening.openings;
+    if (opening.era !== this.#era || this.#stance.state === 'open') return false;
+    this.#stance.openings = opening.openings;
     this.#open(opening.cause, opening.reason, opening.openForMs, nowMs);
     return true;
   }
@@ -125,18 +113,18 @@ export class SharedBreaker {
     const turnedAway = report.turnedAway - member.turnedAway;
     member.turnedAway = report.turnedAway;
     if (report.era !== this.#era) return;
-    if (this.#state === 'closed') {
+    if (this.#stance.state === 'closed') {
       this.#passOn(worker, member, report);
       return;
     }
     member.demand += turnedAway;
-    if (this.#state === 'half-open') this.#hearProbes(member, report, turnedAway, nowMs);
+    if (this.#stance.state === 'half-open') this.#hearProbes(member, report, turnedAway, nowMs);
   }
 
   /** What this worker needs to know of the others' calls, or null. */
   takeElsewhere(worker: number): Elsewhere | null {
     const member = this.#members.get(worker);
-    if (member === undefined || this.#state !== 'closed') return null;
+    if (member === undefined || this.#stance.state !== 'closed') return null;
     if (member.pending === null && !member.isOverdueNew) return null;
     const calls = member.pending;
     member.pending = null;
@@ -148,7 +136,7 @@ export class SharedBreaker {
 
   /** Let time pass. Every 20 to 50 ms is enough. */
   tick(nowMs: number): void {
-    if (this.#state === 'open' && nowMs >= this.#openUntilMs) this.#halfOpen(nowMs);
+    if (this.#stance.state === 'open' && nowMs >= this.#stance.openUntilMs) this.#halfOpen(nowMs);
   }
 
   /** Open by hand for `forMs`, finite and above 0. */
@@ -158,14 +146,14 @@ export class SharedBreaker {
 
   /** Close by hand, forgetting all counts and the back-off. */
   reset(nowMs: number, reason: string): void {
-    this.#openings = 0;
+    this.#stance.openings = 0;
     this.#move('closed', 'reset', `reset: ${reason}`, nowMs);
   }
 
   /** New settings from now on; the workers have them from their configuration. */
   reconfigure(settings: BreakerSettings, nowMs: number): void {
     this.#settings = settings;
-    if (this.#state !== 'half-open') return;
+    if (this.#stance.state !== 'half-open') return;
     if (this.#closeIfProven(nowMs)) return;
     this.#deal(nowMs);
   }
@@ -235,25 +223,22 @@ export class SharedBreaker {
   // Moves.
 
   #open(cause: TransitionCause, reason: string, forMs: number, nowMs: number): void {
-    this.#openUntilMs = nowMs + forMs;
-    if (this.#state !== 'open') this.#trips++;
+    this.#stance.openFor(forMs, nowMs);
     this.#move('open', cause, reason, nowMs);
   }
 
   #halfOpen(nowMs: number): void {
-    const openMs = nowMs - (this.#sinceMs ?? nowMs);
+    const openMs = nowMs - (this.#stance.sinceMs ?? nowMs);
     const { halfOpenRequests } = this.#settings;
     const reason = `was open for ${formatMs(openMs)}; up to ${halfOpenRequests} probes may pass`;
     this.#move('half-open', 'timer', reason, nowMs);
   }
 
   #move(to: CircuitState, cause: TransitionCause, reason: string, nowMs: number): void {
-    const from = this.#state;
-    this.#state = to;
+    const from = this.#stance.state;
+    this.#stance.enter(to, reason, nowMs);
     this.#era = this.#options.nextEra();
-    this.#reason = reason;
     this.#probesOkGone = 0;
-    if (from !== to) this.#sinceMs = nowMs;
     for (const member of this.#members.values()) member.clear();
     if (to === 'half-open') this.#dealFirst();
     if (to === 'closed') for (const member of this.#members.values()) member.demand = 0;
@@ -273,10 +258,10 @@ export class SharedBreaker {
     this.#options.onStanding(worker, {
       breaker: this.name,
       era: this.#era,
-      state: this.#state,
-      reason: this.#reason,
-      openForMs: this.#state === 'open' ? Math.max(0, this.#openUntilMs - nowMs) : 0,
-      openings: this.#openings,
+      state: this.#stance.state,
+      reason: this.#stance.reason,
+      openForMs: this.#stance.remainingMs(nowMs),
+      openings: this.#stance.openings,
       slots: member.loweredTo ?? member.slots,
     });
   }

@@ -1,0 +1,28 @@
+/** The settings of a breaker as a whole, and what it says when it moves. Types only. */
+import type { CircuitState } from './circuit.ts';
+import type { Limits, TripCause } from './evidence.ts';
+
+/** The limits, and how the breaker behaves once one is reached. */
+export interface BreakerSettings extends Limits {
+  /** The first time it opens, it stays open this long; then twice as long each time, up to `openForMaxMs`. */
+  readonly openForMs: number;
+  readonly openForMaxMs: number;
+  /** Probes that must all be good to close; at least 1. */
+  readonly halfOpenRequests: number;
+  /** How long a probe may take. Left out: the slow threshold, or else `openForMs`. */
+  readonly probeMaxMs?: number;
+}
+
+export type TransitionCause = TripCause | 'probes-ok' | 'probe-failed' | 'timer' | 'forced' | 'reset';
+
+export interface Transition {
+  /** Name of the breaker. */
+  readonly breaker: string;
+  readonly from: CircuitState;
+  readonly to: CircuitState;
+  readonly cause: TransitionCause;
+  /** One sentence with the number and the limit. */
+  readonly reason: string;
+  /** On the clock that the breaker is told. */
+  readonly atMs: number;
+}
