@@ -16,6 +16,7 @@ import { type NamedVariant, writeBaggage } from '../propagation/baggage.ts';
 import { type Carried, readCarried, writeExperimentHeader } from '../propagation/header.ts';
 import { Call } from '../resilience/breaker.ts';
 import { HeadAttributes } from '../routing/attributes.ts';
+import { admit, cancel } from './admission.ts';
 import { clientOf, type Peer } from './peer.ts';
 import type { ExperimentPlan, FallbackCause, Plan, RoutePlan, VariantTarget } from './plan.ts';
 import type { StickyPlan } from './sticky-plan.ts';
@@ -146,7 +147,7 @@ export class Decision {
     else this.#writeContext(propagation, baggage, carried, joined);
     if (gate !== null) gate.close(this, carried);
     if (route.refusesUnknown && this.#hasUnknown()) return 'variant_unknown';
-    return this.#admit(nowMs) ? null : 'breaker_open';
+    return admit(this, nowMs) ? null : 'breaker_open';
   }
 
   #hasUnknown(): boolean {
@@ -236,63 +237,14 @@ export class Decision {
     this.replaced = propagation.baggage ? [propagation.header, 'baggage'] : [propagation.header];
   }
 
-  /** Asks the breakers, in the order of the experiments; the first variant with its own upstream gets its way. */
-  #admit(nowMs: number): boolean {
-    const routeGroup = this.route!.group;
-    for (let i = 0; i < this.count; i++) {
-      const participation = this.participations[i]!;
-      if (isGuarded(participation) && !this.#admitOne(participation, nowMs)) {
-        this.retryAfterMs = participation.plan!.fallback.breaker?.retryAfterMs(nowMs) ?? 0;
-        this.cancel(nowMs);
-        return false;
-      }
-      const wanted = participation.served!.group;
-      if (wanted !== routeGroup && this.group === routeGroup) this.group = wanted;
-    }
-    return true;
-  }
-
-  #admitOne(participation: Participation, nowMs: number): boolean {
-    const { plan, call } = participation;
-    const wanted = participation.served!;
-    const isConflict =
-      wanted.group !== this.route!.group && this.group !== this.route!.group && this.group !== wanted.group;
-    if (!isConflict) {
-      if (wanted.breaker === null) return true;
-      if (wanted.breaker.admit(call, nowMs)) {
-        participation.isAdmitted = true;
-        return true;
-      }
-    }
-    const fallback = plan!.fallback;
-    if (wanted === fallback) return isConflict;
-    participation.cause = isConflict ? 'conflict' : 'breaker';
-    participation.served = fallback;
-    plan!.fellBack(participation.cause).value++;
-    // Losing to another experiment's upstream says nothing about the fallback: its breaker is not asked.
-    if (isConflict || fallback.breaker === null) return true;
-    participation.isAdmitted = fallback.breaker.admit(call, nowMs);
-    return participation.isAdmitted;
-  }
-
   /** Nothing was tried after all: every admitted call is given back uncounted. */
   cancel(nowMs: number): void {
-    for (let i = 0; i < this.count; i++) {
-      const participation = this.participations[i]!;
-      if (!participation.isAdmitted) continue;
-      participation.isAdmitted = false;
-      participation.served!.breaker!.settle(participation.call, 'ignored', nowMs);
-    }
+    cancel(this, nowMs);
   }
 }
 
 function baggageOf(head: Head, propagation: PropagationSettings): string | null {
   return propagation.baggage && head.first(Field.baggage) >= 0 ? head.header('baggage') : null;
-}
-
-/** Who takes part, and who gets another variant than the fallback all the same: the winner of what is over. */
-function isGuarded({ assignment, plan, served }: Participation): boolean {
-  return assignment!.isIncluded || served !== plan!.fallback;
 }
 
 /** Adds what is carried about experiments that `members` does not name. */

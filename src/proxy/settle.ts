@@ -2,14 +2,11 @@
  * The end of a request as everything that remembers is told of it: breakers, counters, access log, exposures.
  * Each breaker hears of each admitted call once. Nothing here can fail a request.
  */
-import { traceIdOf } from '../propagation/trace.ts';
 import { type CallFacts, classify, type Outcome } from '../resilience/outcome.ts';
 import type { RequestSeries, TunnelSeries } from '../telemetry/metrics.ts';
 import type { Participation } from './decision.ts';
 import type { Exchange } from './exchange.ts';
-
-/** Of an `x-request-id` that the client chose, this much goes on record. */
-const REQUEST_ID_MAX_CHARS = 128;
+import { logAccess, recordExposures } from './records.ts';
 
 /** The request is decided: it is in flight. */
 export function countIn(exchange: Exchange): void {
@@ -90,7 +87,9 @@ export function settle(exchange: Exchange): void {
   const { plane } = exchange;
   const nowMs = plane.clock.now();
   if (exchange.tunnel === null) settleRequest(exchange, nowMs);
-  if (plane.accessLog !== null) logAccess(exchange, nowMs);
+  if (plane.accessLog === null) return;
+  const slowMs = exchange.decision.participations[0]?.served?.slowThresholdMs ?? Number.POSITIVE_INFINITY;
+  logAccess(exchange, nowMs, outcomeOf(exchange, nowMs, slowMs));
 }
 
 /** The series that a tunnel of this exchange is counted in. */
@@ -165,66 +164,3 @@ const facts: { -readonly [K in keyof CallFacts]: CallFacts[K] } = {
   durationMs: 0,
   slowThresholdMs: 0,
 };
-
-function recordExposures(exchange: Exchange, nowMs: number): void {
-  const { plane, decision } = exchange;
-  for (let i = 0; i < decision.count; i++) {
-    const { assignment, served } = decision.participations[i]!;
-    const { experiment, variant, unit, unitSource, isIncluded, reason } = assignment!;
-    if (!isIncluded) continue;
-    const variantServed = served!.variant.name;
-    if (!plane.exposures!.isDue(experiment.name, variant.name, variantServed, unit, nowMs)) continue;
-    plane.exposures!.record({
-      experiment: experiment.name,
-      assigned: variant.name,
-      served: variantServed,
-      reason,
-      unit,
-      unitSource,
-      atMs: plane.clock.wallMs(),
-      route: decision.route!.route.name,
-      requestId: exchange.request.requestId.slice(0, REQUEST_ID_MAX_CHARS),
-    });
-  }
-}
-
-function logAccess(exchange: Exchange, nowMs: number): void {
-  const { plane, decision, tunnel } = exchange;
-  const { pool } = exchange.attempt;
-  plane.accessLog!.record({
-    timeMs: plane.clock.wallMs(),
-    requestId: exchange.request.requestId.slice(0, REQUEST_ID_MAX_CHARS),
-    traceId: traceIdOf(exchange.request.traceparent) ?? '',
-    direction: exchange.downstream.direction,
-    method: exchange.request.method,
-    route: decision.route?.route.name ?? '',
-    status: exchange.response.status,
-    durationMs: nowMs - exchange.request.startedMs,
-    upstreamMs:
-      exchange.request.sentMs < 0
-        ? -1
-        : (exchange.request.firstByteMs < 0 ? nowMs : exchange.request.firstByteMs) - exchange.request.sentMs,
-    bytesIn: tunnel === null ? exchange.requestBody.bytes : tunnel.bytesIn,
-    bytesOut: tunnel === null ? exchange.responseBody.bytes : tunnel.bytesOut,
-    experiments: decision.participations.slice(0, decision.count).map(logged),
-    upstream: pool === null ? '' : `${decision.group!.upstream.name}/${pool.endpoint.id}`,
-    outcome: outcomeOf(
-      exchange,
-      nowMs,
-      decision.participations[0]?.served?.slowThresholdMs ?? Number.POSITIVE_INFINITY,
-    ),
-    retries: Math.max(0, exchange.attempt.count - 1),
-    code: exchange.error,
-    closedBy: tunnel === null ? null : tunnel.cause,
-  });
-}
-
-function logged({ assignment, served, cause }: Participation) {
-  const { experiment, variant, reason, detail } = assignment!;
-  return {
-    name: experiment.name,
-    assigned: variant.name,
-    served: served!.variant.name,
-    reason: cause ?? (detail === null ? reason : `${reason}:${detail}`),
-  };
-}
