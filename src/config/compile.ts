@@ -12,6 +12,7 @@ import { compileBreaker } from './compile-breaker.ts';
 import { compileCache } from './compile-cache.ts';
 import { compileClassify } from './compile-classify.ts';
 import { compileExperiment } from './compile-experiment.ts';
+import { compileFaults } from './compile-fault.ts';
 import { compileIdentity, compileStickyKeys } from './compile-identity.ts';
 import { compileLayers } from './compile-layers.ts';
 import { compilePropagation } from './compile-propagation.ts';
@@ -57,6 +58,7 @@ export function compile(config: Config, runtime: RuntimeState, version: number):
     experiments,
     ...layering,
     routes: { inbound: routeTable('inbound', context), outbound: routeTable('outbound', context) },
+    faults: compileFaults(config),
     ...settings(config),
   });
 }

@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { algorithmSchema } from './schema-algorithm.ts';
 import { breakerOverrideSchema, breakerSchema } from './schema-breaker.ts';
 import { bridgeFields } from './schema-bridge.ts';
+import { faultSchema } from './schema-fault.ts';
 import { layerFields } from './schema-layer.ts';
 import { lifecycleFields } from './schema-lifecycle.ts';
 import { payloadSchema } from './schema-payload.ts';
@@ -39,6 +40,7 @@ const variant = z.strictObject({
     .optional()
     .describe('`false`: no breaker for this variant.'),
   payload: payloadSchema.optional(),
+  fault: faultSchema.optional(),
 });
 
 export const experimentSchema = z.strictObject({

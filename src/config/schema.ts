@@ -7,6 +7,7 @@ import { z } from 'zod';
 import { cacheSchema } from './schema-cache.ts';
 import { classifySchema } from './schema-classify.ts';
 import { experimentName, experimentSchema, upstreamName } from './schema-experiment.ts';
+import { faultSchema } from './schema-fault.ts';
 import { identitySchema, stickyKeysSchema } from './schema-identity.ts';
 import { holdoutSchema, layersSchema } from './schema-layer.ts';
 import { segmentName, segmentSchema } from './schema-segment.ts';
@@ -94,6 +95,7 @@ const route = z.strictObject({
       'Answers are streams or long polls: how long they take is no fault, so slow-call budgets and timeouts.firstByte, stall and request do not apply; timeouts.tunnelIdle does.',
     ),
   cache: cacheSchema.prefault({}),
+  fault: faultSchema.optional(),
 });
 
 export const configSchema = z.strictObject({

@@ -8,6 +8,7 @@ import type { TrafficClassifier } from '../experiment/traffic-class.ts';
 import type { MemorySettings } from '../propagation/memory.ts';
 import type { TokenSettings } from '../propagation/token-verifier.ts';
 import type { BreakerSettings } from '../resilience/breaker.ts';
+import type { ScopedFault } from '../resilience/fault.ts';
 import type { CachePolicy } from '../routing/cache-policy.ts';
 import type { ForwardingSettings } from '../routing/forward.ts';
 import type { HostSet } from '../routing/host-set.ts';
@@ -231,6 +232,8 @@ export interface Snapshot {
   /** Kept out of every experiment; null: nobody is. */
   readonly holdout: Holdout | null;
   readonly routes: Readonly<Record<Direction, RouteTable<Route>>>;
+  /** What is done to requests on purpose. */
+  readonly faults: readonly ScopedFault[];
   readonly timeouts: Timeouts;
   readonly limits: Limits;
   readonly forwarding: ForwardingSettings;

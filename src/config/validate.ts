@@ -10,6 +10,7 @@ import type { ExperimentConfig } from './schema-experiment.ts';
 import { didYouMean } from './suggest.ts';
 import { checkAlgorithm } from './validate-algorithm.ts';
 import { breakerIssues } from './validate-breaker.ts';
+import { faultIssues } from './validate-fault.ts';
 import { identityIssues } from './validate-identity.ts';
 import { layerIssues } from './validate-layers.ts';
 import { lifecycleIssues } from './validate-lifecycle.ts';
@@ -45,6 +46,7 @@ export function validate(config: Config, issueAt: IssueAt): ConfigIssue[] {
     ...saltIssues(config, issueAt),
     ...settingIssues(config, issueAt),
     ...trafficIssues(config, issueAt),
+    ...faultIssues(config, issueAt),
   ];
 }
 

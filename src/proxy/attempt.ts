@@ -4,6 +4,8 @@
  */
 import type { ErrorCode } from '../base/error.ts';
 import { judgeRetry } from '../resilience/retry.ts';
+import type { RequestFaults } from './faults.ts';
+import type { Injection, Sending } from './injection.ts';
 import type { Pool } from './pool.ts';
 import type { Piece } from './relay.ts';
 import { Replay } from './replay.ts';
@@ -21,8 +23,14 @@ export class Attempt {
   /** Of the present attempt; stays after it for the record. */
   pool: Pool | null = null;
   connection: UpstreamConnection | null = null;
+  /** What may be done to this request's attempts on purpose; null: nothing. */
+  faults: RequestFaults | null = null;
   isHeadSent = false;
   readonly #user: UpstreamUser;
+  /** What is done to the present attempt. */
+  #injection: Injection | null = null;
+  /** What it is sent with. */
+  #sending: Sending | null = null;
   readonly #replay = new Replay();
   #group: UpstreamGroup | null = null;
 
@@ -35,6 +43,8 @@ export class Attempt {
     this.count = 0;
     this.pool = null;
     this.isHeadSent = false;
+    this.faults = null;
+    this.#injection = null;
   }
 
   /** The request to send. `isBodyKept`: body bytes are held for another attempt, as far as the limit allows. */
@@ -52,20 +62,24 @@ export class Attempt {
     this.isHeadSent = false;
     this.#group = group;
     this.pool = group.choose(avoided);
-    this.connection = this.pool.acquire(this.#user, isFresh);
-    return this.connection !== null;
+    this.#injection = this.faults === null ? null : this.faults.next(this.#user);
+    const connection = this.pool.acquire(this.#injection ?? this.#user, isFresh);
+    this.connection = connection;
+    if (connection === null) return false;
+    this.#sending = this.#injection === null ? connection.writer : this.#injection.begin(connection);
+    return true;
   }
 
   /** All of these answer false when the kernel does not take it all: wait for `upstreamDrained`. */
   sendHead(): boolean {
     this.isHeadSent = true;
-    return this.connection!.writer.write(this.#replay.head);
+    return this.#sending!.write(this.#replay.head);
   }
 
   /** A piece of the body, together with the head if that is still to be sent. */
   sendBody(piece: Piece, replayMaxBytes: number): boolean {
     const { head } = this.#replay;
-    const { writer } = this.connection!;
+    const writer = this.#sending!;
     this.#replay.add(piece, replayMaxBytes);
     const isTaken = writer.writeTogether(this.isHeadSent ? '' : head, piece);
     this.isHeadSent = true;
@@ -85,7 +99,7 @@ export class Attempt {
 
   resend(): boolean {
     let isTaken = this.sendHead();
-    for (const piece of this.#replay.pieces) isTaken = this.connection!.writer.write(piece);
+    for (const piece of this.#replay.pieces) isTaken = this.#sending!.write(piece);
     return isTaken;
   }
 
@@ -122,6 +136,7 @@ export class Attempt {
 
   /** Cut the connection, if there is one. */
   destroy(): void {
+    this.#injection?.cancel();
     this.connection?.destroy();
     this.connection = null;
   }

@@ -10,6 +10,7 @@ import { Head } from '../http1/head.ts';
 import { FreshIds } from '../propagation/fresh-ids.ts';
 import type { MemorySettings } from '../propagation/memory.ts';
 import { Breaker, type BreakerView, type Transition } from '../resilience/breaker.ts';
+import type { ScopedFault } from '../resilience/fault.ts';
 import type { ClaimSource } from '../routing/attributes.ts';
 import type { AccessLog } from '../telemetry/access-log.ts';
 import type { Exposures } from '../telemetry/exposure.ts';
@@ -22,6 +23,7 @@ import { ContextMemory, type Contexts, type OtherMemories } from './context-memo
 import { Deadlines, TICK_MS } from './deadlines.ts';
 import { fitToDescriptors } from './descriptors.ts';
 import type { Downstream } from './downstream.ts';
+import { Faults } from './faults.ts';
 import { type Binding, Listener } from './listener.ts';
 import { type Memory, Plan } from './plan.ts';
 import { Pools, type UpstreamView } from './pools.ts';
@@ -66,6 +68,8 @@ export class DataPlane implements Memory {
   readonly certificates: Certificates;
   /** The Snapshot in force, bound. */
   plan: Plan;
+  /** What is done to requests on purpose; null: nothing. */
+  faults: Faults | null = null;
   isDraining = false;
   /** The time of a drain is over: what is still under way is cut, and not by its client. */
   isCutting = false;
@@ -77,6 +81,7 @@ export class DataPlane implements Memory {
   readonly #awakeBreakers: Breaker[] = [];
   readonly #contexts: ContextMemory;
   readonly #claims: ClaimReaders;
+  #injected: readonly ScopedFault[] = [];
   #wantedBreakers = new Set<string>();
   #listeners: Listener[] = [];
   #ticker: NodeJS.Timeout | null = null;
@@ -232,6 +237,12 @@ export class DataPlane implements Memory {
     return breaker !== undefined;
   }
 
+  /** Do this to requests, and what the configuration says, from the next one on; what was said before is over. */
+  inject(faults: readonly ScopedFault[]): void {
+    this.#injected = faults;
+    this.faults = Faults.of([...this.plan.snapshot.faults, ...faults], this);
+  }
+
   /** Requests under way. */
   inFlight(): number {
     let count = 0;
@@ -246,6 +257,7 @@ export class DataPlane implements Memory {
     const plan = new Plan(snapshot, this);
     this.#pools.adopt(snapshot);
     this.certificates.adopt(snapshot);
+    this.faults = Faults.of([...snapshot.faults, ...this.#injected], this);
     this.#forgetUnwanted();
     return plan;
   }

@@ -82,6 +82,7 @@ export class Exchange implements UpstreamUser, ResponseHandler {
     if (refusal !== null) return this.#refuse(refusal);
     const { isDone } = this.requestBody;
     this.attempt.prepare(requestHead(this, head, framing), isDone || isIdempotent(request.method));
+    if (plane.faults !== null) this.attempt.faults = plane.faults.for(head, this.decision);
     countIn(this);
     if (isDone) request.completeMs = request.startedMs;
     else markSending(this);

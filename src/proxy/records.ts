@@ -54,6 +54,7 @@ export function logAccess(exchange: Exchange, nowMs: number, outcome: Outcome): 
     outcome,
     retries: Math.max(0, exchange.attempt.count - 1),
     code: exchange.error,
+    fault: exchange.attempt.faults?.done ?? '',
     closedBy: tunnel === null ? null : tunnel.cause,
   });
 }

@@ -78,11 +78,12 @@ function responseFields(exchange: Exchange, head: Head): string {
 /** `ranking=split:0.0731`, and `;served=control;cause=breaker` when another variant answered (RFC 9651 dictionary). */
 function reasons(exchange: Exchange): string {
   const { participations, count } = exchange.decision;
+  const fault = exchange.attempt.faults?.done ? `;fault="${exchange.attempt.faults.done}"` : '';
   return participations
     .slice(0, count)
     .map(({ assignment, served, cause }) => {
       const other = cause === null ? '' : `;served=${served!.variant.name};cause=${cause}`;
-      return `${assignment!.experiment.name}=${reasonText(assignment!)}${other}`;
+      return `${assignment!.experiment.name}=${reasonText(assignment!)}${other}${fault}`;
     })
     .join(', ');
 }

@@ -70,6 +70,11 @@ export class UpstreamConnection implements Timed {
     return this.#state === 'busy';
   }
 
+  /** Whether `user` is who uses it now. */
+  isUsedBy(user: UpstreamUser): boolean {
+    return this.#user === user;
+  }
+
   attach(user: UpstreamUser): void {
     this.#state = 'busy';
     this.#user = user;

@@ -40,6 +40,8 @@ export interface AccessRecord {
   readonly retries: number;
   /** Error code of a local answer or a broken exchange, or null. */
   readonly code: string | null;
+  /** What was done to it on purpose: `delay`, `abort`, `reset`, or several with a `+`; '' for nothing. */
+  readonly fault: string;
   /** What ended a tunnel; null when it was none. */
   readonly closedBy: string | null;
 }
@@ -79,8 +81,9 @@ export function formatAccess(record: AccessRecord, service: string): string {
   const bytes = `,"bytes_in":${record.bytesIn},"bytes_out":${record.bytesOut}`;
   const upstream = record.upstream === '' ? '' : `,"upstream":${quote(record.upstream)}`;
   const error = code === null ? '' : `,"code":"${code}"`;
+  const fault = record.fault === '' ? '' : `,"fault":"${record.fault}"`;
   const closedBy = record.closedBy === null ? '' : `,"closed_by":"${record.closedBy}"`;
-  const end = `,"outcome":"${outcome}","retry":${retries}${error}${closedBy}}\n`;
+  const end = `,"outcome":"${outcome}","retry":${retries}${error}${fault}${closedBy}}\n`;
   return (
     head + ids + what + times + upstreamMs + bytes + formatExperiments(record.experiments) + upstream + end
   );

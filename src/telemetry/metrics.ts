@@ -15,6 +15,7 @@ import { EvaluationMetrics } from './evaluation-metrics.ts';
 import { registerExperiments } from './experiment-families.ts';
 import type { FamilySamples, Sample } from './exposition.ts';
 import { registerFamilies } from './families.ts';
+import { FaultMetrics } from './fault-metrics.ts';
 import { Histogram, OVERHEAD_BUCKETS } from './histogram.ts';
 import { IdentityMetrics } from './identity-metrics.ts';
 import { LabelBudget, LabelSets } from './label-sets.ts';
@@ -68,6 +69,7 @@ export class Metrics {
   readonly contexts: ContextMetrics;
   readonly evaluations: EvaluationMetrics;
   readonly identity: IdentityMetrics;
+  readonly faults: FaultMetrics;
   readonly #registry = new Registry();
   readonly #budget: LabelBudget;
   readonly #requests: LabelSets<RequestSeries>;
@@ -99,6 +101,7 @@ export class Metrics {
     this.contexts = new ContextMetrics(budget);
     this.evaluations = new EvaluationMetrics(budget);
     this.identity = new IdentityMetrics(budget);
+    this.faults = new FaultMetrics(budget);
     this.#overhead = new LabelSets(['direction', 'route'], budget, () => new Histogram(OVERHEAD_BUCKETS));
     this.#requests = new LabelSets(['direction', 'route', 'experiment', 'variant'], budget, (values) => {
       const [direction = '', route = ''] = values;
@@ -264,6 +267,7 @@ export class Metrics {
     this.contexts.register(this.#registry);
     this.evaluations.register(this.#registry);
     this.identity.register(this.#registry);
+    this.faults.register(this.#registry);
     registerTunnels(this.#registry, this.#tunnels);
     registerExperiments(this.#registry, () => this.#experiments());
     registerWorkers(this.#registry, () => this.#workers());
