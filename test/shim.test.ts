@@ -91,7 +91,13 @@ test('a sidecar starts with little memory, as the same process, and passes optio
   const lean = started(env, 'run', '-c', 'x.yaml');
   expect(lean.said[0]).toBe(lean.pid);
   expect(lean.said.slice(1)).toEqual([
-    ['--max-semi-space-size=2', '--no-maglev', '--v8-pool-size=1', '--no-warnings'],
+    [
+      '--max-semi-space-size=2',
+      '--heap-growing-percent=30',
+      '--no-maglev',
+      '--v8-pool-size=1',
+      '--no-warnings',
+    ],
     ['run', '-c', 'x.yaml'],
     '1',
   ]);
