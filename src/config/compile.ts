@@ -11,11 +11,13 @@ import { pathParameters } from '../routing/path-parameters.ts';
 import { compileBreaker } from './compile-breaker.ts';
 import { compileCache } from './compile-cache.ts';
 import { compileClassify } from './compile-classify.ts';
+import { compileDecisions } from './compile-decisions.ts';
 import { compileExperiment } from './compile-experiment.ts';
 import { compileFaults } from './compile-fault.ts';
 import { compileIdentity, compileStickyKeys } from './compile-identity.ts';
 import { compileLayers } from './compile-layers.ts';
 import { compilePropagation } from './compile-propagation.ts';
+import { compileFailover, compileRetries, compileRetryBudget, DEFAULT_FAILOVER } from './compile-retry.ts';
 import { compileSegments } from './compile-segment.ts';
 import { compileStickyIssues } from './compile-sticky.ts';
 import { compileListenerTls } from './compile-tls.ts';
@@ -147,6 +149,8 @@ function compileRoute(route: RouteConfig, index: number, context: Context): Rout
     cache: compileCache(route.cache, order ?? assigned, context.config),
     isStreaming: route.streaming,
     parameters: pathParameters(route.match.path),
+    retry: compileRetries(route.retries),
+    failover: compileFailover(route.failover),
   };
 }
 
@@ -189,6 +193,8 @@ function settings(config: Config) {
       tunnelMaxMs: timeouts.tunnelMax,
       halfClosedMs: timeouts.halfClosed,
     },
+    deadlines: { header: config.deadlines.header ?? null, isGrpcHeeded: config.deadlines.grpc },
+    retryBudget: compileRetryBudget(config.retryBudget),
     limits: {
       headMaxBytes: limits.head,
       targetMaxBytes: limits.target,
@@ -210,6 +216,8 @@ function settings(config: Config) {
       dedupeEntriesMax: exposures.dedupeEntries,
       dedupeMs: exposures.dedupeWindow,
     },
+    decisions: compileDecisions(config.decisions),
+    rules: '',
     admin: { address: admin.address, probeAddress: admin.probeAddress, token: admin.token ?? null },
     drain: { delayMs: drain.delay, timeoutMs: drain.timeout },
     classifier: compileClassify(config.classify),

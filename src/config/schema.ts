@@ -6,10 +6,12 @@
 import { z } from 'zod';
 import { cacheSchema } from './schema-cache.ts';
 import { classifySchema } from './schema-classify.ts';
+import { decisionsSchema } from './schema-decisions.ts';
 import { experimentName, experimentSchema, upstreamName } from './schema-experiment.ts';
 import { faultSchema } from './schema-fault.ts';
 import { identitySchema, stickyKeysSchema } from './schema-identity.ts';
 import { holdoutSchema, layersSchema } from './schema-layer.ts';
+import { deadlinesSchema, failoverSchema, retriesSchema, retryBudgetSchema } from './schema-retry.ts';
 import { segmentName, segmentSchema } from './schema-segment.ts';
 import {
   accessLogSchema,
@@ -95,6 +97,8 @@ const route = z.strictObject({
       'Answers are streams or long polls: how long they take is no fault, so slow-call budgets and timeouts.firstByte, stall and request do not apply; timeouts.tunnelIdle does.',
     ),
   cache: cacheSchema.prefault({}),
+  retries: retriesSchema.optional(),
+  failover: failoverSchema.prefault({}),
   fault: faultSchema.optional(),
 });
 
@@ -146,6 +150,8 @@ export const configSchema = z.strictObject({
     ),
   classify: classifySchema.prefault({}),
   timeouts: timeoutsSchema.prefault({}).describe('How long to wait for what.'),
+  deadlines: deadlinesSchema.prefault({}).describe('Fields that say how long a request may take.'),
+  retryBudget: retryBudgetSchema.prefault({}).describe('How many retries an upstream gets.'),
   limits: limitsSchema.prefault({}).describe('How large a message may be.'),
   forwarding: forwardingSchema.prefault({}).describe('What is added to forwarded requests.'),
   propagation: propagationSchema.prefault({}).describe('How variants are carried, forced and shown.'),
@@ -154,6 +160,9 @@ export const configSchema = z.strictObject({
   stickyKeys: stickyKeysSchema.prefault([]),
   accessLog: accessLogSchema.prefault({}).describe('A line for every exchange.'),
   exposures: exposuresSchema.prefault({}).describe('Records for the analysis.'),
+  decisions: decisionsSchema
+    .optional()
+    .describe('A record of decisions, for fairlead replay. Default: none.'),
   admin: adminSchema.prefault({}).describe('The admin API and the probes.'),
   drain: drainSchema.prefault({}).describe('What happens at SIGTERM.'),
   stateFile: text(4096)

@@ -3,19 +3,25 @@
  * or an admin change makes a new one and never touches an old one, so a request keeps the rules it began with.
  */
 import type { Holdout, Layer } from '../experiment/layer.ts';
-import type { Experiment } from '../experiment/model.ts';
+import type { Experiment, UnitSource } from '../experiment/model.ts';
 import type { TrafficClassifier } from '../experiment/traffic-class.ts';
 import type { MemorySettings } from '../propagation/memory.ts';
 import type { TokenSettings } from '../propagation/token-verifier.ts';
 import type { BreakerSettings } from '../resilience/breaker.ts';
 import type { ScopedFault } from '../resilience/fault.ts';
+import type { OutlierSettings } from '../resilience/outlier.ts';
+import type { RetrySettings } from '../resilience/retry.ts';
+import type { RetryBudgetSettings } from '../resilience/retry-budget.ts';
+import type { BalancePolicy } from '../routing/balance.ts';
 import type { CachePolicy } from '../routing/cache-policy.ts';
 import type { ForwardingSettings } from '../routing/forward.ts';
 import type { HostSet } from '../routing/host-set.ts';
 import type { RouteTable } from '../routing/match.ts';
 import type { PathParameters } from '../routing/path-parameters.ts';
 import type { TrustSettings } from '../routing/trust.ts';
+import type { DecisionsSettings } from './compile-decisions.ts';
 import type { JwtSettings, StickyKey } from './compile-identity.ts';
+import type { DeadlineSettings, FailoverSettings } from './compile-retry.ts';
 import type { StickyIssue } from './compile-sticky.ts';
 
 export type Direction = 'inbound' | 'outbound';
@@ -81,8 +87,25 @@ export interface Endpoint {
 export interface Upstream {
   readonly name: string;
   readonly endpoints: readonly Endpoint[];
-  /** Open connections per endpoint at one time; a request beyond it is answered 503 `overloaded`. */
+  readonly balance: BalancePolicy;
+  /** Where the key of `ringHash` is read; null with every other policy. */
+  readonly hashKey: readonly UnitSource[] | null;
+  /** Open connections per endpoint at one time; a request beyond it waits, or is answered 503 `overloaded`. */
   readonly connectionsMax: number;
+  /** Requests that wait for a connection, per endpoint. */
+  readonly pendingMax: number;
+  readonly pendingTimeoutMs: number;
+  /** What a connection is good for; Infinity: no limit. Each gets up to a tenth less, at random. */
+  readonly connectionRequestsMax: number;
+  readonly connectionMaxAgeMs: number;
+  /** 0: an endpoint that comes back gets its whole share at once. */
+  readonly slowStartMs: number;
+  /** After it, what is still under way at an endpoint that was taken out is cut; 0: it is not. */
+  readonly drainTimeoutMs: number;
+  /** Null: nobody is put aside. */
+  readonly outlier: OutlierSettings | null;
+  /** Share of usable endpoints below which all are used, 0 to 1. */
+  readonly panicRatio: number;
   /** Null: plain. */
   readonly tls: UpstreamTls | null;
 }
@@ -105,6 +128,10 @@ export interface Route {
   readonly isStreaming: boolean;
   /** Which segment of the path each `{name}` of its pattern is; null when it has none. */
   readonly parameters: PathParameters | null;
+  /** What is tried again. */
+  readonly retry: RetrySettings;
+  /** When the fallback serves what another variant has failed; null: never. */
+  readonly failover: FailoverSettings | null;
 }
 
 /** An experiment on a route: what the exchange needs per variant, in the order of `experiment.variants`. */
@@ -156,7 +183,7 @@ export interface Limits {
   readonly fieldsMax: number;
   /** Request body, bytes: 413. 0: no limit. */
   readonly bodyMaxBytes: number;
-  /** Body bytes kept for the one retry of an idempotent request on a dead pooled connection. */
+  /** Body bytes of an idempotent request that are kept for another attempt. */
   readonly replayMaxBytes: number;
 }
 
@@ -235,6 +262,9 @@ export interface Snapshot {
   /** What is done to requests on purpose. */
   readonly faults: readonly ScopedFault[];
   readonly timeouts: Timeouts;
+  readonly deadlines: DeadlineSettings;
+  /** Of each upstream. */
+  readonly retryBudget: RetryBudgetSettings;
   readonly limits: Limits;
   readonly forwarding: ForwardingSettings;
   /** Which requests are kept out of experiments; null: none is. */
@@ -250,6 +280,10 @@ export interface Snapshot {
   readonly stickyIssues: ReadonlyMap<string, StickyIssue>;
   readonly accessLog: AccessLogSettings;
   readonly exposures: ExposureSettings;
+  /** Null: decisions are not recorded. */
+  readonly decisions: DecisionsSettings | null;
+  /** Under which id these rules are kept, see `archived-rules.ts`; '' when they are not. */
+  readonly rules: string;
   readonly admin: AdminSettings;
   readonly drain: DrainSettings;
   /** File of run-time state; null: run-time changes are lost at exit. */

@@ -100,7 +100,10 @@ export function assign(experiment: Experiment, given: Given, trace?: string[]): 
     if (!isExclusive) unit = readUnit(experiment.unit, request, given.random, trace);
     return decision(experiment, kept.variant, 'sticky', unit, -1);
   }
-  if (!isTargeted(experiment, request, trace)) return readyMade(experiment).notTargeted;
+  if (!isTargeted(experiment, request, trace)) {
+    if (unit === null) return readyMade(experiment).notTargeted;
+    return decision(experiment, experiment.fallback, 'not-targeted', unit, -1);
+  }
 
   if (!isExclusive) unit = readUnit(experiment.unit, request, given.random, trace);
   if (unit === null) return withoutUnit(experiment, trace);

@@ -13,6 +13,7 @@ import { Breaker, type BreakerView, type Transition } from '../resilience/breake
 import type { ScopedFault } from '../resilience/fault.ts';
 import type { ClaimSource } from '../routing/attributes.ts';
 import type { AccessLog } from '../telemetry/access-log.ts';
+import type { DecisionLog } from '../telemetry/decision-log.ts';
 import type { Exposures } from '../telemetry/exposure.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Metrics, RequestSeries } from '../telemetry/metrics.ts';
@@ -38,6 +39,8 @@ export interface DataPlaneOptions {
   readonly log: Log;
   readonly accessLog: Pick<AccessLog, 'record'> | null;
   readonly exposures: Pick<Exposures, 'isDue' | 'record'> | null;
+  /** Absent: nothing is recorded. */
+  readonly decisions?: DecisionLog | null;
   /** Called for each change of a breaker's state. */
   readonly onTransition: (transition: Transition) => void;
   /** The breakers are those of several processes; see `resilience/sharing.ts`. */
@@ -55,6 +58,7 @@ export class DataPlane implements Memory {
   readonly log: Log;
   readonly accessLog: Pick<AccessLog, 'record'> | null;
   readonly exposures: Pick<Exposures, 'isDue' | 'record'> | null;
+  readonly decisions: DecisionLog | null;
   readonly deadlines: Deadlines;
   readonly ids: FreshIds;
   readonly burst = new Burst();
@@ -95,6 +99,7 @@ export class DataPlane implements Memory {
     this.cacheWatch = new CacheWatch(options.metrics, options.log);
     this.accessLog = options.accessLog;
     this.exposures = options.exposures;
+    this.decisions = options.decisions ?? null;
     this.#onTransition = options.onTransition;
     this.#isShared = options.isShared === true;
     this.#onTick = options.onTick;

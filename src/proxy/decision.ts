@@ -10,6 +10,7 @@ import type { PropagationSettings } from '../config/snapshot.ts';
 import { assign, type Given } from '../experiment/assign.ts';
 import type { Assignment, Experiment } from '../experiment/model.ts';
 import { type Overrides, parseOverride } from '../experiment/override.ts';
+import type { Kept } from '../experiment/sticky.ts';
 import { Field } from '../http1/field.ts';
 import type { Head } from '../http1/head.ts';
 import { type NamedVariant, writeBaggage } from '../propagation/baggage.ts';
@@ -94,6 +95,23 @@ export class Decision {
   /** Whether the sender may ask for reasons. */
   get mayExplain(): boolean {
     return this.#gate === null || this.#gate.mayExplain;
+  }
+
+  /** What the assignments came from; valid while the head is. */
+  get given(): Given {
+    return this.#given;
+  }
+
+  /** In the order in which they were made, those that others on the route require among them. */
+  get assignments(): readonly Assignment[] {
+    if (this.route!.route.order !== null) return this.#before;
+    return this.participations.slice(0, this.count).map(({ assignment }) => assignment!);
+  }
+
+  /** What the client was given before, without counting that it was asked for. */
+  keptFor(experiment: Experiment): Kept | null {
+    const isAny = this.#given.sticky !== null && experiment.sticky !== null;
+    return isAny ? this.#sticky!.peek(experiment) : null;
   }
 
   /** Nothing of ours may go to the host of this request. */

@@ -15,6 +15,7 @@ import { localAnswer } from './answer.ts';
 import { Attempt } from './attempt.ts';
 import type { DataPlane } from './data-plane.ts';
 import { Decision } from './decision.ts';
+import { recordDecision } from './decision-record.ts';
 import type { Downstream } from './downstream.ts';
 import { Expiry } from './expiry.ts';
 import type { Plan } from './plan.ts';
@@ -82,6 +83,7 @@ export class Exchange implements UpstreamUser, ResponseHandler {
     if (refusal !== null) return this.#refuse(refusal);
     const { isDone } = this.requestBody;
     this.attempt.prepare(requestHead(this, head, framing), isDone || isIdempotent(request.method));
+    if (plane.decisions !== null) recordDecision(plane.decisions, this, null);
     if (plane.faults !== null) this.attempt.faults = plane.faults.for(head, this.decision);
     countIn(this);
     if (isDone) request.completeMs = request.startedMs;
@@ -97,6 +99,7 @@ export class Exchange implements UpstreamUser, ResponseHandler {
   }
 
   #refuse(code: ErrorCode): void {
+    if (this.plane.decisions !== null) recordDecision(this.plane.decisions, this, code);
     countIn(this);
     this.fail(code);
   }

@@ -63,6 +63,14 @@ export class StickySession implements Sticky {
     return kept;
   }
 
+  /** What `kept` answers, for the record: counts nothing. Before `fields`. */
+  peek(experiment: Experiment): Kept | null {
+    const settings = experiment.sticky!;
+    const entry = entryOf(this.#sentIn(settings).entries, experiment.name);
+    const kept = entry === null ? null : judge(experiment, settings, entry, this.#wallMs);
+    return typeof kept === 'string' ? null : kept;
+  }
+
   /** Lines of the response that give out what these assignments have that the client has not, '' for none. */
   fields(assignments: readonly Assignment[]): string {
     let fields = '';

@@ -215,6 +215,14 @@ function registerSinks(registry: Registry, counters: ProcessCounters): void {
     name: 'fairlead_exposures_dropped_total',
     help: 'Exposures lost since the sink could not take them.',
   });
+  single(registry, counters.decisionsWritten, {
+    name: 'fairlead_decisions_recorded_total',
+    help: 'Lines of the decision log accepted for writing.',
+  });
+  single(registry, counters.decisionsDropped, {
+    name: 'fairlead_decisions_dropped_total',
+    help: 'Lines of the decision log lost since the sink could not take them.',
+  });
   single(registry, counters.accessLogLines, {
     name: 'fairlead_access_log_lines_total',
     help: 'Access log lines accepted for writing.',

@@ -26,6 +26,8 @@ export class ProcessCounters {
   readonly accessLogLines = new Counter();
   readonly accessLogDropped = new Counter();
   readonly logDropped = new Counter();
+  readonly decisionsWritten = new Counter();
+  readonly decisionsDropped = new Counter();
   readonly connectionsRefused = new Counter();
 }
 
