@@ -2,6 +2,7 @@
 import type { CircuitState } from './circuit.ts';
 import type { Evidence } from './evidence.ts';
 import type { InFlight } from './in-flight.ts';
+import type { BreakerMode, Force } from './mode.ts';
 import type { Probes } from './probes.ts';
 import type { Stance } from './stance.ts';
 import type { BreakerSettings } from './transition.ts';
@@ -10,6 +11,10 @@ import type { BreakerSettings } from './transition.ts';
 export interface BreakerView {
   readonly name: string;
   readonly state: CircuitState;
+  /** Whether it acts by itself, only observes, or is forced. While it observes, its state has no effect. */
+  readonly mode: BreakerMode;
+  /** What a person has asked for; null: nothing. */
+  readonly force: Force | null;
   /** Why it is in this state. */
   readonly reason: string;
   /** When it came into this state; null: it has always been. */
@@ -33,6 +38,8 @@ export interface BreakerView {
   /** Times it has opened, and calls it has turned away, in its lifetime. */
   readonly trips: number;
   readonly turnedAway: number;
+  /** Calls that it let through only because it observes. */
+  readonly wouldTurnAway: number;
   readonly settings: BreakerSettings;
 }
 
@@ -45,11 +52,12 @@ export interface BreakerParts {
   readonly inFlight: InFlight;
   readonly probes: Probes;
   readonly turnedAway: number;
+  readonly wouldTurnAway: number;
   readonly settings: BreakerSettings;
 }
 
 export function breakerView(parts: BreakerParts): BreakerView {
-  const { name, stance, evidence, inFlight, probes, turnedAway, settings } = parts;
+  const { name, stance, evidence, inFlight, probes, turnedAway, wouldTurnAway, settings } = parts;
   const { requests, failures, slow, overdue, consecutiveFailures } = evidence;
   return {
     name,
@@ -65,6 +73,7 @@ export function breakerView(parts: BreakerParts): BreakerView {
     probes: probes.admitted,
     probesOk: probes.ok,
     turnedAway,
+    wouldTurnAway,
     settings,
   };
 }

@@ -18,8 +18,9 @@ import { type BreakerView, breakerView } from './breaker-view.ts';
 import { Circuit, type CircuitState } from './circuit.ts';
 import { Evidence } from './evidence.ts';
 import { ageOf, type Call, InFlight } from './in-flight.ts';
+import { type Force, type ForceKind, forceFor, isObserving } from './mode.ts';
 import type { Outcome } from './outcome.ts';
-import { Probes, probeLimitMs } from './probes.ts';
+import { Probes, probeLimitMs, rampedSlots } from './probes.ts';
 import { formatMs } from './reason.ts';
 import { type Elsewhere, type Opening, type Report, Share, type Standing } from './sharing.ts';
 import { Stance } from './stance.ts';
@@ -28,6 +29,9 @@ import type { BreakerSettings, Transition, TransitionCause } from './transition.
 export type { BreakerView } from './breaker-view.ts';
 export { Call } from './in-flight.ts';
 export type { BreakerSettings, Transition, TransitionCause } from './transition.ts';
+
+/** The generation of no call. */
+const NOT_CLOSED = -2;
 
 /**
  * A breaker. All times are of one monotonic clock. `onTransition` is called once for each change of state, after it
@@ -38,7 +42,6 @@ export class Breaker {
   /** Somebody calls `tick`. */
   isAwake = false;
   readonly #random: Random;
-  readonly #onTransition: (transition: Transition) => void;
   readonly #onAwake: (breaker: Breaker) => void;
   readonly #circuit: Circuit;
   readonly #inFlight = new InFlight();
@@ -53,8 +56,12 @@ export class Breaker {
   readonly #probes = new Probes();
   /** With other workers; null: this process decides alone. */
   readonly #share: Share | null;
-  readonly #stance = new Stance();
+  readonly #stance: Stance;
+  /** It moves, and turns nothing away. */
+  #isObserving: boolean;
   #turnedAway = 0;
+  /** Let through only because it observes. */
+  #wouldTurnAway = 0;
 
   constructor(
     name: string,
@@ -67,12 +74,13 @@ export class Breaker {
     this.name = name;
     this.#settings = settings;
     this.#random = random;
-    this.#onTransition = onTransition;
+    this.#stance = new Stance(name, settings.mode, onTransition);
     this.#onAwake = onAwake;
     this.#circuit = new Circuit(name);
     this.#share = isShared ? new Share() : null;
     this.#evidence = new Evidence(settings.windowMs);
     this.#slowAfterMs = settings.slow?.thresholdMs ?? Number.POSITIVE_INFINITY;
+    this.#isObserving = isObserving(this.#stance.mode);
   }
 
   /**
@@ -81,6 +89,7 @@ export class Breaker {
    */
   get isAtRest(): boolean {
     const { overdue, overdueElsewhere } = this.#evidence;
+    if (this.#stance.force !== null) return false;
     return this.#state === 'closed' && this.#inFlight.count === 0 && overdue + overdueElsewhere === 0;
   }
 
@@ -89,14 +98,24 @@ export class Breaker {
     return this.#state;
   }
 
+  /** Whether calls are turned away now: a breaker that observes is open without effect. */
+  get isBarred(): boolean {
+    return this.#state === 'open' && !this.#isObserving;
+  }
+
   /** May this call be made? True arms `call`, which must then be settled exactly once. Throws if it is armed already. */
   admit(call: Call, nowMs: number): boolean {
     if (!this.isAwake) this.#wake();
     // A call that has become too old may open the circuit, before another one follows it.
     if (this.#inFlight.fresh !== null) this.#age(nowMs);
     if (this.#state !== 'closed' && !this.#admitProbe(nowMs)) {
-      this.#turnedAway++;
-      return false;
+      if (!this.#isObserving) {
+        this.#turnedAway++;
+        return false;
+      }
+      this.#wouldTurnAway++;
+      this.#inFlight.appendUncounted(call);
+      return true;
     }
     this.#inFlight.append(call, nowMs, this.#generation);
     return true;
@@ -150,6 +169,7 @@ export class Breaker {
 
   /** Let time pass: age the calls in flight, and leave the open state when it is due. Every 20 to 50 ms is enough. */
   tick(nowMs: number): void {
+    this.#endForce(nowMs);
     if (this.#state === 'closed') {
       this.#age(nowMs);
       // Good calls leave the window while hung ones stay: the rate can rise without a new call.
@@ -161,16 +181,27 @@ export class Breaker {
     }
   }
 
-  /** Open by hand for `forMs` (finite, above 0), then recover by probes as usual. Throws RangeError on another length. */
+  /** `force` open. */
   trip(nowMs: number, reason: string, forMs: number): void {
-    if (!(forMs > 0 && forMs < Number.POSITIVE_INFINITY)) {
-      throw new RangeError(`A forced trip needs a time limit above 0 ms, not ${forMs}.`);
-    }
-    this.#open('forced', `forced open for ${formatMs(forMs)}: ${reason}`, forMs, nowMs);
+    this.force('open', nowMs, reason, forMs);
   }
 
-  /** Close by hand, forgetting all counts, the back-off, and the calls under way. */
+  /**
+   * For `forMs`, whatever the calls say: stay open (then recover by probes as usual), stay closed (then judge again by
+   * what was counted meanwhile), or only observe. Throws RangeError unless 0 < `forMs` <= `FORCE_MAX_MS`.
+   */
+  force(kind: ForceKind, nowMs: number, reason: string, forMs: number): void {
+    const force = forceFor(kind, forMs, reason, nowMs);
+    if (!this.isAwake) this.#wake();
+    this.#obey(force);
+    if (kind === 'open') this.#open('forced', force.reason, forMs, nowMs);
+    else if (kind === 'closed') this.#move('closed', 'forced', force.reason, nowMs);
+    else this.#stance.tell(this.#state, 'forced', force.reason, nowMs);
+  }
+
+  /** Close by hand, forgetting all counts, the back-off, the calls under way, and what was forced. */
   reset(nowMs: number, reason: string): void {
+    this.#obey(null);
     this.#stance.openings = 0;
     this.#move('closed', 'reset', `reset: ${reason}`, nowMs);
   }
@@ -178,6 +209,8 @@ export class Breaker {
   /** New settings from now on. The state, the counts and the end of a running open period stay. */
   reconfigure(settings: BreakerSettings): void {
     this.#settings = settings;
+    this.#stance.declare(settings.mode);
+    this.#isObserving = isObserving(this.#stance.mode);
     this.#evidence.resize(settings.windowMs);
     const slowAfterMs = settings.slow?.thresholdMs ?? Number.POSITIVE_INFINITY;
     if (slowAfterMs === this.#slowAfterMs) return;
@@ -203,6 +236,7 @@ export class Breaker {
       inFlight: this.#inFlight,
       probes: this.#probes,
       turnedAway: this.#turnedAway,
+      wouldTurnAway: this.#wouldTurnAway,
       settings: this.#settings,
     });
   }
@@ -211,6 +245,8 @@ export class Breaker {
 
   /** Stand where the primary says, and let it be told nothing of it. */
   follow(standing: Standing, nowMs: number): void {
+    const { force } = standing;
+    this.#obey(force === null ? null : { ...force, untilMs: nowMs + force.forMs });
     if (this.#share?.follow(standing, this.#probes.admitted) !== true) return;
     this.#stance.openings = standing.openings;
     this.#stance.openUntilMs = nowMs + standing.openForMs;
@@ -229,7 +265,10 @@ export class Breaker {
 
   /** What the others need to know of the calls here; null: nothing new since the last time. */
   report(): Report | null {
-    return this.#share?.report(this.name, this.#evidence, this.#probes, this.#turnedAway) ?? null;
+    return (
+      this.#share?.report(this.name, this.#evidence, this.#probes, this.#turnedAway + this.#wouldTurnAway) ??
+      null
+    );
   }
 
   /** How long this breaker, which has just opened by itself, is open. */
@@ -247,27 +286,17 @@ export class Breaker {
 
   /** Count the calls that have passed the slow threshold since last time. */
   #age(nowMs: number): void {
-    const evidence = this.#evidence;
-    const before = evidence.overdue;
-    let call = this.#inFlight.fresh;
-    while (call !== null && nowMs - call.admittedMs > this.#slowAfterMs) {
-      if (this.#isOverdue(call)) {
-        call.isCounted = true;
-        evidence.overdue++;
-      }
-      call = call.newer;
-    }
-    this.#inFlight.fresh = call;
-    if (evidence.overdue > before) this.#judge(nowMs);
-  }
-
-  #isOverdue(call: Call): boolean {
-    if (this.#state !== 'closed' || call.generation !== this.#generation) return false;
-    if (call.isSending) return false;
-    return call.answeredMs < 0 || call.answeredMs - call.admittedMs > this.#slowAfterMs;
+    // Calls of another state are looked at, and not counted.
+    const generation = this.#state === 'closed' ? this.#generation : NOT_CLOSED;
+    const overdue = this.#inFlight.age(nowMs, this.#slowAfterMs, generation);
+    if (overdue === 0) return;
+    this.#evidence.overdue += overdue;
+    this.#judge(nowMs);
   }
 
   #judge(nowMs: number): void {
+    if (this.#stance.force !== null) this.#endForce(nowMs);
+    if (this.#stance.force?.kind === 'closed') return;
     const breach = this.#evidence.breach(this.#settings, nowMs);
     if (breach === null) return;
     if (this.#stance.hasLasted(this.#settings.windowMs, nowMs)) this.#stance.openings = 0;
@@ -278,10 +307,13 @@ export class Breaker {
 
   /** Take a probe's slot, moving out of the open state if it is time. */
   #admitProbe(nowMs: number): boolean {
+    this.#endForce(nowMs);
     if (this.#state === 'half-open') this.#judgeProbes(nowMs);
     else if (this.#isDue(nowMs)) this.#halfOpen(nowMs);
     if (this.#state !== 'half-open') return this.#state === 'closed';
-    return this.#probes.take(this.#share?.slots ?? this.#settings.halfOpenRequests);
+    return this.#probes.take(
+      this.#share?.slots ?? rampedSlots(this.#probes.ok, this.#settings.halfOpenRequests),
+    );
   }
 
   #settleProbe(call: Call, outcome: Outcome, ageMs: number, nowMs: number): void {
@@ -334,7 +366,18 @@ export class Breaker {
   #move(to: CircuitState, cause: TransitionCause, reason: string, nowMs: number): void {
     const from = this.#state;
     this.#enter(to, reason, nowMs);
-    if (from !== to) this.#onTransition({ breaker: this.name, from, to, cause, reason, atMs: nowMs });
+    this.#stance.tell(from, cause, reason, nowMs);
+  }
+
+  #obey(force: Force | null): void {
+    this.#stance.force = force;
+    this.#isObserving = isObserving(this.#stance.mode);
+  }
+
+  /** What was forced is over when its time is; with other workers that is for the primary to say. */
+  #endForce(nowMs: number): void {
+    if (this.#share !== null || !this.#stance.endForce(nowMs)) return;
+    this.#isObserving = isObserving(this.#stance.mode);
   }
 
   /** The one place where the state changes: what was counted is forgotten, and what is in flight is stale. */

@@ -29,10 +29,18 @@ export class Call {
   }
 }
 
+/** The generation of a call that no state of the breaker counts. */
+const UNCOUNTED = -1;
+
 /** How long the upstream has had, or took. */
 export function ageOf(call: Call, nowMs: number): number {
   if (call.isSending) return 0;
   return (call.answeredMs < 0 ? nowMs : call.answeredMs) - call.admittedMs;
+}
+
+function isOverdue({ isSending, answeredMs, admittedMs }: Call, afterMs: number): boolean {
+  if (isSending) return false;
+  return answeredMs < 0 || answeredMs - admittedMs > afterMs;
 }
 
 /** Calls in order of admission. `fresh` is the oldest one that `Breaker` has not yet looked at for its age. */
@@ -59,6 +67,24 @@ export class InFlight {
     this.count++;
   }
 
+  /** A call that is of no state: it counts for nothing, and is out of the way of those that do. */
+  appendUncounted(call: Call): void {
+    if (call.list !== null) throw new Error('A call in flight was admitted a second time; settle it first.');
+    call.list = this;
+    call.generation = UNCOUNTED;
+    // Older than any, as its place in the list says.
+    call.admittedMs = Number.NEGATIVE_INFINITY;
+    call.answeredMs = -1;
+    call.isSending = false;
+    call.isCounted = false;
+    const oldest = this.oldest;
+    call.newer = oldest;
+    if (oldest === null) this.newest = call;
+    else oldest.older = call;
+    this.oldest = call;
+    this.count++;
+  }
+
   /** Throws unless the call is in flight here. */
   check(call: Call): void {
     if (call.list !== this)
@@ -77,6 +103,21 @@ export class InFlight {
     call.older = null;
     call.newer = null;
     this.count--;
+  }
+
+  /** Mark those of `generation` that have become older than `afterMs` since last time, and answer how many. */
+  age(nowMs: number, afterMs: number, generation: number): number {
+    let overdue = 0;
+    let call = this.fresh;
+    while (call !== null && nowMs - call.admittedMs > afterMs) {
+      if (call.generation === generation && isOverdue(call, afterMs)) {
+        call.isCounted = true;
+        overdue++;
+      }
+      call = call.newer;
+    }
+    this.fresh = call;
+    return overdue;
   }
 
   /** Start the call's clock again; it becomes the newest. */

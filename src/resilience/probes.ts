@@ -12,6 +12,14 @@ export function probeLimitMs({ probeMaxMs, slow, openForMs }: BreakerSettings): 
   return probeMaxMs ?? slow?.thresholdMs ?? openForMs;
 }
 
+/**
+ * How many probes may have been admitted in all when `ok` of them were good: one at first, then as many again as were
+ * good and one more, so that a service that has just come back is not asked by `halfOpenRequests` callers at once.
+ */
+export function rampedSlots(ok: number, halfOpenRequests: number): number {
+  return Math.min(halfOpenRequests, 2 * ok + 1);
+}
+
 export class Probes {
   /** Admitted and not given back. */
   admitted = 0;

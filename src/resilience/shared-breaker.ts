@@ -10,6 +10,8 @@
  */
 import type { CircuitState } from './circuit.ts';
 import { addTallies, type Tally } from './evidence.ts';
+import { type ForceKind, forceFor, isObserving } from './mode.ts';
+import { rampedSlots } from './probes.ts';
 import { formatMs } from './reason.ts';
 import type { Elsewhere, Opening, Report, Standing } from './sharing.ts';
 import { Stance } from './stance.ts';
@@ -60,7 +62,7 @@ export class SharedBreaker {
   readonly #options: SharedOptions;
   readonly #members = new Map<number, Member>();
   #settings: BreakerSettings;
-  readonly #stance = new Stance();
+  readonly #stance: Stance;
   #era: number;
   /** Good probes of workers that are gone. */
   #probesOkGone = 0;
@@ -69,11 +71,22 @@ export class SharedBreaker {
     this.name = name;
     this.#settings = settings;
     this.#options = options;
+    this.#stance = new Stance(name, settings.mode, options.onTransition);
     this.#era = options.nextEra();
   }
 
   get state(): CircuitState {
     return this.#stance.state;
+  }
+
+  /** Whether calls are turned away now. */
+  get isBarred(): boolean {
+    return this.#stance.state === 'open' && !isObserving(this.#stance.mode);
+  }
+
+  /** `tick` changes nothing, and need not be called. */
+  get isAtRest(): boolean {
+    return this.#stance.state !== 'open' && this.#stance.force === null;
   }
 
   /** What is the same for all workers; the counts are theirs to tell. */
@@ -136,16 +149,30 @@ export class SharedBreaker {
 
   /** Let time pass. Every 20 to 50 ms is enough. */
   tick(nowMs: number): void {
+    if (this.#stance.endForce(nowMs)) this.#tellAll(nowMs);
     if (this.#stance.state === 'open' && nowMs >= this.#stance.openUntilMs) this.#halfOpen(nowMs);
   }
 
-  /** Open by hand for `forMs`, finite and above 0. */
+  /** `force` open. */
   trip(nowMs: number, reason: string, forMs: number): void {
-    this.#open('forced', `forced open for ${formatMs(forMs)}: ${reason}`, forMs, nowMs);
+    this.force('open', nowMs, reason, forMs);
   }
 
-  /** Close by hand, forgetting all counts and the back-off. */
+  /** As `Breaker.force`. */
+  force(kind: ForceKind, nowMs: number, reason: string, forMs: number): void {
+    const force = forceFor(kind, forMs, reason, nowMs);
+    this.#stance.force = force;
+    if (kind === 'open') this.#open('forced', force.reason, forMs, nowMs);
+    else if (kind === 'closed') this.#move('closed', 'forced', force.reason, nowMs);
+    else {
+      this.#stance.tell(this.#stance.state, 'forced', force.reason, nowMs);
+      this.#tellAll(nowMs);
+    }
+  }
+
+  /** Close by hand, forgetting all counts, the back-off and what was forced. */
   reset(nowMs: number, reason: string): void {
+    this.#stance.force = null;
     this.#stance.openings = 0;
     this.#move('closed', 'reset', `reset: ${reason}`, nowMs);
   }
@@ -153,6 +180,7 @@ export class SharedBreaker {
   /** New settings from now on; the workers have them from their configuration. */
   reconfigure(settings: BreakerSettings, nowMs: number): void {
     this.#settings = settings;
+    this.#stance.declare(settings.mode);
     if (this.#stance.state !== 'half-open') return;
     if (this.#closeIfProven(nowMs)) return;
     this.#deal(nowMs);
@@ -186,11 +214,16 @@ export class SharedBreaker {
 
   #closeIfProven(nowMs: number): boolean {
     const { halfOpenRequests } = this.#settings;
-    let ok = this.#probesOkGone;
-    for (const member of this.#members.values()) ok += member.probesOk;
+    const ok = this.#probesOk();
     if (ok < halfOpenRequests) return false;
     this.#move('closed', 'probes-ok', `good probes ${ok} >= ${halfOpenRequests}`, nowMs);
     return true;
+  }
+
+  #probesOk(): number {
+    let ok = this.#probesOkGone;
+    for (const member of this.#members.values()) ok += member.probesOk;
+    return ok;
   }
 
   /** Give free slots to workers that are short of them; when none is free, ask those for theirs who do not use them. */
@@ -217,7 +250,7 @@ export class SharedBreaker {
   #free(): number {
     let slots = this.#probesOkGone;
     for (const member of this.#members.values()) slots += member.slots;
-    return this.#settings.halfOpenRequests - slots;
+    return rampedSlots(this.#probesOk(), this.#settings.halfOpenRequests) - slots;
   }
 
   // Moves.
@@ -242,19 +275,25 @@ export class SharedBreaker {
     for (const member of this.#members.values()) member.clear();
     if (to === 'half-open') this.#dealFirst();
     if (to === 'closed') for (const member of this.#members.values()) member.demand = 0;
-    for (const worker of this.#members.keys()) this.#tell(worker, nowMs);
-    if (from !== to) this.#options.onTransition({ breaker: this.name, from, to, cause, reason, atMs: nowMs });
+    this.#tellAll(nowMs);
+    this.#stance.tell(from, cause, reason, nowMs);
   }
 
-  /** Slots in turn, first to where the traffic is. */
+  /** The first slots in turn, first to where the traffic is. */
   #dealFirst(): void {
     const members = [...this.#members.values()].sort((left, right) => right.demand - left.demand);
     if (members.length === 0) return;
-    for (let i = 0; i < this.#settings.halfOpenRequests; i++) members[i % members.length]!.slots++;
+    const slots = rampedSlots(0, this.#settings.halfOpenRequests);
+    for (let i = 0; i < slots; i++) members[i % members.length]!.slots++;
+  }
+
+  #tellAll(nowMs: number): void {
+    for (const worker of this.#members.keys()) this.#tell(worker, nowMs);
   }
 
   #tell(worker: number, nowMs: number): void {
     const member = this.#members.get(worker)!;
+    const { force } = this.#stance;
     this.#options.onStanding(worker, {
       breaker: this.name,
       era: this.#era,
@@ -262,6 +301,7 @@ export class SharedBreaker {
       reason: this.#stance.reason,
       openForMs: this.#stance.remainingMs(nowMs),
       openings: this.#stance.openings,
+      force: force === null ? null : { kind: force.kind, forMs: force.untilMs - nowMs, reason: force.reason },
       slots: member.loweredTo ?? member.slots,
     });
   }

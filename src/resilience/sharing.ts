@@ -7,6 +7,7 @@
  */
 import type { CircuitState } from './circuit.ts';
 import type { Evidence, Tally, TripCause } from './evidence.ts';
+import type { ForceKind } from './mode.ts';
 import type { Probes } from './probes.ts';
 
 /** Where a breaker stands, as the primary says to one worker. Times are lengths: workers have clocks of their own. */
@@ -18,6 +19,8 @@ export interface Standing {
   readonly reason: string;
   /** From now; 0 unless open. */
   readonly openForMs: number;
+  /** What a person has asked for, and for how long from now; null: nothing. */
+  readonly force: { readonly kind: ForceKind; readonly forMs: number; readonly reason: string } | null;
   /** Openings in a row: the exponent of the back-off. */
   readonly openings: number;
   /** Probes that this worker may make; 0 unless half-open. */
@@ -45,7 +48,7 @@ export interface Report {
   readonly probes: number;
   readonly probesOk: number;
   readonly slots: number;
-  /** In its lifetime. */
+  /** In its lifetime, with those that only observing let through. */
   readonly turnedAway: number;
 }
 

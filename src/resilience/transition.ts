@@ -1,6 +1,7 @@
 /** The settings of a breaker as a whole, and what it says when it moves. Types only. */
 import type { CircuitState } from './circuit.ts';
 import type { Limits, TripCause } from './evidence.ts';
+import type { BreakerMode } from './mode.ts';
 
 /** The limits, and how the breaker behaves once one is reached. */
 export interface BreakerSettings extends Limits {
@@ -11,15 +12,27 @@ export interface BreakerSettings extends Limits {
   readonly halfOpenRequests: number;
   /** How long a probe may take. Left out: the slow threshold, or else `openForMs`. */
   readonly probeMaxMs?: number;
+  /** `observe`: say what it would do, and turn nothing away. Left out: enforce. */
+  readonly mode?: 'enforce' | 'observe';
 }
 
-export type TransitionCause = TripCause | 'probes-ok' | 'probe-failed' | 'timer' | 'forced' | 'reset';
+export type TransitionCause =
+  | TripCause
+  | 'probes-ok'
+  | 'probe-failed'
+  | 'timer'
+  | 'forced'
+  | 'force-ended'
+  | 'reset';
 
+/** A move from one state to another, or, with `from` the same as `to`, into another mode. */
 export interface Transition {
   /** Name of the breaker. */
   readonly breaker: string;
   readonly from: CircuitState;
   readonly to: CircuitState;
+  /** The mode it is in now: whether the move has any effect. */
+  readonly mode: BreakerMode;
   readonly cause: TransitionCause;
   /** One sentence with the number and the limit. */
   readonly reason: string;

@@ -43,6 +43,7 @@ export function breakerTotal(
     probes: sum(known, (view) => view.probes),
     probesOk: sum(known, (view) => view.probesOk),
     turnedAway: sum(views, (view) => view.turnedAway),
+    wouldTurnAway: sum(views, (view) => view.wouldTurnAway),
   };
 }
 

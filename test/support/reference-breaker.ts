@@ -4,6 +4,7 @@
  */
 import type { Random } from '../../src/base/clock.ts';
 import type { BreakerSettings } from '../../src/resilience/breaker.ts';
+import type { ForceKind } from '../../src/resilience/mode.ts';
 import type { Outcome } from '../../src/resilience/outcome.ts';
 
 interface Ended {
@@ -23,6 +24,7 @@ interface UnderWay {
 /** What both breakers must agree on after every step. */
 export interface ReferenceView {
   readonly state: string;
+  readonly mode: string;
   readonly requests: number;
   readonly failures: number;
   readonly slow: number;
@@ -33,9 +35,13 @@ export interface ReferenceView {
   readonly probesOk: number;
   readonly trips: number;
   readonly openUntilMs: number | null;
+  readonly turnedAway: number;
+  readonly wouldTurnAway: number;
 }
 
 const BUCKETS = 50;
+/** Of a call that is let through only because the breaker observes. */
+const NO_ERA = -1;
 
 export class ReferenceBreaker {
   readonly moves: string[] = [];
@@ -52,6 +58,9 @@ export class ReferenceBreaker {
   #openings = 0;
   #sinceMs = Number.NEGATIVE_INFINITY;
   #trips = 0;
+  #force: { readonly kind: ForceKind; readonly untilMs: number } | null = null;
+  #turnedAway = 0;
+  #wouldTurnAway = 0;
 
   constructor(settings: BreakerSettings, random: Random) {
     this.#settings = settings;
@@ -59,15 +68,27 @@ export class ReferenceBreaker {
   }
 
   admit(id: number, nowMs: number): boolean {
+    this.#endForce(nowMs);
+    const isWanted = this.#isWanted(nowMs);
+    if (isWanted || this.#isObserving()) {
+      const era = isWanted ? this.#era : NO_ERA;
+      if (!isWanted) this.#wouldTurnAway++;
+      this.#underWay.push({ id, era, admittedMs: nowMs, answeredMs: null, isGoodAlready: false });
+      return true;
+    }
+    this.#turnedAway++;
+    return false;
+  }
+
+  #isWanted(nowMs: number): boolean {
     this.#noticeOverdue(nowMs);
     if (this.#state === 'half-open') this.#lookAtProbes(nowMs);
     else if (this.#state === 'open' && nowMs >= this.#openUntilMs) this.#move('half-open', nowMs);
     if (this.#state === 'open') return false;
     if (this.#state === 'half-open') {
-      if (this.#probes >= this.#settings.halfOpenRequests) return false;
+      if (this.#probes >= Math.min(this.#settings.halfOpenRequests, 2 * this.#probesOk + 1)) return false;
       this.#probes++;
     }
-    this.#underWay.push({ id, era: this.#era, admittedMs: nowMs, answeredMs: null, isGoodAlready: false });
     return true;
   }
 
@@ -78,6 +99,7 @@ export class ReferenceBreaker {
   settle(id: number, outcome: Outcome, nowMs: number): void {
     const call = this.#underWay.find((candidate) => candidate.id === id)!;
     this.#underWay = this.#underWay.filter((other) => other !== call);
+    this.#endForce(nowMs);
     this.#noticeOverdue(nowMs);
     if (call.era !== this.#era) return;
     const isFailure = outcome === 'failure';
@@ -98,18 +120,23 @@ export class ReferenceBreaker {
   }
 
   tick(nowMs: number): void {
+    this.#endForce(nowMs);
     this.#noticeOverdue(nowMs);
     if (this.#state === 'closed' && this.#overdue.size > 0) this.#judge(nowMs);
     else if (this.#state === 'half-open') this.#lookAtProbes(nowMs);
     else if (this.#state === 'open' && nowMs >= this.#openUntilMs) this.#move('half-open', nowMs);
   }
 
-  trip(nowMs: number, forMs: number): void {
+  force(kind: ForceKind, nowMs: number, forMs: number): void {
+    this.#force = { kind, untilMs: nowMs + forMs };
+    if (kind === 'closed') this.#move('closed', nowMs);
+    if (kind !== 'open') return;
     this.#openUntilMs = nowMs + forMs;
     this.#move('open', nowMs);
   }
 
   reset(nowMs: number): void {
+    this.#force = null;
     this.#openings = 0;
     this.#move('closed', nowMs);
   }
@@ -125,6 +152,7 @@ export class ReferenceBreaker {
     const ended = this.#inWindow(nowMs);
     return {
       state: this.#state,
+      mode: this.#mode(),
       requests: ended.length + this.#overdue.size,
       failures: ended.filter((call) => call.isFailure).length,
       slow: ended.filter((call) => call.isSlow).length + this.#overdue.size,
@@ -135,7 +163,21 @@ export class ReferenceBreaker {
       probesOk: this.#probesOk,
       trips: this.#trips,
       openUntilMs: this.#state === 'open' ? this.#openUntilMs : null,
+      turnedAway: this.#turnedAway,
+      wouldTurnAway: this.#wouldTurnAway,
     };
+  }
+
+  #mode(): string {
+    return this.#force === null ? (this.#settings.mode ?? 'enforce') : `forced-${this.#force.kind}`;
+  }
+
+  #isObserving(): boolean {
+    return this.#mode() === 'observe' || this.#mode() === 'forced-observe';
+  }
+
+  #endForce(nowMs: number): void {
+    if (this.#force !== null && nowMs >= this.#force.untilMs) this.#force = null;
   }
 
   #inWindow(nowMs: number): Ended[] {
@@ -167,6 +209,7 @@ export class ReferenceBreaker {
   }
 
   #judge(nowMs: number): void {
+    if (this.#force?.kind === 'closed') return;
     const { minimumRequests, errorRatio, slow, consecutiveFailures, windowMs } = this.#settings;
     const { requests, failures, slow: slowCalls, consecutiveFailures: inARow } = this.view(nowMs);
     if (failures + slowCalls === 0) return;

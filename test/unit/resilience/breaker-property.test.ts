@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { Breaker, type BreakerSettings, type BreakerView, Call } from '../../../src/resilience/breaker.ts';
+import type { ForceKind } from '../../../src/resilience/mode.ts';
 import type { Outcome } from '../../../src/resilience/outcome.ts';
 import { ReferenceBreaker, type ReferenceView } from '../../support/reference-breaker.ts';
 import { seededRandom } from '../../support/seeded-random.ts';
@@ -11,7 +12,7 @@ type Step =
   | { kind: 'settle'; pick: number; outcome: Outcome }
   | { kind: 'tick' }
   | { kind: 'wait'; ms: number }
-  | { kind: 'trip'; forMs: number }
+  | { kind: 'force'; force: ForceKind; forMs: number }
   | { kind: 'reset' }
   | { kind: 'reconfigure'; settings: BreakerSettings };
 
@@ -24,7 +25,8 @@ const settings: fc.Arbitrary<BreakerSettings> = fc.record({
   consecutiveFailures: fc.constantFrom(null, 2, 5),
   openForMs: fc.constantFrom(200, 500),
   openForMaxMs: fc.constantFrom(500, 4_000),
-  halfOpenRequests: fc.integer({ min: 1, max: 4 }),
+  halfOpenRequests: fc.integer({ min: 1, max: 9 }),
+  mode: fc.constantFrom('enforce', 'enforce', 'observe'),
 });
 
 const outcome = fc.constantFrom<Outcome>('ok', 'ok', 'ok', 'failure', 'failure', 'slow', 'ignored');
@@ -44,7 +46,11 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   },
   {
     weight: 1,
-    arbitrary: fc.record({ kind: fc.constant('trip' as const), forMs: fc.integer({ min: 1, max: 900 }) }),
+    arbitrary: fc.record({
+      kind: fc.constant('force' as const),
+      force: fc.constantFrom<ForceKind>('open', 'closed', 'observe'),
+      forMs: fc.integer({ min: 1, max: 900 }),
+    }),
   },
   { weight: 1, arbitrary: fc.constant<Step>({ kind: 'reset' }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('reconfigure' as const), settings }) },
@@ -63,7 +69,7 @@ class Pair {
 
   constructor(first: BreakerSettings, seed: number) {
     this.real = new Breaker('r', first, seededRandom(seed), (move) => {
-      this.moves.push(`${move.from} -> ${move.to} at ${move.atMs}`);
+      if (move.from !== move.to) this.moves.push(`${move.from} -> ${move.to} at ${move.atMs}`);
     });
     this.reference = new ReferenceBreaker(first, seededRandom(seed));
   }
@@ -77,9 +83,9 @@ class Pair {
     else if (step.kind === 'tick') {
       real.tick(nowMs);
       reference.tick(nowMs);
-    } else if (step.kind === 'trip') {
-      real.trip(nowMs, 'test', step.forMs);
-      reference.trip(nowMs, step.forMs);
+    } else if (step.kind === 'force') {
+      real.force(step.force, nowMs, 'test', step.forMs);
+      reference.force(step.force, nowMs, step.forMs);
     } else if (step.kind === 'reset') {
       real.reset(nowMs, 'test');
       reference.reset(nowMs);
@@ -120,9 +126,9 @@ class Pair {
   }
 }
 
-function comparable(view: BreakerView | ReferenceView): ReferenceView {
+function comparable(view: BreakerView | ReferenceView): Omit<ReferenceView, 'mode'> {
   const { state, requests, failures, slow, consecutiveFailures, inFlight, overdue } = view;
-  const { probes, probesOk, trips, openUntilMs } = view;
+  const { probes, probesOk, trips, openUntilMs, turnedAway, wouldTurnAway } = view;
   return {
     state,
     requests,
@@ -135,6 +141,8 @@ function comparable(view: BreakerView | ReferenceView): ReferenceView {
     probesOk,
     trips,
     openUntilMs,
+    turnedAway,
+    wouldTurnAway,
   };
 }
 

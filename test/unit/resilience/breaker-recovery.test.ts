@@ -41,20 +41,45 @@ describe('an open breaker', () => {
 });
 
 describe('a half-open breaker', () => {
-  test('lets its probes through and no call more', () => {
+  test('lets one probe through at first and no call more', () => {
     const bench = new Bench().halfOpen();
-    bench.start(5);
+    bench.start(1);
     expect(bench.isTurnedAway()).toBe(true);
-    expect(bench.view()).toMatchObject({ probes: 5, probesOk: 0, turnedAway: 1 });
+    expect(bench.view()).toMatchObject({ probes: 1, probesOk: 0, turnedAway: 1 });
+  });
+
+  test('lets twice as many through at one time when those before were good, up to as many as it needs', () => {
+    const bench = new Bench({ halfOpenRequests: 20 }).halfOpen();
+    const atOneTime: number[] = [];
+    while (bench.state === 'half-open') {
+      const calls: Call[] = [];
+      for (let call = new Call(); bench.breaker.admit(call, bench.nowMs); call = new Call()) calls.push(call);
+      atOneTime.push(calls.length);
+      bench.end(calls, 'ok');
+    }
+    expect(atOneTime).toEqual([1, 2, 4, 8, 5]);
+    expect(bench.last).toMatchObject({ to: 'closed', reason: 'good probes 20 >= 20' });
+  });
+
+  test('lets one more through for each good one while others are still under way', () => {
+    const bench = new Bench({ halfOpenRequests: 20 }).halfOpen();
+    bench.run(1, 'ok');
+    const [first] = bench.start(2);
+    expect(bench.isTurnedAway()).toBe(true);
+    bench.end([first!], 'ok');
+    bench.start(2);
+    expect(bench.isTurnedAway()).toBe(true);
+    expect(bench.view()).toMatchObject({ probes: 5, probesOk: 2, inFlight: 3 });
   });
 
   test('closes when all of them are good, and counts from nothing', () => {
     const bench = new Bench().halfOpen();
-    const probes = bench.start(5);
-    bench.end(probes.slice(0, 4), 'ok');
+    bench.run(3, 'ok');
+    const probes = bench.start(2);
+    bench.end(probes.slice(0, 1), 'ok');
     expect(bench.state).toBe('half-open');
     expect(bench.isTurnedAway()).toBe(true);
-    bench.end(probes.slice(4), 'ok');
+    bench.end(probes.slice(1), 'ok');
     expect(bench.last).toMatchObject({ to: 'closed', cause: 'probes-ok', reason: 'good probes 5 >= 5' });
     expect(bench.view()).toMatchObject({ requests: 0, failures: 0, probes: 0, probesOk: 0 });
   });
@@ -87,7 +112,7 @@ describe('a half-open breaker', () => {
 
   test('opens again when a probe hangs for as long as it was open, without a slow setting', () => {
     const bench = new Bench({ slow: null }).halfOpen();
-    bench.start(5);
+    bench.start(1);
     bench.wait(5_000);
     expect(bench.state).toBe('half-open');
     bench.wait(1);
@@ -96,7 +121,7 @@ describe('a half-open breaker', () => {
 
   test('notices a hung probe at the next call, without a tick', () => {
     const bench = new Bench().halfOpen();
-    bench.start(5);
+    bench.start(1);
     bench.nowMs += 251;
     expect(bench.isTurnedAway()).toBe(true);
     expect(bench.state).toBe('open');
@@ -104,11 +129,15 @@ describe('a half-open breaker', () => {
 
   test('does not wait for ever for traffic, for probes or for streams', () => {
     const bench = new Bench({ halfOpenRequests: 2 }).halfOpen();
-    const streams = bench.start(2);
-    for (const call of streams) bench.breaker.answered(call, bench.nowMs + 50);
-    bench.wait(5_000);
-    expect(bench.state).toBe('half-open');
-    bench.wait(1);
+    const streams: Call[] = [];
+    for (let round = 0; round < 2; round++) {
+      const [stream] = bench.start(1);
+      bench.breaker.answered(stream!, bench.nowMs + 50);
+      streams.push(stream!);
+      bench.wait(5_000);
+      expect(bench.state).toBe('half-open');
+      bench.wait(1);
+    }
     expect(bench.last).toMatchObject({ to: 'closed', cause: 'probes-ok' });
     bench.end(streams, 'failure');
     expect(bench.view()).toMatchObject({ state: 'closed', failures: 0 });
@@ -167,7 +196,8 @@ describe('a call that was under way when the state changed', () => {
   });
 
   test('as a probe counts for nothing once the breaker has opened again', () => {
-    const bench = new Bench({ halfOpenRequests: 2 }).halfOpen();
+    const bench = new Bench({ halfOpenRequests: 3 }).halfOpen();
+    bench.run(1, 'ok');
     const probes = bench.start(2);
     bench.end(probes.slice(0, 1), 'failure');
     bench.end(probes.slice(1), 'ok');

@@ -13,6 +13,7 @@ describe('the error rate', () => {
         breaker: 'api/ranking/candidate',
         from: 'closed',
         to: 'open',
+        mode: 'enforce',
         cause: 'error-rate',
         reason: 'error rate 50% >= 50% (10 of 20 calls in 10s); open for 5s',
         atMs: 0,

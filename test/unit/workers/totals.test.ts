@@ -3,6 +3,7 @@ import { compile } from '../../../src/config/compile.ts';
 import { EMPTY_RUNTIME } from '../../../src/config/runtime.ts';
 import { shareOfUpstreams, withListenersOf } from '../../../src/workers/share.ts';
 import { breakerTotal, upstreamTotals } from '../../../src/workers/state-totals.ts';
+import { SETTINGS } from '../../support/breaker-bench.ts';
 import { configOf, minimal, snapshotOf } from '../../support/config.ts';
 import { SharedBench } from '../../support/shared-bench.ts';
 
@@ -42,20 +43,25 @@ describe('a breaker of all workers', () => {
   });
 
   test('adds up the probes and the calls turned away', () => {
-    const bench = new SharedBench({ workers: 2 });
+    const bench = new SharedBench({ workers: 2, settings: { ...SETTINGS, slow: null } });
     bench.run(1, 20, 'failure');
     bench.wait(4);
     bench.run(1, 2, 'ok');
     bench.run(2, 3, 'ok');
     while (bench.shared.state === 'open') bench.step();
     bench.wait(2);
-    bench.start(1, 1);
-    bench.start(2, 1);
+    expect(bench.run(2, 1, 'ok')).toBe(1);
+    for (let ms = 0; ms < 200; ms++) {
+      bench.start(1, 1);
+      bench.step();
+    }
     const views = [...bench.workers.values()].map((breaker) => breaker.view(bench.nowMs));
+    expect(views.map(({ probes }) => probes)).toEqual([2, 1]);
     expect(breakerTotal(bench.shared.name, bench.shared.standing, views)).toMatchObject({
       state: 'half-open',
-      probes: 2,
-      turnedAway: 5,
+      probes: 3,
+      probesOk: 1,
+      turnedAway: views[0]!.turnedAway + views[1]!.turnedAway,
       trips: 1,
     });
   });
