@@ -15,10 +15,12 @@ import { identityIssues } from './validate-identity.ts';
 import { layerIssues } from './validate-layers.ts';
 import { lifecycleIssues } from './validate-lifecycle.ts';
 import { hasPayload, payloadIssues } from './validate-payload.ts';
+import { retryIssues } from './validate-retry.ts';
 import { targetingIssues } from './validate-targeting.ts';
 import { socketIssues } from './validate-tls.ts';
 import { trafficIssues } from './validate-traffic.ts';
 import { trustIssues } from './validate-trust.ts';
+import { upstreamIssues } from './validate-upstream.ts';
 import { fallbackName, weightsProblem } from './weights.ts';
 
 type IssueAt = (
@@ -46,6 +48,7 @@ export function validate(config: Config, issueAt: IssueAt): ConfigIssue[] {
     ...saltIssues(config, issueAt),
     ...settingIssues(config, issueAt),
     ...trafficIssues(config, issueAt),
+    ...retryIssues(config, issueAt),
     ...faultIssues(config, issueAt),
   ];
 }
@@ -75,33 +78,6 @@ function listenerIssues(config: Config, issueAt: IssueAt): ConfigIssue[] {
     }
     names.set(listener.name, index);
     addresses.set(text, `listener ${JSON.stringify(listener.name)}`);
-  }
-  return issues;
-}
-
-function upstreamIssues(config: Config, issueAt: IssueAt): ConfigIssue[] {
-  const names = Object.keys(config.upstreams);
-  if (names.length === 0)
-    return [issueAt(['upstreams'], 'there is no upstream; name at least one, such as app: "127.0.0.1:8080"')];
-  const issues: ConfigIssue[] = [];
-  const used = new Set<string | undefined>(names.length === 1 || config.routes === undefined ? names : []);
-  for (const route of config.routes ?? []) used.add(route.upstream);
-  for (const experiment of Object.values(config.experiments)) {
-    for (const variant of Object.values(experiment.variants)) used.add(variant.upstream);
-  }
-  for (const [name, upstream] of Object.entries(config.upstreams)) {
-    const ids = upstream.endpoints.map((endpoint) => endpoint.id);
-    for (const [index, id] of ids.entries()) {
-      if (ids.indexOf(id) !== index)
-        issues.push(issueAt(['upstreams', name, 'endpoints', index], `the endpoint ${id} is listed twice`));
-    }
-    if (!used.has(name))
-      issues.push(
-        issueAt(['upstreams', name], 'no route and no variant uses this upstream', {
-          isKey: true,
-          severity: 'warning',
-        }),
-      );
   }
   return issues;
 }
