@@ -17,6 +17,7 @@ import { compileFaults } from './compile-fault.ts';
 import { compileIdentity, compileStickyKeys } from './compile-identity.ts';
 import { compileLayers } from './compile-layers.ts';
 import { compilePropagation } from './compile-propagation.ts';
+import { compileOverload } from './compile-overload.ts';
 import { compileFailover, compileRetries, compileRetryBudget, DEFAULT_FAILOVER } from './compile-retry.ts';
 import { compileSegments } from './compile-segment.ts';
 import { compileStickyIssues } from './compile-sticky.ts';
@@ -62,6 +63,7 @@ export function compile(config: Config, runtime: RuntimeState, version: number):
     routes: { inbound: routeTable('inbound', context), outbound: routeTable('outbound', context) },
     faults: compileFaults(config),
     ...settings(config),
+    overload: compileOverload(config),
   });
 }
 

@@ -5,6 +5,7 @@
 
 import { ADDRESS_PATTERN } from './address.ts';
 import { alternatives, rootSchema, type SchemaNode } from './json-schema.ts';
+import { RATE_PATTERN } from './rate.ts';
 import { DURATION_PATTERN, PERCENT_PATTERN, SIZE_PATTERN } from './units.ts';
 
 const INTRODUCTION = `# Configuration reference
@@ -117,6 +118,8 @@ const PATTERNS: Readonly<Record<string, string>> = {
   [DURATION_PATTERN]: 'duration',
   [SIZE_PATTERN]: 'size',
   [PERCENT_PATTERN]: 'share',
+  [RATE_PATTERN]: 'rate',
+  [`${PERCENT_PATTERN}|${SIZE_PATTERN}`]: 'share or size',
   [ADDRESS_PATTERN]: 'address',
   [`^off$|${ADDRESS_PATTERN}`]: 'address or `off`',
 };

@@ -8,6 +8,7 @@ import { bridgeFields } from './schema-bridge.ts';
 import { faultSchema } from './schema-fault.ts';
 import { layerFields } from './schema-layer.ts';
 import { lifecycleFields } from './schema-lifecycle.ts';
+import { concurrencySchema, variantRateLimitSchema } from './schema-overload.ts';
 import { payloadSchema } from './schema-payload.ts';
 import { stickySchema } from './schema-sticky.ts';
 import { targetingSchema } from './schema-targeting.ts';
@@ -41,6 +42,8 @@ const variant = z.strictObject({
     .describe('`false`: no breaker for this variant.'),
   payload: payloadSchema.optional(),
   fault: faultSchema.optional(),
+  concurrency: concurrencySchema.optional(),
+  rateLimit: variantRateLimitSchema.optional(),
 });
 
 export const experimentSchema = z.strictObject({

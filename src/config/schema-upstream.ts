@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { outlierSchema } from './schema-outlier.ts';
 import { upstreamTlsSchema } from './schema-tls.ts';
+import { concurrencySchema } from './schema-overload.ts';
 import { unitSchema } from './schema-unit.ts';
 import { duration, endpoint, percent, positiveDuration } from './schema-values.ts';
 
@@ -67,6 +68,14 @@ const settings = z.strictObject({
       'With a smaller share of endpoints to use than this, all are used: something else is wrong than the endpoints.',
     ),
   tls: upstreamTlsSchema.optional(),
+  resolve: z
+    .enum(['all', 'one'])
+    .prefault('all')
+    .describe(
+      'What a name stands for. all: each of its addresses is an endpoint; one: it is one endpoint, and each new connection goes to the first address of the latest answer.',
+    ),
+  health: healthSchema.optional(),
+  concurrency: concurrencySchema.optional(),
 });
 
 /** What an upstream is that says nothing but its endpoints. */

@@ -12,6 +12,7 @@ import { faultSchema } from './schema-fault.ts';
 import { identitySchema, stickyKeysSchema } from './schema-identity.ts';
 import { holdoutSchema, layersSchema } from './schema-layer.ts';
 import { deadlinesSchema, failoverSchema, retriesSchema, retryBudgetSchema } from './schema-retry.ts';
+import { overloadSchema, rateLimitSchema } from './schema-overload.ts';
 import { segmentName, segmentSchema } from './schema-segment.ts';
 import {
   accessLogSchema,
@@ -101,6 +102,7 @@ const route = z.strictObject({
   failover: failoverSchema.prefault({}),
   fault: faultSchema.optional(),
 });
+  rateLimit: rateLimitSchema.optional(),
 
 export const configSchema = z.strictObject({
   $schema: z.string().optional().describe('For editors; ignored.'),
@@ -141,7 +143,7 @@ export const configSchema = z.strictObject({
     .array(name(NAME_PATTERN, NAME_HELP))
     .max(1000)
     .prefault([])
-    .describe('Routes on which an experiment needs allowProtected.'),
+    .describe('Routes on which an experiment needs allowProtected; under overload they are shed last.'),
   requireMetadata: z
     .union([z.boolean(), z.literal('warn')])
     .prefault('warn')
@@ -165,6 +167,8 @@ export const configSchema = z.strictObject({
     .describe('A record of decisions, for fairlead replay. Default: none.'),
   admin: adminSchema.prefault({}).describe('The admin API and the probes.'),
   drain: drainSchema.prefault({}).describe('What happens at SIGTERM.'),
+  dns: dnsSchema.prefault({}),
+  overload: overloadSchema.optional(),
   stateFile: text(4096)
     .optional()
     .describe('Where changes made at run time are kept. Without it they are lost at exit.'),

@@ -23,6 +23,7 @@ import type { DecisionsSettings } from './compile-decisions.ts';
 import type { JwtSettings, StickyKey } from './compile-identity.ts';
 import type { DeadlineSettings, FailoverSettings } from './compile-retry.ts';
 import type { StickyIssue } from './compile-sticky.ts';
+import type { OverloadRules } from './compile-overload.ts';
 
 export type Direction = 'inbound' | 'outbound';
 
@@ -276,6 +277,8 @@ export interface Snapshot {
   readonly identity: JwtSettings | null;
   /** The first signs sticky assignments, all verify. */
   readonly stickyKeys: readonly StickyKey[];
+  /** What is limited, and when less important requests are shed; null: nothing is. */
+  readonly overload: OverloadRules | null;
   /** How sticky assignments are given out, by `stickyPlaceKey`. */
   readonly stickyIssues: ReadonlyMap<string, StickyIssue>;
   readonly accessLog: AccessLogSettings;

@@ -14,6 +14,7 @@ import { faultIssues } from './validate-fault.ts';
 import { identityIssues } from './validate-identity.ts';
 import { layerIssues } from './validate-layers.ts';
 import { lifecycleIssues } from './validate-lifecycle.ts';
+import { overloadIssues } from './validate-overload.ts';
 import { hasPayload, payloadIssues } from './validate-payload.ts';
 import { retryIssues } from './validate-retry.ts';
 import { targetingIssues } from './validate-targeting.ts';
@@ -50,6 +51,7 @@ export function validate(config: Config, issueAt: IssueAt): ConfigIssue[] {
     ...trafficIssues(config, issueAt),
     ...retryIssues(config, issueAt),
     ...faultIssues(config, issueAt),
+    ...overloadIssues(config, issueAt),
   ];
 }
 
