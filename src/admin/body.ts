@@ -40,6 +40,9 @@ const duration = z.string().transform((value, context) => {
   return z.NEVER;
 });
 
+/** For bodies that are described elsewhere. */
+export { duration as limitedTime, reason as reasonField };
+
 export const tripBody = z.strictObject({ for: duration.default(60_000), reason });
 
 /** The body, or a refusal that names the place. No body is an empty one. @throws AdminError */

@@ -13,6 +13,7 @@ import type { Metrics } from '../telemetry/metrics.ts';
 import type { Audit } from './audit.ts';
 import { checkHostAndOrigin, isSameToken } from './auth.ts';
 import { addExplain } from './explain.ts';
+import { addFaults, type FaultTargets } from './faults.ts';
 import { addOfrep, OFREP_ROOT } from './ofrep.ts';
 import type { ControlPort, DataPlaneView, Explain, IdentityReader } from './ports.ts';
 import { addProbes, type ProbeSources } from './probes.ts';
@@ -36,6 +37,7 @@ export interface AdminOptions {
   readonly dataPlane: DataPlaneView;
   readonly identity: IdentityReader;
   readonly explain: Explain;
+  readonly faults: FaultTargets['faults'];
   readonly metrics: Pick<Metrics, 'render' | 'contentType' | 'evaluations'>;
   readonly audit: Audit;
   readonly log: Log;
@@ -66,6 +68,7 @@ export async function buildAdmin(options: AdminOptions): Promise<FastifyInstance
   addFreshness(app, options.dataPlane);
   addProbes(app, options);
   addRest(app, options);
+  addFaults(app, options);
   addOfrep(app, options);
   addExplain(app, options);
   await app.ready();

@@ -39,14 +39,33 @@ export function adminGetText(target: AdminTarget, path: string): Promise<string>
 
 /** Asks for a change. @throws CliError; `refused` (7) when there is no token or it is wrong */
 export function adminPost(target: AdminTarget, path: string, body: object, env: Io['env']): Promise<unknown> {
+  return change('POST', target, path, { body, env });
+}
+
+/** Asks for something to be taken away. @throws CliError like `adminPost` */
+export function adminDelete(
+  target: AdminTarget,
+  path: string,
+  body: object,
+  env: Io['env'],
+): Promise<unknown> {
+  return change('DELETE', target, path, { body, env });
+}
+
+function change(
+  method: 'POST' | 'DELETE',
+  target: AdminTarget,
+  path: string,
+  { body, env }: { readonly body: object; readonly env: Io['env'] },
+): Promise<unknown> {
   const token = tokenOf(target, env);
   const authorization = token === null ? {} : { authorization: `Bearer ${token}` };
   const headers = { 'content-type': 'application/json', 'x-fairlead-actor': actor(), ...authorization };
-  return ask(target, { method: 'POST', path, headers, body: JSON.stringify(body) }, readAnswer);
+  return ask(target, { method, path, headers, body: JSON.stringify(body) }, readAnswer);
 }
 
 interface Question {
-  readonly method: 'GET' | 'POST';
+  readonly method: 'GET' | 'POST' | 'DELETE';
   readonly path: string;
   readonly headers: Record<string, string>;
   readonly body?: string;

@@ -7,6 +7,7 @@ import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 
 import type { ExplainOptions } from './explain.ts';
 import { Exit, type Io } from './io.ts';
 import { toCount } from './option-values.ts';
+import { addInject } from './program-inject.ts';
 import { addOverride } from './program-override.ts';
 import { addSeeing } from './program-seeing.ts';
 import { buildInfo } from './version.ts';
@@ -43,6 +44,7 @@ function buildProgram(io: Io, done: Done): Command {
   addSteering(program, io, done);
   addOverride(program, io, done);
   addSeeing(program, io, done);
+  addInject(program, io, done, [reasonOption(), adminOption(), tokenOption()]);
   addTools(program, io, done);
   return program;
 }

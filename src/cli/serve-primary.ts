@@ -11,12 +11,13 @@ import type { ListenerSettings, Snapshot, SocketAddress } from '../config/snapsh
 import { Certificates } from '../proxy/certificates.ts';
 import { removeStaleSocket } from '../proxy/unix-socket.ts';
 import type { BreakerView } from '../resilience/breaker.ts';
+import type { ScopedFault } from '../resilience/fault.ts';
 import type { Log } from '../telemetry/log.ts';
 import { Sink } from '../telemetry/sink.ts';
 import { BreakerExchange } from '../workers/breaker-exchange.ts';
 import { Handover } from '../workers/handover.ts';
 import type { WorkerLink } from '../workers/link.ts';
-import type { Bindings, ToPrimary, WorkerState } from '../workers/messages.ts';
+import type { Bindings, ToPrimary, ToWorker, WorkerState } from '../workers/messages.ts';
 import { startProcess } from '../workers/process.ts';
 import { SeriesCollector } from '../workers/series-collector.ts';
 import { SeriesTotals } from '../workers/series-totals.ts';
@@ -48,6 +49,7 @@ export class WorkerTraffic implements Traffic {
   readonly #sharedFile: number | null;
   /** For the page; the workers warn of those that end. */
   readonly #certificates: Certificates;
+  #faults: readonly ScopedFault[] = [];
   #turn = 0;
 
   constructor(context: TrafficContext, workers: number) {
@@ -111,6 +113,11 @@ export class WorkerTraffic implements Traffic {
     this.#exchange.configure(breakersOf(snapshot), snapshot.version);
     this.#certificates.adopt(snapshot);
     for (const link of this.#supervisor.told()) link.adopt(this.#context.control.rules);
+  }
+
+  inject(faults: readonly ScopedFault[]): void {
+    this.#faults = faults;
+    for (const link of this.#supervisor.told()) link.send(this.#faultsNow());
   }
 
   isServing(): boolean {
@@ -250,6 +257,19 @@ export class WorkerTraffic implements Traffic {
     );
     const isSharing = this.#sharedFile !== null;
     link.start({ workers: this.#count, isSharing, atStart: this.#atStart, bindings }, rules);
+    if (this.#faults.length > 0) link.send(this.#faultsNow());
+  }
+
+  /** Clocks that never jump begin with the process: what is left is the same in all. */
+  #faultsNow(): ToWorker {
+    const nowMs = this.#context.clock.now();
+    return {
+      kind: 'faults',
+      faults: this.#faults.map(({ route, experiment, variant, fault, untilMs }) => ({
+        ...{ route, experiment, variant, fault },
+        leftMs: untilMs - nowMs,
+      })),
+    };
   }
 
   #receive(link: WorkerLink, message: ToPrimary): void {

@@ -31,6 +31,7 @@ export function singleProcess(context: TrafficContext): Traffic {
       return addressesOf(plane);
     },
     adopt: (next) => plane.adopt(next),
+    inject: (faults) => plane.inject(faults),
     isServing: () => true,
     breakers: () => plane.breakers(),
     isOpen: (breaker) => plane.isOpen(breaker),

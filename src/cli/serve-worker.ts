@@ -89,6 +89,15 @@ class Worker {
         this.#plane.adopt(this.#compile(message.rules));
         send({ kind: 'adopted', version: message.rules.version });
         return;
+      case 'faults':
+        this.#plane.inject(
+          message.faults.map(({ leftMs, ...fault }) => ({
+            ...fault,
+            untilMs: systemClock.now() + leftMs,
+            untilWallMs: Number.POSITIVE_INFINITY,
+          })),
+        );
+        return;
       case 'standings':
         for (const standing of message.standings)
           this.#plane.shared.get(standing.breaker)?.follow(standing, systemClock.now());

@@ -9,6 +9,7 @@ import type { DataPlaneView } from '../admin/ports.ts';
 import { buildAdmin, buildProbes, listen } from '../admin/server.ts';
 import { type Clock, systemClock, systemRandom } from '../base/clock.ts';
 import type { Snapshot, SocketAddress } from '../config/snapshot.ts';
+import { FaultRegistry } from '../control/fault-registry.ts';
 import { ConfigWatcher } from '../control/reload.ts';
 import { StaleWatch } from '../control/stale-watch.ts';
 import { ConfigInvalidError, ControlState, type ReloadResult } from '../control/state.ts';
@@ -65,6 +66,11 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
   const writeLog = (lines: string): boolean => opened.sink?.write(lines) ?? false;
   const traffic = await openTraffic({ control, clock, metrics, log, writeLog });
   const life = new Life(traffic);
+  const faults = new FaultRegistry({
+    clock,
+    onChange: (all) => traffic.inject(all),
+    onEvent: (event) => audit.onControlEvent(event),
+  });
   metrics.configured(snapshot.hash, snapshot.version);
   metrics.reloaded({ ok: true, atMs: control.lastReload.atMs });
   const experiments = () =>
@@ -119,6 +125,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
   const release = async (): Promise<void> => {
     watcher?.close();
     staleness.close();
+    faults.close();
     await traffic.stop();
     await Promise.all(servers.map((server) => server.close()));
     await control.flush();
@@ -133,6 +140,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
         dataPlane: life,
         identity,
         explain: liveExplainer(clock, systemRandom),
+        faults,
         metrics: page,
         audit,
         log,

@@ -6,6 +6,7 @@ import type { DataPlaneView } from '../admin/ports.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Snapshot, SocketAddress } from '../config/snapshot.ts';
 import type { ControlState } from '../control/state.ts';
+import type { ScopedFault } from '../resilience/fault.ts';
 import type { Transition } from '../resilience/breaker.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
@@ -27,6 +28,8 @@ export interface Traffic extends Omit<DataPlaneView, 'isReady' | 'isStarted'> {
   start(): Promise<Readonly<Record<string, SocketAddress>>>;
   /** Use another Snapshot from the next request on. */
   adopt(snapshot: Snapshot): void;
+  /** Do this to requests on purpose, and no longer what was said before. Times are of this process's clock. */
+  inject(faults: readonly ScopedFault[]): void;
   /** Whether requests are served. */
   isServing(): boolean;
   /** Finish what is under way within `timeoutMs`; answers how many connections were cut. */

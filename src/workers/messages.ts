@@ -6,6 +6,7 @@ import type { RuntimeState } from '../config/runtime.ts';
 import type { Config } from '../config/schema.ts';
 import type { SocketAddress } from '../config/snapshot.ts';
 import type { BreakerView } from '../resilience/breaker.ts';
+import type { Fault, FaultScope } from '../resilience/fault.ts';
 import type { Elsewhere, Opening, Report, Standing } from '../resilience/sharing.ts';
 import type { FamilySamples } from '../telemetry/exposition.ts';
 
@@ -37,6 +38,11 @@ export type ToWorker =
       readonly bindings: Bindings;
     }
   | { readonly kind: 'rules'; readonly rules: Rules }
+  /** What is done to requests on purpose, from now on, each for so long. */
+  | {
+      readonly kind: 'faults';
+      readonly faults: readonly (FaultScope & { readonly fault: Fault; readonly leftMs: number })[];
+    }
   | { readonly kind: 'standings'; readonly standings: readonly Standing[] }
   | { readonly kind: 'elsewhere'; readonly breakers: readonly Elsewhere[] }
   /** Answered by `answer` with the same id, after everything that was said before. */

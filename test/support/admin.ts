@@ -10,6 +10,7 @@ import { type Clock, systemRandom } from '../../src/base/clock.ts';
 import { DescribedIdentity } from '../../src/cli/described-identity.ts';
 import { liveExplainer } from '../../src/cli/explain-live.ts';
 import { ControlState } from '../../src/control/state.ts';
+import { FaultRegistry } from '../../src/control/fault-registry.ts';
 import type { Log } from '../../src/telemetry/log.ts';
 import { Metrics } from '../../src/telemetry/metrics.ts';
 
@@ -111,11 +112,17 @@ export async function newAdminBench(token: string | null = TOKEN): Promise<Admin
   const metrics = new Metrics({ version: '0.1.0', node: 'v24', isProcessIncluded: false });
   const identity = new DescribedIdentity(CLOCK);
   const explain = liveExplainer(CLOCK, systemRandom);
+  const faults = new FaultRegistry({
+    clock: CLOCK,
+    onChange: (all) => plane.calls.push(['inject', all]),
+    onEvent: (event) => audit.onControlEvent(event),
+  });
   const app = await buildAdmin({
     control,
     dataPlane: plane,
     identity,
     explain,
+    faults,
     metrics,
     audit,
     log,
@@ -131,6 +138,7 @@ export async function newAdminBench(token: string | null = TOKEN): Promise<Admin
     sentences,
     writeConfig: (body) => writeFileSync(file, text(body)),
     close: async () => {
+      faults.close();
       await app.close();
       await probes.close();
       await control.flush();
