@@ -6,8 +6,8 @@ import type { DataPlaneView } from '../admin/ports.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Snapshot, SocketAddress } from '../config/snapshot.ts';
 import type { ControlState } from '../control/state.ts';
-import type { ScopedFault } from '../resilience/fault.ts';
 import type { Transition } from '../resilience/breaker.ts';
+import type { ScopedFault } from '../resilience/fault.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 

@@ -9,8 +9,8 @@ import { buildAdmin, buildProbes } from '../../src/admin/server.ts';
 import { type Clock, systemRandom } from '../../src/base/clock.ts';
 import { DescribedIdentity } from '../../src/cli/described-identity.ts';
 import { liveExplainer } from '../../src/cli/explain-live.ts';
-import { ControlState } from '../../src/control/state.ts';
 import { FaultRegistry } from '../../src/control/fault-registry.ts';
+import { ControlState } from '../../src/control/state.ts';
 import type { Log } from '../../src/telemetry/log.ts';
 import { Metrics } from '../../src/telemetry/metrics.ts';
 
