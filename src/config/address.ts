@@ -1,11 +1,13 @@
 /**
- * Socket addresses as people write them: `host:port`, `[::1]:port`, `unix:/path`. Pure; resolves nothing.
+ * Socket addresses as people write them: `host:port`, `[::1]:port`, `unix:/path`, and of endpoints `srv:NAME`. Pure;
+ * resolves nothing.
  */
 import { isIP } from 'node:net';
-import type { SocketAddress } from './snapshot.ts';
+import type { DeclaredEndpoint, SocketAddress } from './snapshot.ts';
 import type { Parsed } from './units.ts';
 
 export const ADDRESS_PATTERN = '^(unix:/.+|\\[[0-9A-Fa-f:.]+\\]:[0-9]+|[^:/\\s]+:[0-9]+)$';
+export const ENDPOINT_PATTERN = ADDRESS_PATTERN.replace('^(', '^(srv:_[^\\s:/]+|');
 
 /** The kernel's limit of `sun_path`, with the NUL that ends it. */
 const UNIX_PATH_MAX_BYTES = 107;
@@ -39,6 +41,22 @@ export function parseAddress(text: string, use: 'listen' | 'connect'): Parsed<So
   if (!(port >= portMin && port <= 65_535))
     return problem(`${quote(text)} has no port from ${portMin} to 65535`);
   return { ok: true, value: { kind: 'tcp', host: host.toLowerCase(), port } };
+}
+
+/** An address to connect to, or `srv:_http._tcp.app.local`: wherever the SRV records of that name say. */
+export function parseEndpoint(text: string): Parsed<DeclaredEndpoint> {
+  if (text.startsWith('srv:')) return parseService(text);
+  const result = parseAddress(text, 'connect');
+  return result.ok ? { ok: true, value: { id: formatAddress(result.value), address: result.value } } : result;
+}
+
+function parseService(text: string): Parsed<DeclaredEndpoint> {
+  const name = text.slice('srv:'.length).toLowerCase();
+  if (HOST_NAME.test(name) && /^_[^.]+\._[^.]+\../.test(name))
+    return { ok: true, value: { id: `srv:${name}`, address: { kind: 'srv', name } } };
+  return problem(
+    `${quote(text)} is not srv: and the name of a service, such as srv:_http._tcp.app.local; SRV records say the port`,
+  );
 }
 
 /** The inverse of `parseAddress`. */

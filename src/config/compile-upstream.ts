@@ -1,5 +1,6 @@
 /** A declared upstream, its files read in, to what the data plane keeps pools for. Pure. */
 import type { OutlierSettings } from '../resilience/outlier.ts';
+import { compileHealth } from './compile-health.ts';
 import { compileUpstreamTls } from './compile-tls.ts';
 import { compileUnit } from './compile-unit.ts';
 import type { OutlierConfig } from './schema-outlier.ts';
@@ -8,10 +9,12 @@ import type { Upstream } from './snapshot.ts';
 import { PPM } from './units.ts';
 
 export function compileUpstream(name: string, config: UpstreamConfig): Upstream {
-  const { endpoints, balance, hashKey, connectionsMax, connection, outlier, tls } = config;
+  const { endpoints, balance, hashKey, connectionsMax, connection, outlier, health, tls } = config;
   return {
     name,
     endpoints,
+    resolve: config.resolve,
+    health: health === undefined ? null : compileHealth(health),
     balance,
     hashKey: balance === 'ringHash' && hashKey !== undefined ? compileUnit(hashKey) : null,
     connectionsMax,

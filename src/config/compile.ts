@@ -11,13 +11,14 @@ import { pathParameters } from '../routing/path-parameters.ts';
 import { compileBreaker } from './compile-breaker.ts';
 import { compileCache } from './compile-cache.ts';
 import { compileClassify } from './compile-classify.ts';
+import { compileDns } from './compile-dns.ts';
 import { compileDecisions } from './compile-decisions.ts';
 import { compileExperiment } from './compile-experiment.ts';
 import { compileFaults } from './compile-fault.ts';
 import { compileIdentity, compileStickyKeys } from './compile-identity.ts';
 import { compileLayers } from './compile-layers.ts';
-import { compilePropagation } from './compile-propagation.ts';
 import { compileOverload } from './compile-overload.ts';
+import { compilePropagation } from './compile-propagation.ts';
 import { compileFailover, compileRetries, compileRetryBudget, DEFAULT_FAILOVER } from './compile-retry.ts';
 import { compileSegments } from './compile-segment.ts';
 import { compileStickyIssues } from './compile-sticky.ts';
@@ -62,8 +63,8 @@ export function compile(config: Config, runtime: RuntimeState, version: number):
     ...layering,
     routes: { inbound: routeTable('inbound', context), outbound: routeTable('outbound', context) },
     faults: compileFaults(config),
-    ...settings(config),
     overload: compileOverload(config),
+    ...settings(config),
   });
 }
 
@@ -113,7 +114,8 @@ function declaredRoutes(config: Config): readonly RouteConfig[] {
   if (config.routes !== undefined) return config.routes;
   const match: RouteConfig['match'] = { path: { kind: 'prefix', value: '/' } };
   const experiments = Object.keys(config.experiments);
-  return [{ name: 'all', direction: 'inbound', match, experiments, streaming: false, cache: WITHOUT_POLICY }];
+  const common = { streaming: false, cache: WITHOUT_POLICY, failover: DEFAULT_FAILOVER };
+  return [{ name: 'all', direction: 'inbound', match, experiments, ...common }];
 }
 
 function routeTable(direction: Direction, context: Context): RouteTable<Route> {
@@ -223,6 +225,7 @@ function settings(config: Config) {
     admin: { address: admin.address, probeAddress: admin.probeAddress, token: admin.token ?? null },
     drain: { delayMs: drain.delay, timeoutMs: drain.timeout },
     classifier: compileClassify(config.classify),
+    dns: compileDns(config.dns),
     stateFile: config.stateFile ?? null,
   };
 }

@@ -1,8 +1,9 @@
 /** The part of the configuration schema that describes an upstream: its endpoints and how they are used. */
 import { z } from 'zod';
+import { healthSchema } from './schema-health.ts';
 import { outlierSchema } from './schema-outlier.ts';
-import { upstreamTlsSchema } from './schema-tls.ts';
 import { concurrencySchema } from './schema-overload.ts';
+import { upstreamTlsSchema } from './schema-tls.ts';
 import { unitSchema } from './schema-unit.ts';
 import { duration, endpoint, percent, positiveDuration } from './schema-values.ts';
 
@@ -67,7 +68,6 @@ const settings = z.strictObject({
     .describe(
       'With a smaller share of endpoints to use than this, all are used: something else is wrong than the endpoints.',
     ),
-  tls: upstreamTlsSchema.optional(),
   resolve: z
     .enum(['all', 'one'])
     .prefault('all')
@@ -76,6 +76,7 @@ const settings = z.strictObject({
     ),
   health: healthSchema.optional(),
   concurrency: concurrencySchema.optional(),
+  tls: upstreamTlsSchema.optional(),
 });
 
 /** What an upstream is that says nothing but its endpoints. */
@@ -86,7 +87,10 @@ export const upstreamSchema = z
   .union([
     endpoint(),
     endpoints(),
-    z.strictObject({ endpoints: endpoints().describe('host:port or unix:/path.'), ...settings.shape }),
+    z.strictObject({
+      endpoints: endpoints().describe('host:port, unix:/path or srv:_http._tcp.NAME.'),
+      ...settings.shape,
+    }),
   ])
   .transform((value) =>
     'endpoints' in value ? value : { ...DEFAULTS, endpoints: Array.isArray(value) ? value : [value] },

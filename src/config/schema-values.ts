@@ -4,8 +4,8 @@
  */
 import { z } from 'zod';
 import { type PathMatch, parsePathMatch } from '../routing/match.ts';
-import { ADDRESS_PATTERN, formatAddress, parseAddress } from './address.ts';
-import type { Endpoint, SocketAddress } from './snapshot.ts';
+import { ADDRESS_PATTERN, ENDPOINT_PATTERN, parseAddress, parseEndpoint } from './address.ts';
+import type { DeclaredEndpoint, SocketAddress } from './snapshot.ts';
 import { parseTimestamp, TIMESTAMP_PATTERN } from './timestamp.ts';
 import {
   DURATION_PATTERN,
@@ -108,14 +108,10 @@ export const optionalListenAddress = () =>
   );
 
 export const endpoint = () =>
-  readString<Endpoint>(
-    (text) => {
-      const result = parseAddress(text, 'connect');
-      if (!result.ok) return result;
-      return { ok: true, value: { id: formatAddress(result.value), address: result.value } };
-    },
+  readString<DeclaredEndpoint>(
+    parseEndpoint,
     'an address such as 127.0.0.1:9001 or unix:/run/app.sock',
-    ADDRESS_PATTERN,
+    ENDPOINT_PATTERN,
   );
 
 export const pathMatch = () =>

@@ -6,13 +6,14 @@
 import { z } from 'zod';
 import { cacheSchema } from './schema-cache.ts';
 import { classifySchema } from './schema-classify.ts';
+import { dnsSchema } from './schema-dns.ts';
 import { decisionsSchema } from './schema-decisions.ts';
 import { experimentName, experimentSchema, upstreamName } from './schema-experiment.ts';
 import { faultSchema } from './schema-fault.ts';
 import { identitySchema, stickyKeysSchema } from './schema-identity.ts';
 import { holdoutSchema, layersSchema } from './schema-layer.ts';
-import { deadlinesSchema, failoverSchema, retriesSchema, retryBudgetSchema } from './schema-retry.ts';
 import { overloadSchema, rateLimitSchema } from './schema-overload.ts';
+import { deadlinesSchema, failoverSchema, retriesSchema, retryBudgetSchema } from './schema-retry.ts';
 import { segmentName, segmentSchema } from './schema-segment.ts';
 import {
   accessLogSchema,
@@ -101,8 +102,8 @@ const route = z.strictObject({
   retries: retriesSchema.optional(),
   failover: failoverSchema.prefault({}),
   fault: faultSchema.optional(),
-});
   rateLimit: rateLimitSchema.optional(),
+});
 
 export const configSchema = z.strictObject({
   $schema: z.string().optional().describe('For editors; ignored.'),
@@ -166,9 +167,9 @@ export const configSchema = z.strictObject({
     .optional()
     .describe('A record of decisions, for fairlead replay. Default: none.'),
   admin: adminSchema.prefault({}).describe('The admin API and the probes.'),
-  drain: drainSchema.prefault({}).describe('What happens at SIGTERM.'),
   dns: dnsSchema.prefault({}),
   overload: overloadSchema.optional(),
+  drain: drainSchema.prefault({}).describe('What happens at SIGTERM.'),
   stateFile: text(4096)
     .optional()
     .describe('Where changes made at run time are kept. Without it they are lost at exit.'),

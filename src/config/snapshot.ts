@@ -20,10 +20,12 @@ import type { RouteTable } from '../routing/match.ts';
 import type { PathParameters } from '../routing/path-parameters.ts';
 import type { TrustSettings } from '../routing/trust.ts';
 import type { DecisionsSettings } from './compile-decisions.ts';
+import type { DnsSettings } from './compile-dns.ts';
+import type { HealthSettings } from './compile-health.ts';
 import type { JwtSettings, StickyKey } from './compile-identity.ts';
+import type { OverloadRules } from './compile-overload.ts';
 import type { DeadlineSettings, FailoverSettings } from './compile-retry.ts';
 import type { StickyIssue } from './compile-sticky.ts';
-import type { OverloadRules } from './compile-overload.ts';
 
 export type Direction = 'inbound' | 'outbound';
 
@@ -79,15 +81,28 @@ export interface UpstreamTls {
   readonly minVersion: TlsVersion;
 }
 
-/** One endpoint of an upstream. `id` is `host:port` or `unix:/path` as declared, and unique in its upstream. */
-export interface Endpoint {
+/** The name of a service, `_http._tcp.app.local`, whose SRV records say where it is. */
+export interface ServiceName {
+  readonly kind: 'srv';
+  readonly name: string;
+}
+
+/**
+ * An endpoint as declared; a name stands for all addresses that it has. `id` is `host:port`, `unix:/path` or
+ * `srv:NAME`, and unique in its upstream.
+ */
+export interface DeclaredEndpoint {
   readonly id: string;
-  readonly address: SocketAddress;
+  readonly address: SocketAddress | ServiceName;
 }
 
 export interface Upstream {
   readonly name: string;
-  readonly endpoints: readonly Endpoint[];
+  readonly endpoints: readonly DeclaredEndpoint[];
+  /** `one`: the first address of a name at the time of a connection; `all`: each is an endpoint. */
+  readonly resolve: 'all' | 'one';
+  /** Null: its endpoints are not checked. */
+  readonly health: HealthSettings | null;
   readonly balance: BalancePolicy;
   /** Where the key of `ringHash` is read; null with every other policy. */
   readonly hashKey: readonly UnitSource[] | null;
@@ -262,6 +277,8 @@ export interface Snapshot {
   readonly routes: Readonly<Record<Direction, RouteTable<Route>>>;
   /** What is done to requests on purpose. */
   readonly faults: readonly ScopedFault[];
+  /** What is limited, and when less important requests are shed; null: nothing is. */
+  readonly overload: OverloadRules | null;
   readonly timeouts: Timeouts;
   readonly deadlines: DeadlineSettings;
   /** Of each upstream. */
@@ -277,8 +294,6 @@ export interface Snapshot {
   readonly identity: JwtSettings | null;
   /** The first signs sticky assignments, all verify. */
   readonly stickyKeys: readonly StickyKey[];
-  /** What is limited, and when less important requests are shed; null: nothing is. */
-  readonly overload: OverloadRules | null;
   /** How sticky assignments are given out, by `stickyPlaceKey`. */
   readonly stickyIssues: ReadonlyMap<string, StickyIssue>;
   readonly accessLog: AccessLogSettings;
@@ -289,6 +304,8 @@ export interface Snapshot {
   readonly rules: string;
   readonly admin: AdminSettings;
   readonly drain: DrainSettings;
+  /** How names of endpoints are resolved. */
+  readonly dns: DnsSettings;
   /** File of run-time state; null: run-time changes are lost at exit. */
   readonly stateFile: string | null;
 }

@@ -15,11 +15,15 @@ import {
 } from 'node:tls';
 import { isDeepStrictEqual } from 'node:util';
 import { ProxyError } from '../base/error.ts';
-import type { Endpoint, UpstreamTls } from '../config/snapshot.ts';
+import type { UpstreamTls } from '../config/snapshot.ts';
+import type { Endpoint } from './endpoint.ts';
 import { hasAltName } from './tls-identity.ts';
 
 /** What the endpoint's certificate fails with when it is for somebody else; Node's own code for that. */
 const WRONG_NAME = 'ERR_TLS_CERT_ALTNAME_INVALID';
+
+/** As many as an upstream may declare endpoints; each has about 2 KiB. */
+const SESSIONS_MAX = 1000;
 
 export class TlsClient {
   readonly settings: UpstreamTls;
@@ -37,14 +41,14 @@ export class TlsClient {
     });
   }
 
-  /** Emits 'secureConnect' when it may be used, or 'error'. `onread` gets what is decrypted. */
-  connect(endpoint: Endpoint, onread: OnReadOpts): TLSSocket {
+  /** Emits 'secureConnect' when it may be used, or 'error'. `onread` gets what is decrypted; null: 'data' does. */
+  connect(endpoint: Endpoint, onread: OnReadOpts | null): TLSSocket {
     const { address } = endpoint;
     const name = this.#expectedName(endpoint);
     const session = this.#sessions.get(endpoint.id);
     // The types leave some of these out, which the documentation does not.
-    const options: ConnectionOptions & { allowHalfOpen: boolean; noDelay: boolean; onread: OnReadOpts } = {
-      ...(address.kind === 'unix' ? { path: address.path } : { host: address.host, port: address.port }),
+    const options: ConnectionOptions & { allowHalfOpen: boolean; noDelay: boolean; onread?: OnReadOpts } = {
+      ...(endpoint.target as ConnectionOptions),
       // RFC 6066 section 3: names only.
       ...(name !== '' && isIP(name) === 0 ? { servername: name } : {}),
       ...(session === undefined ? {} : { session }),
@@ -55,10 +59,10 @@ export class TlsClient {
       checkServerIdentity: (_host, certificate) => this.#check(name, certificate),
       allowHalfOpen: true,
       noDelay: address.kind === 'tcp',
-      onread,
+      ...(onread === null ? {} : { onread }),
     };
     const socket = connect(options);
-    socket.on('session', (fresh) => this.#sessions.set(endpoint.id, fresh));
+    socket.on('session', (fresh) => this.#remember(endpoint.id, fresh));
     return socket;
   }
 
@@ -75,8 +79,16 @@ export class TlsClient {
     return sentence === null ? null : new ProxyError('upstream_tls_failed', sentence, { cause: error });
   }
 
-  #expectedName({ address }: Endpoint): string {
-    return this.settings.serverName ?? (address.kind === 'tcp' ? address.host : '');
+  #expectedName({ name, address }: Endpoint): string {
+    const declared = name === '' && address.kind === 'tcp' ? address.host : name.replace(/\.$/, '');
+    return this.settings.serverName ?? declared;
+  }
+
+  #remember(endpoint: string, session: Buffer): void {
+    // Addresses of names come and go: the oldest session is forgotten.
+    const [oldest] = this.#sessions.keys();
+    if (this.#sessions.size >= SESSIONS_MAX && oldest !== undefined) this.#sessions.delete(oldest);
+    this.#sessions.set(endpoint, session);
   }
 
   #check(name: string, certificate: PeerCertificate): Error | undefined {
