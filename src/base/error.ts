@@ -79,6 +79,12 @@ export const ERRORS = {
     retry: 'never',
     title: 'The expectation is not 100-continue.',
   },
+  rate_limited: {
+    side: 'downstream',
+    status: 429,
+    retry: 'never',
+    title: 'More requests came in than may.',
+  },
   head_too_large: {
     side: 'downstream',
     status: 431,
@@ -139,6 +145,18 @@ export const ERRORS = {
     status: 503,
     retry: 'never',
     title: 'The breaker of the last resort is open.',
+  },
+  concurrency_limited: {
+    side: 'internal',
+    status: 503,
+    retry: 'never',
+    title: 'As many requests are under way as may be.',
+  },
+  load_shed: {
+    side: 'internal',
+    status: 503,
+    retry: 'never',
+    title: 'Fairlead has too much to do, and gave this request up.',
   },
   overloaded: { side: 'internal', status: 503, retry: 'never', title: 'A limit of this proxy is reached.' },
   upstream_connect_timeout: {

@@ -22,7 +22,7 @@ export function localAnswer(
     isHead: exchange?.request.method === 'HEAD',
     close: isClose,
     ...(sentence ? { detail: sentence } : {}),
-    ...(code === 'breaker_open' ? { retryAfterSeconds: retryAfterSeconds(exchange!) } : {}),
+    ...(isForNow(code) ? { retryAfterSeconds: retryAfterSeconds(exchange!) } : {}),
     ...(isKeptAlive10 ? { extraFields: 'connection: keep-alive\r\n' } : {}),
   });
 }
@@ -61,9 +61,29 @@ function limitOf(code: ErrorCode, exchange: Exchange | null): string | undefined
       return `No byte of the request body arrived for ${ofRoute.stallMs} ms.`;
     default:
       return undefined;
+    case 'overloaded':
+      return fullEndpoint(exchange.attempt.pool);
   }
 }
 
 function retryAfterSeconds(exchange: Exchange): number {
   return Math.max(1, Math.ceil(exchange.decision.retryAfterMs / 1000));
 }
+    case 'rate_limited':
+    case 'concurrency_limited':
+      return exchange.decision.limit;
+function fullEndpoint(pool: Pool | null): string {
+  if (pool === null) return 'The upstream has no endpoint.';
+  return `The endpoint has ${pool.connectionsMax} connections, which is its limit.`;
+}
+
+/** Turned away by a breaker or a limit: `decision` knows when it is worth coming back. */
+function isForNow(code: ErrorCode): boolean {
+  return (
+    code === 'breaker_open' ||
+    code === 'rate_limited' ||
+    code === 'concurrency_limited' ||
+    code === 'load_shed'
+  );
+}
+

@@ -28,6 +28,8 @@ import { Faults } from './faults.ts';
 import { type Binding, Listener } from './listener.ts';
 import { type Memory, Plan } from './plan.ts';
 import { Pools, type UpstreamView } from './pools.ts';
+import { HealthChecks } from './health-checks.ts';
+import { Limits } from './limits.ts';
 import { LargeBuffers } from './read-buffer.ts';
 import type { UpstreamGroup } from './upstream-group.ts';
 import { Burst } from './writer.ts';
@@ -79,6 +81,12 @@ export class DataPlane implements Memory {
   isCutting = false;
   readonly #onTransition: (transition: Transition) => void;
   readonly #isShared: boolean;
+  readonly limits: Limits;
+  /** Names of endpoints, kept resolved. */
+  readonly names: DnsNames;
+  /** Null: made elsewhere. */
+  readonly health: HealthChecks | null;
+  readonly retryBudgets = new RetryBudgets();
   readonly #onTick: (() => void) | undefined;
   readonly #pools = new Pools(this);
   readonly #breakers = new Map<string, Breaker>();
@@ -120,6 +128,7 @@ export class DataPlane implements Memory {
     this.#each(({ exchange }) => exchange.tunnel?.heed(snapshot));
     for (const listener of this.#listeners) {
       const settings = snapshot.listeners.find(({ name }) => name === listener.settings.name);
+    this.limits = new Limits(options);
       if (settings !== undefined) listener.adopt(settings);
     }
   }
@@ -258,7 +267,7 @@ export class DataPlane implements Memory {
   }
 
   #bind(snapshot: Snapshot): Plan {
-    this.#wantedBreakers = new Set();
+    this.limits.adopt(snapshot.overload);
     const plan = new Plan(snapshot, this);
     this.#pools.adopt(snapshot);
     this.certificates.adopt(snapshot);
@@ -305,6 +314,7 @@ export class DataPlane implements Memory {
       breaker.tick(nowMs);
       if (!breaker.isAtRest) continue;
       breaker.isAwake = false;
+    this.limits.tick(this.deadlines.nowMs);
       awake[i] = awake.at(-1)!;
       awake.pop();
     }

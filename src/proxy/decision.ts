@@ -16,8 +16,9 @@ import type { Head } from '../http1/head.ts';
 import { type NamedVariant, writeBaggage } from '../propagation/baggage.ts';
 import { type Carried, readCarried, writeExperimentHeader } from '../propagation/header.ts';
 import { Call } from '../resilience/breaker.ts';
+import type { Limiter } from '../resilience/limiter.ts';
 import { HeadAttributes } from '../routing/attributes.ts';
-import { admit, cancel } from './admission.ts';
+import { admit, cancel, refuse } from './admission.ts';
 import { clientOf, type Peer } from './peer.ts';
 import type { ExperimentPlan, FallbackCause, Plan, RoutePlan, VariantTarget } from './plan.ts';
 import type { StickyPlan } from './sticky-plan.ts';
@@ -35,6 +36,8 @@ export class Participation {
   readonly call = new Call();
   /** The breaker waits for this call's outcome. */
   isAdmitted = false;
+  /** The variant's limit, of which this call has a place. */
+  place: Limiter | null = null;
 }
 
 /** Where a request comes from. */
@@ -57,8 +60,12 @@ export class Decision {
   replaced: readonly string[] = NOTHING;
   /** What goes on, as the value of the experiment field; for the memory, if there is one. */
   carriedText = '';
-  /** When the last resort's breaker is open: how long to stay away. */
+  /** When a breaker or a limit turns the request away: how long to stay away. */
   retryAfterMs = 0;
+  /** And the limit, as a sentence; '' where there is nothing to say. */
+  limit = '';
+  /** The upstream's limit, of which this request has a place. */
+  upstreamPlace: Limiter | null = null;
   readonly #from: Sender;
   /** The rules that the gate keeps. */
   #plan: Plan | null = null;
@@ -119,7 +126,7 @@ export class Decision {
     return this.#gate?.isKeepingIn === true;
   }
 
-  /** Decide for a request. An error: it is not to be served; for `breaker_open` see `retryAfterMs`. */
+  /** Decide for a request. An error: it is not to be served; see `retryAfterMs` and `limit`. */
   decide(route: RoutePlan, head: Head, plan: Plan, nowMs: number): ErrorCode | null {
     if (plan !== this.#plan) this.#adopt(plan);
     const { propagation } = plan.snapshot;
@@ -130,9 +137,15 @@ export class Decision {
     this.fields = '';
     this.replaced = NOTHING;
     this.carriedText = '';
-    const { calls } = route;
+    const { calls, admission } = route;
+    if (admission !== null) {
+      this.#attributes.reset(route.route.parameters, route.claims);
+      this.limit = '';
+      const refusal = refuse(this, admission, nowMs);
+      if (refusal !== null) return refusal;
+    }
     if (route.experiments.length === 0 && route.remembers === null && calls === null && gate === null)
-      return null;
+      return admission === null ? null : admit(this, nowMs);
     this.#attributes.reset(route.route.parameters, route.claims);
     if (gate !== null) gate.open(head, this.#attributes, nowMs);
     const context = gate === null ? head.header(propagation.header) : gate.header;
@@ -149,7 +162,7 @@ export class Decision {
       if (joined !== null) this.#writeContext(propagation, baggage, carried, joined);
       else if (carried !== null) this.carriedText = writeExperimentHeader(carried, NOBODY);
       if (gate !== null) gate.close(this, carried);
-      return null;
+      return admission === null ? null : admit(this, nowMs);
     }
     this.#given.context = carried;
     this.#given.overrides = gate === null ? this.#readOverrides(head, propagation) : gate.overrides;
@@ -165,7 +178,7 @@ export class Decision {
     else this.#writeContext(propagation, baggage, carried, joined);
     if (gate !== null) gate.close(this, carried);
     if (route.refusesUnknown && this.#hasUnknown()) return 'variant_unknown';
-    return admit(this, nowMs) ? null : 'breaker_open';
+    return admit(this, nowMs);
   }
 
   #hasUnknown(): boolean {

@@ -26,13 +26,15 @@ import type { Counter, Metrics, RequestSeries } from '../telemetry/metrics.ts';
 import type { Contexts } from './context-memory.ts';
 import { Exclusion } from './exclusion.ts';
 import { OutboundCalls } from './outbound-calls.ts';
+import { type Failover, failoverPlan } from './failover-plan.ts';
+import type { Admission, Limits, VariantLimits } from './limits.ts';
 import { type StickyPlan, stickyPlanFor } from './sticky-plan.ts';
 import { type TrustPlan, tokenPlan, trustPlan } from './trust-plan.ts';
 import type { UpstreamGroup } from './upstream-group.ts';
 import { hintsOf, type UpstreamHints } from './upstream-hints.ts';
 
 /** Why an assigned variant was not served. */
-export type FallbackCause = 'breaker' | 'conflict';
+export type FallbackCause = 'breaker' | 'conflict' | 'failover' | 'overload' | 'rate-limit';
 
 /** A variant of an experiment on a route. */
 export interface VariantTarget {
@@ -41,6 +43,8 @@ export interface VariantTarget {
   readonly breaker: Breaker | null;
   /** The breaker's slow threshold, Infinity without one. */
   readonly slowThresholdMs: number;
+  /** What may be under way and come in; null: whatever does. */
+  readonly limits: VariantLimits | null;
   readonly series: RequestSeries;
   /** The context lines when this is all there is to carry: the usual case. */
   readonly contextFields: string;
@@ -77,6 +81,8 @@ export interface RoutePlan {
   /** Null: no experiment that is assigned here is sticky. */
   readonly sticky: StickyPlan | null;
   /** Keeps out what is nobody's request; null: nothing is kept out. */
+  /** What stands before its requests; null: nothing. */
+  readonly admission: Admission | null;
   readonly exclusion: Exclusion | null;
   /** What it tells its upstream beside the context; null: nothing. */
   readonly hints: UpstreamHints | null;
@@ -111,6 +117,7 @@ export class Plan {
   /** Fields that were left out, whole or in part. */
   readonly malformed: Readonly<Record<ContextField, Counter>>;
   /** By `Route.index`. */
+  readonly limits: Limits;
   readonly #routes: Readonly<Record<Direction, readonly RoutePlan[]>>;
   readonly #trust = new Map<string, TrustPlan | null>();
 
@@ -151,6 +158,12 @@ export class Plan {
 /**
  * Strings that are written again and again: each once, however many routes have it, and not as references to the
  * parts it was put together from, which would be put together anew at each write.
+  /** Is a request body of so many bytes more than may be? */
+  isTooLarge(bytes: number): boolean {
+    const { bodyMaxBytes } = this.snapshot.limits;
+    return bodyMaxBytes > 0 && bytes > bodyMaxBytes;
+  }
+
  */
 class FlatTexts {
   readonly #texts = new Map<string, string>();
@@ -190,6 +203,7 @@ function planRoute(route: Route, snapshot: Snapshot, memory: Memory, texts: Flat
       route.direction === 'outbound' && contexts !== null
         ? new OutboundCalls(route, contexts, memory.metrics.contexts, snapshot.propagation.internalHosts)
         : null,
+    admission: memory.limits.admission(route),
   };
 }
 
@@ -225,6 +239,7 @@ function planExperiment(
     assigned({ index, name }, reason) {
       assigned[index]![reason] ??= memory.metrics.assignments(experiment.name, name, reason);
       return assigned[index]![reason];
+      limits: memory.limits.ofVariant(experiment.name, variant.name, routeVariant.upstream),
     },
     fellBack(cause) {
       fellBack[cause] ??= memory.metrics.fallbacks(experiment.name, cause);

@@ -10,10 +10,13 @@ const REQUEST_ID_MAX_CHARS = 128;
 /** A record for each variant that the request was given, unless there was one a short time ago. */
 export function recordExposures(exchange: Exchange, nowMs: number): void {
   const { plane, decision } = exchange;
+  const { shedding } = plane.limits;
   for (let i = 0; i < decision.count; i++) {
     const { assignment, served } = decision.participations[i]!;
     const { experiment, variant, unit, unitSource, isIncluded, reason } = assignment!;
     if (!isIncluded) continue;
+    // Not remembered either: the unit is recorded when it comes again.
+    if (shedding?.sheds('exposure') === true) continue;
     const variantServed = served!.variant.name;
     if (!plane.exposures!.isDue(experiment.name, variant.name, variantServed, unit, nowMs)) continue;
     plane.exposures!.record({

@@ -4,6 +4,7 @@
  */
 import { type CallFacts, classify, type Outcome } from '../resilience/outcome.ts';
 import type { RequestSeries, TunnelSeries } from '../telemetry/metrics.ts';
+import { leave, NOTHING_SAID } from './admission.ts';
 import type { Participation } from './decision.ts';
 import type { Exchange } from './exchange.ts';
 import { logAccess, recordExposures } from './records.ts';
@@ -52,6 +53,8 @@ export function markAnswered(exchange: Exchange, nowMs: number): void {
 export function markStreaming(exchange: Exchange, nowMs: number): void {
   markAnswered(exchange, nowMs);
   if (exchange.response.status >= 500) return;
+  if (decision.route!.admission !== null) leave(decision, NOTHING_SAID, false, nowMs);
+  if (exchange.response.status >= 500) return;
   const { decision } = exchange;
   for (let i = 0; i < decision.count; i++) {
     const participation = decision.participations[i]!;
@@ -68,6 +71,14 @@ function settleCalls(exchange: Exchange, nowMs: number): void {
     if (participation.isAdmitted) settleCall(exchange, participation, nowMs);
   }
 }
+/** Give back the places that the request had. */
+function leavePlaces(exchange: Exchange, nowMs: number): void {
+  const { request, response, error, decision } = exchange;
+  const isQuiet = response.status === 101 || decision.route!.route.isStreaming || request.completeMs < 0;
+  const isGood = error === null && response.status < 500;
+  leave(decision, isQuiet ? NOTHING_SAID : request.upstreamTimeMs(nowMs), isGood, nowMs);
+}
+
 
 function settleCall(exchange: Exchange, participation: Participation, nowMs: number): void {
   participation.isAdmitted = false;
@@ -108,6 +119,7 @@ export function tunnelSeries(exchange: Exchange): TunnelSeries[] {
 
 function settleRequest(exchange: Exchange, nowMs: number): void {
   const { plane, decision } = exchange;
+  if (decision.route !== null && decision.route.admission !== null) leavePlaces(exchange, nowMs);
   settleCalls(exchange, nowMs);
   const durationMs = recordedMs(exchange, nowMs);
   let overheadMs = exchange.request.sentMs < 0 ? -1 : exchange.request.sentMs - exchange.request.startedMs;

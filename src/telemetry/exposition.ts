@@ -18,8 +18,8 @@ export interface Sample {
   readonly metricName?: string;
 }
 
-/** What several processes have counted of one family: added up, or the first one's alone. */
-export type Aggregator = 'sum' | 'first';
+/** What several processes have counted of one family: added up, the first one's alone, or the highest. */
+export type Aggregator = 'sum' | 'first' | 'max';
 
 /** The samples of one family in one process. */
 export interface FamilySamples {

@@ -21,6 +21,7 @@ import { IdentityMetrics } from './identity-metrics.ts';
 import { LabelBudget, LabelSets } from './label-sets.ts';
 import { collectProcessMetrics } from './process-metrics.ts';
 import { Counter, ProcessCounters, RequestSeries } from './series.ts';
+import { OverloadMetrics } from './overload-metrics.ts';
 import {
   type BreakerSample,
   type BreakerTransition,
@@ -72,6 +73,10 @@ export class Metrics {
   readonly faults: FaultMetrics;
   readonly #registry = new Registry();
   readonly #budget: LabelBudget;
+  readonly overload: OverloadMetrics;
+  readonly endpoints: EndpointMetrics;
+  readonly health: HealthMetrics;
+  readonly recoveries: RecoveryMetrics;
   readonly #requests: LabelSets<RequestSeries>;
   readonly #overhead: LabelSets<Histogram>;
   readonly #tunnels: LabelSets<TunnelSeries>;
@@ -104,6 +109,10 @@ export class Metrics {
     this.faults = new FaultMetrics(budget);
     this.#overhead = new LabelSets(['direction', 'route'], budget, () => new Histogram(OVERHEAD_BUCKETS));
     this.#requests = new LabelSets(['direction', 'route', 'experiment', 'variant'], budget, (values) => {
+    this.overload = new OverloadMetrics(budget);
+    this.endpoints = new EndpointMetrics(budget);
+    this.health = new HealthMetrics(budget);
+    this.recoveries = new RecoveryMetrics(budget);
       const [direction = '', route = ''] = values;
       return new RequestSeries(this.#overhead.get(direction, route));
     });
@@ -270,6 +279,10 @@ export class Metrics {
     this.faults.register(this.#registry);
     registerTunnels(this.#registry, this.#tunnels);
     registerExperiments(this.#registry, () => this.#experiments());
+    this.overload.register(this.#registry);
+    this.endpoints.register(this.#registry);
+    this.health.register(this.#registry);
+    this.recoveries.register(this.#registry);
     registerWorkers(this.#registry, () => this.#workers());
     if (options.isProcessIncluded !== false) collectProcessMetrics(this.#registry);
   }
@@ -291,7 +304,7 @@ interface RegisteredSamples {
 function samplesIn({ name, type, aggregator, values }: RegisteredSamples): FamilySamples {
   return {
     name,
-    aggregator: aggregator === 'first' ? 'first' : 'sum',
+    aggregator: aggregator === 'first' || aggregator === 'max' ? aggregator : 'sum',
     isCounted: type !== 'gauge',
     values,
   };

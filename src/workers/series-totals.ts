@@ -37,7 +37,7 @@ export class SeriesTotals {
     this.#reports.delete(worker);
     for (const { name, aggregator, isCounted, values } of report?.values() ?? []) {
       if (!isCounted || aggregator === 'first' || !name.startsWith(OURS)) continue;
-      this.#gone.set(name, addUp([[...(this.#gone.get(name)?.values() ?? [])], values]));
+      this.#gone.set(name, combine([[...(this.#gone.get(name)?.values() ?? [])], values], sum));
     }
   }
 
@@ -46,8 +46,9 @@ export class SeriesTotals {
     if (!own.name.startsWith(OURS)) return this.#side(own);
     if (own.aggregator === 'first') return own.values;
     const reports = [...this.#reports.values()].map((report) => report.get(own.name)?.values ?? []);
+    if (own.aggregator === 'max') return [...combine([own.values, ...reports], Math.max).values()];
     const gone = [...(this.#gone.get(own.name)?.values() ?? [])];
-    return [...addUp([own.values, gone, ...reports]).values()];
+    return [...combine([own.values, gone, ...reports], sum).values()];
   }
 
   #side(own: FamilySamples): Sample[] {
@@ -59,8 +60,11 @@ export class SeriesTotals {
   }
 }
 
-/** The sums, by label set in the order of their first appearance. */
-function addUp(lists: readonly (readonly Sample[])[]): Map<string, Sample> {
+/** The values of each label set made one, in the order of their first appearance. */
+function combine(
+  lists: readonly (readonly Sample[])[],
+  together: (left: number, right: number) => number,
+): Map<string, Sample> {
   const totals = new Map<string, Sample>();
   // Many samples share one object of labels.
   const texts = new Map<Labels, string>();
@@ -68,7 +72,7 @@ function addUp(lists: readonly (readonly Sample[])[]): Map<string, Sample> {
     for (const sample of samples) {
       const key = keyOf(sample, texts);
       const total = totals.get(key);
-      totals.set(key, total === undefined ? sample : { ...total, value: sum(total.value, sample.value) });
+      totals.set(key, total === undefined ? sample : { ...total, value: together(total.value, sample.value) });
     }
   }
   return totals;
