@@ -1,8 +1,9 @@
-/** The commands that look ahead, with their options: what would a configuration do? */
+/** The commands that look ahead, and back, with their options: what would a configuration do, and what did one? */
 import { type Command, Option } from 'commander';
 import type { Io } from './io.ts';
 import { toCount } from './option-values.ts';
 import type { PlanCommandOptions } from './plan.ts';
+import type { ReplayOptions } from './replay.ts';
 import type { SimulateOptions } from './simulate.ts';
 
 const UNITS = 100_000;
@@ -34,5 +35,15 @@ export function addSeeing(program: Command, io: Io, done: (exitCode: number) => 
     .action(async (file: string, options: Omit<PlanCommandOptions, 'file'>) => {
       const { planCommand } = await import('./plan.ts');
       done(await planCommand({ file, ...options }, io));
+    });
+  program
+    .command('replay')
+    .description('decide the decisions of a decision log again; exit 1 when one comes out differently')
+    .argument('<file>', 'the decision log')
+    .option('--configs <folder>', 'where the rules are kept; FILE.configs unless given')
+    .addOption(outputOption())
+    .action(async (file: string, options: Omit<ReplayOptions, 'file'>) => {
+      const { replayCommand } = await import('./replay.ts');
+      done(await replayCommand({ file, ...options }, io));
     });
 }

@@ -5,6 +5,7 @@
  */
 import { chmodSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
+import { systemRandom } from '../base/clock.ts';
 import { breakersOf } from '../config/breakers.ts';
 import type { Config } from '../config/schema.ts';
 import type { ListenerSettings, Snapshot, SocketAddress } from '../config/snapshot.ts';
@@ -12,7 +13,9 @@ import { Certificates } from '../proxy/certificates.ts';
 import { removeStaleSocket } from '../proxy/unix-socket.ts';
 import type { BreakerView } from '../resilience/breaker.ts';
 import type { ScopedFault } from '../resilience/fault.ts';
+import type { ForceKind } from '../resilience/mode.ts';
 import type { Log } from '../telemetry/log.ts';
+import { openDecisionFile } from '../telemetry/open.ts';
 import { Sink } from '../telemetry/sink.ts';
 import { BreakerExchange } from '../workers/breaker-exchange.ts';
 import { Handover } from '../workers/handover.ts';
@@ -45,6 +48,8 @@ export class WorkerTraffic implements Traffic {
   readonly #states = new Map<number, WorkerState>();
   readonly #handovers: Handover[] = [];
   readonly #stdout: Sink;
+  /** Of the decision log. */
+  readonly #decisions: Sink | null;
   /** Of `workers/shared-records.ts`. */
   readonly #sharedFile: number | null;
   /** For the page; the workers warn of those that end. */
@@ -60,6 +65,7 @@ export class WorkerTraffic implements Traffic {
     this.#listeners = control.snapshot.listeners;
     this.#sharedFile = tryOpenShared(workers, log);
     this.#stdout = new Sink({ target: 1, dropped: metrics.counters.accessLogDropped });
+    this.#decisions = openDecisionFile({ metrics, log }, control.snapshot.decisions);
     this.#supervisor = new Supervisor({
       workers,
       clock,
@@ -80,6 +86,7 @@ export class WorkerTraffic implements Traffic {
     });
     this.#exchange = new BreakerExchange({
       clock,
+      random: systemRandom,
       send: (worker, message) => this.#supervisor.link(worker)?.send(message),
       onTransition: recordTransition(context),
     });
@@ -130,9 +137,12 @@ export class WorkerTraffic implements Traffic {
       states.flatMap(({ breakers }) => breakers),
       ({ name }) => name,
     );
+    const nowMs = this.#context.clock.now();
     return this.#exchange
       .breakers()
-      .map(({ name, standing }) => breakerTotal(name, standing, views.get(name) ?? []));
+      .map((breaker) =>
+        breakerTotal(breaker.name, breaker.standing(nowMs), views.get(breaker.name) ?? []),
+      );
   }
 
   isOpen(breaker: string): boolean {
@@ -149,8 +159,8 @@ export class WorkerTraffic implements Traffic {
     return count;
   }
 
-  trip(name: string, forMs: number, reason: string): boolean {
-    return this.#exchange.trip(name, forMs, reason);
+  force(name: string, kind: ForceKind, forMs: number, reason: string): boolean {
+    return this.#exchange.force(name, kind, forMs, reason);
   }
 
   reset(name: string, reason: string): boolean {
@@ -200,7 +210,7 @@ export class WorkerTraffic implements Traffic {
     this.#exchange.stop();
     await Promise.all(this.#handovers.map((handover) => handover.close()));
     this.#supervisor.stop();
-    await this.#stdout.close();
+    await Promise.all([this.#stdout.close(), this.#decisions?.close()]);
   }
 
   describe(): object {
@@ -282,6 +292,9 @@ export class WorkerTraffic implements Traffic {
         return;
       case 'report':
         this.#exchange.reported(link.worker, message.reports);
+        return;
+      case 'decisions':
+        this.#decisions?.write(message.lines);
         return;
       case 'log':
         this.#context.log[message.level]({ worker: link.worker, ...message.facts }, message.sentence);

@@ -3,7 +3,7 @@
 import { systemRandom } from '../base/clock.ts';
 import type { SocketAddress } from '../config/snapshot.ts';
 import { DataPlane } from '../proxy/data-plane.ts';
-import { openAccessLog, openExposures } from '../telemetry/open.ts';
+import { openAccessLog, openDecisionFile, openDecisions, openExposures } from '../telemetry/open.ts';
 import { recordTransition, type Traffic, type TrafficContext } from './traffic.ts';
 
 /** The data plane of this process, not listening yet. */
@@ -13,6 +13,7 @@ export function singleProcess(context: TrafficContext): Traffic {
   const logs = { service: snapshot.service, metrics, log };
   const accessLog = openAccessLog(logs, snapshot.accessLog);
   const exposures = openExposures(logs, snapshot.exposures);
+  const decisionFile = openDecisionFile(logs, snapshot.decisions);
   const plane = new DataPlane(snapshot, {
     clock,
     random: systemRandom,
@@ -20,6 +21,11 @@ export function singleProcess(context: TrafficContext): Traffic {
     log,
     accessLog: accessLog?.accessLog ?? null,
     exposures: exposures?.exposures ?? null,
+    decisions: openDecisions(logs, snapshot.decisions, {
+      target: decisionFile,
+      key: snapshot.exposures.key,
+      random: systemRandom,
+    }),
     onTransition: recordTransition(context),
   });
   metrics.setBreakerSource(() => plane.breakers());
@@ -36,14 +42,14 @@ export function singleProcess(context: TrafficContext): Traffic {
     breakers: () => plane.breakers(),
     isOpen: (breaker) => plane.isOpen(breaker),
     upstreams: () => upstreamsOf(plane),
-    trip: (name, forMs, reason) => plane.trip(name, forMs, reason),
+    force: (name, kind, forMs, reason) => plane.force(name, kind, forMs, reason),
     reset: (name, reason) => plane.reset(name, reason),
     inFlight: () => plane.inFlight(),
     carried: (traceparent, requestId) => plane.carried(traceparent, requestId),
     drain: (timeoutMs) => plane.drain(timeoutMs),
     stop: async () => {
       plane.stop();
-      await Promise.all([accessLog?.sink.close(), exposures?.sink.close()]);
+      await Promise.all([accessLog?.sink.close(), exposures?.sink.close(), decisionFile?.close()]);
     },
     describe: () => ({}),
   };

@@ -16,10 +16,11 @@ import type { Transition } from '../resilience/breaker.ts';
 import type { Opening } from '../resilience/sharing.ts';
 import type { FamilySamples } from '../telemetry/exposition.ts';
 import { Metrics } from '../telemetry/metrics.ts';
-import { openAccessLog, openExposures } from '../telemetry/open.ts';
+import { openAccessLog, openDecisions, openExposures } from '../telemetry/open.ts';
 import { RemoteLog } from '../workers/log.ts';
 import type { Rules, ToPrimary, ToWorker } from '../workers/messages.ts';
 import { SHARED_FILE } from '../workers/process.ts';
+import { RemoteLines } from '../workers/remote-lines.ts';
 import { shareOfUpstreams, withListenersOf } from '../workers/share.ts';
 import { SharedRecords } from '../workers/shared-records.ts';
 import { addressesOf, connectPlane, upstreamsOf } from './serve-single.ts';
@@ -43,6 +44,7 @@ class Worker {
   readonly #atStart: Snapshot;
   readonly #accessLog: ReturnType<typeof openAccessLog>;
   readonly #exposures: ReturnType<typeof openExposures>;
+  readonly #decisions: RemoteLines;
   /** Resolves when it serves. */
   readonly #started: Promise<void>;
   /** This worker's share of the configuration in force. */
@@ -55,7 +57,7 @@ class Worker {
     this.#workers = workers;
     this.#isSharing = isSharing;
     this.#config = this.#shareOf(rules.config ?? atStart);
-    const snapshot = compile(this.#config, rules.runtime, rules.version);
+    const snapshot = named(compile(this.#config, rules.runtime, rules.version), rules);
     const isAsAtStart = rules.config === atStart;
     this.#atStart = isAsAtStart ? snapshot : compile(atStart, rules.runtime, rules.version);
     this.#metrics = new Metrics(buildInfo());
@@ -63,6 +65,7 @@ class Worker {
     const logs = { service: this.#atStart.service, metrics: this.#metrics, log: this.#log };
     this.#accessLog = openAccessLog(logs, this.#atStart.accessLog);
     this.#exposures = openExposures(logs, this.#atStart.exposures);
+    this.#decisions = new RemoteLines(send, this.#metrics.counters.decisionsDropped);
     this.#plane = new DataPlane(withListenersOf(snapshot, this.#atStart, workers), {
       clock: systemClock,
       random: systemRandom,
@@ -70,6 +73,11 @@ class Worker {
       log: this.#log,
       accessLog: this.#accessLog?.accessLog ?? null,
       exposures: this.#exposures?.exposures ?? null,
+      decisions: openDecisions(logs, this.#atStart.decisions, {
+        target: this.#decisions,
+        key: this.#atStart.exposures.key,
+        random: systemRandom,
+      }),
       onTransition: (transition) => this.#opened(transition),
       isShared: true,
       otherMemories: isSharing ? otherMemories(workers, worker) : null,
@@ -124,13 +132,15 @@ class Worker {
     await this.#started;
     const cut = await this.#plane.drain(timeoutMs);
     this.#plane.stop();
+    this.#decisions.flush();
     await Promise.all([this.#accessLog?.sink.close(), this.#exposures?.sink.close()]);
     send({ kind: 'drained', cut }, () => process.exit(0));
   }
 
-  #compile({ config, runtime, version }: Rules): Snapshot {
+  #compile(rules: Rules): Snapshot {
+    const { config, runtime, version } = rules;
     if (config !== null) this.#config = this.#shareOf(config);
-    const snapshot = compile(this.#config, runtime, version);
+    const snapshot = named(compile(this.#config, runtime, version), rules);
     return withListenersOf(snapshot, this.#atStart, this.#workers);
   }
 
@@ -155,6 +165,7 @@ class Worker {
 
   /** What the calls here have come to since the last tick; a primary that is slow to read gets more in fewer. */
   #report(): void {
+    this.#decisions.flush();
     if (this.#isReporting) return;
     const reports = [];
     for (const breaker of this.#plane.shared.values()) {
@@ -186,6 +197,11 @@ class Worker {
     const plane = this.#plane;
     return { breakers: plane.breakers(), upstreams: upstreamsOf(plane), inFlight: plane.inFlight() };
   }
+}
+
+/** On record are the rules of the sidecar, and not this worker's share of them. */
+function named(snapshot: Snapshot, { id, hash }: Rules): Snapshot {
+  return Object.freeze({ ...snapshot, rules: id, hash });
 }
 
 /** What the other workers remember of requests. */

@@ -7,13 +7,16 @@
  * a change takes effect before it is written to the state file, and a file that cannot be written undoes nothing.
  */
 import type { Clock } from '../base/clock.ts';
+import { type ArchivedRules, archiveRules } from '../config/archived-rules.ts';
 import { compile } from '../config/compile.ts';
+import { compileDecisions } from '../config/compile-decisions.ts';
 import { redact } from '../config/hash.ts';
 import { type ConfigIssue, formatIssue } from '../config/issue.ts';
 import { EMPTY_RUNTIME, type RuntimeState } from '../config/runtime.ts';
 import type { Config } from '../config/schema.ts';
 import type { Snapshot } from '../config/snapshot.ts';
 import { restartNeeded, sameConfig, summary } from './comparison.ts';
+import { ConfigArchive } from './config-archive.ts';
 import type { ControlEvent, ReloadCause } from './events.ts';
 import {
   applyChange,
@@ -91,12 +94,16 @@ interface Active {
   readonly config: Config;
   readonly runtime: RuntimeState;
   readonly snapshot: Snapshot;
+  /** What is kept for the decision log; null: there is none. */
+  readonly archived: ArchivedRules | null;
 }
 
 export class ControlState {
   readonly #options: ControlOptions;
   readonly #listeners = new Set<Listener>();
   readonly #writer: StateWriter;
+  /** Of the start, as the decision log is. */
+  readonly #archive: ConfigArchive | null;
   #active: Active;
   #files: readonly string[];
   #lastReload: ReloadResult;
@@ -110,9 +117,11 @@ export class ControlState {
     this.#options = options;
     this.#files = loaded.files;
     this.#writer = new StateWriter(loaded.config.stateFile ?? null, (message) => this.#warn(message));
-    this.#active = activate(loaded.config, this.#withoutOvertaken(loaded.config, runtime), 1, this.#at());
+    this.#archive = archiveOf(loaded.config, (message) => this.#warn(message));
+    this.#active = this.#activate(loaded.config, this.#withoutOvertaken(loaded.config, runtime), 1);
     this.#lastReload = this.#result('start', true, true, loaded.issues, []);
     this.#writer.write(this.#active.runtime);
+    if (this.#active.archived !== null) this.#archive?.add(this.#active.archived);
   }
 
   /** @throws ConfigInvalidError */
@@ -135,9 +144,15 @@ export class ControlState {
   }
 
   /** What that was compiled from, secrets included. */
-  get rules(): { readonly config: Config; readonly runtime: RuntimeState; readonly version: number } {
+  get rules(): {
+    readonly config: Config;
+    readonly runtime: RuntimeState;
+    readonly version: number;
+    readonly id: string;
+    readonly hash: string;
+  } {
     const { config, runtime, snapshot } = this.#active;
-    return { config, runtime, version: snapshot.version };
+    return { config, runtime, version: snapshot.version, id: snapshot.rules, hash: snapshot.hash };
   }
 
   /** What was changed while running, and the slots as they are dealt out. No secrets. */
@@ -173,7 +188,7 @@ export class ControlState {
     const result = applyChange(change, { actor, at }, this.#active);
     if (!result.ok) return result;
     const before = summary(this.#active.snapshot, change.experiment);
-    this.#swap(activate(this.#active.config, result.runtime, this.snapshot.version + 1, at));
+    this.#swap(this.#activate(this.#active.config, result.runtime, this.snapshot.version + 1));
     const after = summary(this.snapshot, change.experiment);
     this.#emit({
       kind: 'audit',
@@ -212,6 +227,14 @@ export class ControlState {
   /** Resolves when every change up to now is in the state file, or has been reported as not writable. */
   async flush(): Promise<void> {
     await this.#writer.flush();
+    await this.#archive?.flush();
+  }
+
+  #activate(config: Config, known: RuntimeState, version: number): Active {
+    const active = activate(config, known, version, this.#at());
+    if (this.#archive === null) return active;
+    const archived = archiveRules(config, active.runtime);
+    return { ...active, archived, snapshot: Object.freeze({ ...active.snapshot, rules: archived.id }) };
   }
 
   async #reload(cause: ReloadCause): Promise<ReloadResult> {
@@ -233,7 +256,7 @@ export class ControlState {
   #adopt(config: Config, cause: ReloadCause, restart: readonly string[]): void {
     const before = this.snapshot;
     const runtime = this.#withoutOvertaken(config, this.#active.runtime);
-    this.#swap(activate(config, runtime, before.version + 1, this.#at()));
+    this.#swap(this.#activate(config, runtime, before.version + 1));
     this.#emit({
       kind: 'audit',
       at: this.#at(),
@@ -273,6 +296,7 @@ export class ControlState {
     const previous = this.#active.snapshot;
     this.#active = next;
     this.#writer.write(next.runtime);
+    if (next.archived !== null) this.#archive?.add(next.archived);
     for (const listener of this.#listeners) listener(next.snapshot, previous);
   }
 
@@ -302,5 +326,11 @@ export class ControlState {
 function activate(config: Config, known: RuntimeState, version: number, at: string): Active {
   const runtime = markSeen(config, known, at);
   const snapshot = compile(config, runtime, version);
-  return { config, runtime: rememberSlots(runtime, snapshot), snapshot };
+  return { config, runtime: rememberSlots(runtime, snapshot), snapshot, archived: null };
+}
+
+function archiveOf(config: Config, onProblem: (message: string) => void): ConfigArchive | null {
+  const settings = compileDecisions(config.decisions);
+  if (settings === null) return null;
+  return new ConfigArchive({ folder: settings.configsDir, keep: settings.configsMax, onProblem });
 }

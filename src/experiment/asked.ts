@@ -70,7 +70,9 @@ export class Asking implements RequestAttributes {
   claim(pointer: string): Claim | null {
     const claim = this.#request.claim(pointer);
     if (typeof claim?.value === 'string' && claim.value.length > ANSWER_MAX_CHARS) this.isWithheld = true;
-    else this.asked[`claim ${pointer}`] = claim;
+    else
+      this.asked[`claim ${pointer}`] =
+        claim === null ? null : { value: claim.value, isVerified: claim.isVerified };
     return claim;
   }
 

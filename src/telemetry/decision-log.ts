@@ -36,6 +36,24 @@ export interface DecisionLogOptions extends DecisionSettings {
   readonly dropped: Counter;
 }
 
+/** What a line says of the request, beside its experiments; with the names that it has on record. */
+export interface DecisionHead {
+  /** ISO 8601. */
+  readonly time: string;
+  readonly service: string;
+  readonly rules: string;
+  readonly hash: string;
+  readonly direction: string;
+  readonly route: string;
+  readonly request_id: string;
+  readonly excluded: string | null;
+  readonly may_override: boolean;
+  readonly refused: string | null;
+  /** These two only with `units: plain`. */
+  readonly request?: { readonly method: string; readonly host: string; readonly path: string } | undefined;
+  readonly asked?: Readonly<Asked> | undefined;
+}
+
 /** One request, decided. Read during the call only. */
 export interface DecidedRequest {
   /** Milliseconds since the epoch: the time that its dates were held against. */
@@ -110,8 +128,8 @@ export class DecisionLog {
     const texts = entries.map(({ answers, outcome }) =>
       entryText(answers, outcome, isWhole ? drawn(outcome.assignment) : null),
     );
-    const head = JSON.stringify({
-      format: DECISION_FORMAT,
+    const { method, host, path } = request;
+    const head: DecisionHead = {
       time: new Date(request.atMs).toISOString(),
       service: this.#options.service,
       rules: request.rules,
@@ -122,14 +140,23 @@ export class DecisionLog {
       excluded: given.excluded ?? null,
       may_override: given.ignoresRoutingKeys !== true,
       refused: request.refused,
-      ...(isWhole ? wholeOf(request, asking.asked) : {}),
-    });
-    return `${head.slice(0, -1)},"experiments":[${texts.join(',')}]}\n`;
+      ...(isWhole ? { request: { method, host, path }, asked: asking.asked } : {}),
+    };
+    return `${decisionText(head, texts)}\n`;
   }
 }
 
-function wholeOf({ method, host, path }: DecidedRequest, asked: Asked) {
-  return { request: { method, host, path }, asked };
+/** A line without its "\n". @param entries `entryText` of each experiment */
+export function decisionText(head: DecisionHead, entries: readonly string[]): string {
+  const { time, service, rules, hash, direction, route, request_id, excluded } = head;
+  const { may_override, refused, request, asked } = head;
+  const own = { time, service, rules, hash, direction, route, request_id, excluded, may_override, refused };
+  const text = JSON.stringify({
+    format: DECISION_FORMAT,
+    ...own,
+    ...(asked === undefined ? {} : { request, asked }),
+  });
+  return `${text.slice(0, -1)},"experiments":[${entries.join(',')}]}`;
 }
 
 /** The unit that was drawn for this request alone: nobody could find it again. */

@@ -3,6 +3,7 @@
  * The settings are those of the Snapshot, described here by shape since telemetry does not know config.
  */
 import { AccessLog } from './access-log.ts';
+import { DecisionLog, type DecisionLogOptions, type DecisionSettings } from './decision-log.ts';
 import { Exposures } from './exposure.ts';
 import type { Log } from './log.ts';
 import type { Metrics } from './metrics.ts';
@@ -50,6 +51,39 @@ export function openExposures(
     deduplicated: counters.exposuresDeduplicated,
   });
   return { exposures, sink };
+}
+
+/** The file of the decision log, or null when there is none. Of one process only: it is moved when it is full. */
+export function openDecisionFile(
+  { metrics, log }: Omit<TelemetryContext, 'service'> & { readonly log: Log },
+  settings: { readonly file: string; readonly maxBytes: number } | null,
+): Sink | null {
+  if (settings === null) return null;
+  const { file, maxBytes } = settings;
+  return new Sink({
+    target: file,
+    fileMaxBytes: maxBytes,
+    dropped: metrics.counters.decisionsDropped,
+    onProblem: (sentence) => log.warn({ sink: 'decisions' }, `decisions: ${sentence}`),
+  });
+}
+
+/** The decision log, writing to `target`; null without settings. `key`: that of the exposures. */
+export function openDecisions(
+  { service, metrics }: TelemetryContext,
+  settings: DecisionSettings | null,
+  {
+    target,
+    key,
+    random,
+  }: Pick<DecisionLogOptions, 'key' | 'random'> & {
+    readonly target: DecisionLogOptions['target'] | null;
+  },
+): DecisionLog | null {
+  if (settings === null || target === null) return null;
+  const { decisionsWritten: written, decisionsDropped: dropped } = metrics.counters;
+  const { samplePpm, isPlain } = settings;
+  return new DecisionLog({ service, samplePpm, isPlain, target, key, random, written, dropped });
 }
 
 function openSink(

@@ -4,9 +4,9 @@
  *
  * The queue is bounded in bytes; what does not fit is dropped, newest first, so that what is written stays
  * without holes in the middle of a line. A failed write is kept and tried again. Sinks on one descriptor take
- * turns by whole batches, so their lines never mix. Never reopens a file that works.
+ * turns by whole batches, so their lines never mix. Never reopens a file that works, unless it has a limit.
  */
-import { close, constants, fstatSync, mkdir, open, write, writeSync } from 'node:fs';
+import { close, constants, fstat, fstatSync, mkdir, open, rename, write, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { BATCH_BYTES, LineQueue } from './line-queue.ts';
 import type { Counter } from './series.ts';
@@ -30,6 +30,8 @@ export interface SinkOptions {
   /** Told once when writing begins to fail and once when it works again; one sentence. Must not write here. */
   readonly onProblem?: (message: string) => void;
   readonly queueMaxBytes?: number;
+  /** Before it would grow beyond this, a file is moved to `FILE.1`, in place of the one before. Default: never. */
+  readonly fileMaxBytes?: number;
   readonly retryMs?: number;
   readonly flushMs?: number;
 }
@@ -48,6 +50,10 @@ export class Sink {
   readonly #queue = new LineQueue();
   /** The batch under way, or what is left of it. */
   #batch: Buffer = EMPTY;
+  /** Part of the batch is in the file: the rest belongs there too. */
+  #isBatchBegun = false;
+  /** Kept only of a file that has a limit. */
+  #fileBytes = 0;
   #isWriting = false;
   #timer: NodeJS.Timeout | null = null;
   #isFailing = false;
@@ -143,8 +149,22 @@ export class Sink {
       this.#batch = this.#queue.take()!;
     }
     this.#isWriting = true;
-    if (this.#fd >= 0) this.#writeBatch();
+    if (this.#fd >= 0) this.#writeOrRotate();
     else this.#open(this.#options.target as string);
+  }
+
+  #writeOrRotate(): void {
+    const { fileMaxBytes = Number.POSITIVE_INFINITY, target } = this.#options;
+    const isFull = this.#fileBytes > 0 && this.#fileBytes + this.#batch.length > fileMaxBytes;
+    if (!isFull || this.#isBatchBegun) {
+      this.#writeBatch();
+      return;
+    }
+    this.#closeFile();
+    rename(target as string, `${target}.1`, (error) => {
+      if (error !== null && error.code !== 'ENOENT') this.#failed(error);
+      else this.#open(target as string);
+    });
   }
 
   #open(path: string): void {
@@ -157,8 +177,17 @@ export class Sink {
           return;
         }
         this.#fd = fd;
-        this.#writeBatch();
+        if (this.#options.fileMaxBytes === undefined) this.#writeBatch();
+        else this.#measure(fd);
       });
+    });
+  }
+
+  /** What is there already counts. */
+  #measure(fd: number): void {
+    fstat(fd, (error, stats) => {
+      this.#fileBytes = error === null && stats.isFile() ? stats.size : 0;
+      this.#writeOrRotate();
     });
   }
 
@@ -174,7 +203,9 @@ export class Sink {
       }
       const batch = this.#batch;
       this.#batch = batch.subarray(written);
-      if (this.#batch.length > 0) {
+      this.#fileBytes += written;
+      this.#isBatchBegun = this.#batch.length > 0;
+      if (this.#isBatchBegun) {
         this.#writeBatch();
         return;
       }
@@ -243,6 +274,7 @@ export class Sink {
     for (let lost: Buffer | null = this.#batch; lost !== null; lost = this.#queue.take())
       this.#options.dropped.value += countLines(lost);
     this.#batch = EMPTY;
+    this.#isBatchBegun = false;
   }
 
   #settleWaiters(): void {

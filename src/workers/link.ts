@@ -15,6 +15,8 @@ export interface CurrentRules {
   readonly config: Config;
   readonly runtime: RuntimeState;
   readonly version: number;
+  readonly id: string;
+  readonly hash: string;
 }
 
 export interface Answer {
@@ -118,10 +120,10 @@ export class WorkerLink {
   }
 
   /** A configuration may be megabytes, and most changes are of the run-time state alone. */
-  #outgoing({ config, runtime, version }: CurrentRules): Rules {
+  #outgoing({ config, ...rest }: CurrentRules): Rules {
     this.#isAdopting = true;
     const isKnown = config === this.#config;
     this.#config = config;
-    return { config: isKnown ? null : config, runtime, version };
+    return { config: isKnown ? null : config, ...rest };
   }
 }

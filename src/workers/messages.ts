@@ -16,6 +16,10 @@ export interface Rules {
   readonly config: Config | null;
   readonly runtime: RuntimeState;
   readonly version: number;
+  /** What the decision log calls them; '' when there is none. */
+  readonly id: string;
+  /** Of the configuration that is declared. */
+  readonly hash: string;
 }
 
 /** How a listener of a worker gets its connections, by the listener's name. */
@@ -75,6 +79,8 @@ export type ToPrimary =
   | { readonly kind: 'adopted'; readonly version: number }
   | { readonly kind: 'opened'; readonly opening: Opening }
   | { readonly kind: 'report'; readonly reports: readonly Report[] }
+  /** Lines of the decision log. */
+  | { readonly kind: 'decisions'; readonly lines: string }
   | { readonly kind: 'log'; readonly level: LogLevel; readonly facts: object; readonly sentence: string }
   | {
       readonly kind: 'answer';

@@ -9,7 +9,7 @@ const CONFIG = configOf(minimal());
 const OTHER = configOf(minimal('service: other'));
 
 function rules(version: number, config: Config = CONFIG) {
-  return { config, runtime: EMPTY_RUNTIME, version };
+  return { config, runtime: EMPTY_RUNTIME, version, id: '', hash: '' };
 }
 
 function newLink() {
