@@ -159,6 +159,12 @@ export const ERRORS = {
     title: 'Fairlead has too much to do, and gave this request up.',
   },
   overloaded: { side: 'internal', status: 503, retry: 'never', title: 'A limit of this proxy is reached.' },
+  upstream_unresolved: {
+    side: 'upstream',
+    status: 503,
+    retry: 'safe',
+    title: 'No address is known for the name of the upstream.',
+  },
   upstream_connect_timeout: {
     side: 'upstream',
     status: 504,
@@ -182,6 +188,12 @@ export const ERRORS = {
     status: 504,
     retry: 'never',
     title: 'The request took longer than its limit.',
+  },
+  deadline_exceeded: {
+    side: 'downstream',
+    status: 504,
+    retry: 'never',
+    title: 'The time that the caller gave the request is over.',
   },
   drain_timeout: {
     side: 'internal',

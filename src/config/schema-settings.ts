@@ -60,7 +60,7 @@ export const limitsSchema = z.strictObject({
   replay: size(0, 16 * 1024 * KIB)
     .prefault('64KiB')
     .describe(
-      'Body bytes kept for the one retry of an idempotent request on a pooled connection that was dead.',
+      'Body bytes of an idempotent request that are kept for another attempt; one with more gets none once they are sent.',
     ),
 });
 

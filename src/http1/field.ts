@@ -37,6 +37,7 @@ export const Field = {
   xFairleadVariant: 27,
   maxForwards: 28,
   userAgent: 29,
+  grpcTimeout: 30,
 } as const;
 
 /** One of the numbers in `Field`. At most 31 of them: `Head` keeps a set of ids in one integer. */
@@ -74,11 +75,12 @@ export const FIELD_NAMES: readonly string[] = [
   'x-fairlead-variant',
   'max-forwards',
   'user-agent',
+  'grpc-timeout',
 ];
 
 const WORDS: readonly Uint8Array[] = FIELD_NAMES.map(ascii);
 
-/** 128 places for 29 names; the multipliers were searched for so that no two names share a place. */
+/** 128 places for 30 names; the multipliers were searched for so that no two names share a place. */
 const PLACES = 128;
 const LENGTH_FACTOR = 1;
 const FIRST_FACTOR = 5;

@@ -2,6 +2,18 @@
 import { ERRORS, type ErrorCode } from '../base/error.ts';
 import { problemResponse } from '../http1/encode.ts';
 import type { Exchange } from './exchange.ts';
+import type { Pool } from './pool.ts';
+
+/** Answers a request ourselves; before a response has begun. Says whether the client's connection ends behind it. */
+export function answerLocally(exchange: Exchange, code: ErrorCode, detail: string | undefined): boolean {
+  const { status } = ERRORS[code];
+  const { downstream, request, requestBody } = exchange;
+  const isClose = status === 400 || !request.isKeepAliveAsked || !requestBody.isDone || downstream.isLast;
+  exchange.response.status = status;
+  downstream.writer.write(localAnswer(code, exchange, isClose, detail));
+  exchange.plane.metrics.localAnswers(code).value++;
+  return isClose;
+}
 
 /** The whole message, ready to be written. `exchange` is null for what never became a request. */
 export function localAnswer(
@@ -49,6 +61,8 @@ function limitOf(code: ErrorCode, exchange: Exchange | null): string | undefined
   const { limits, timeouts } = exchange.plan.snapshot;
   const ofRoute = exchange.decision.route?.timeouts ?? timeouts;
   switch (code) {
+    case 'overloaded':
+      return fullEndpoint(exchange.attempt.pool);
     case 'body_too_large':
       return `The request body is larger than ${limits.bodyMaxBytes} bytes.`;
     case 'upstream_connect_timeout':
@@ -57,21 +71,16 @@ function limitOf(code: ErrorCode, exchange: Exchange | null): string | undefined
       return `The upstream did not begin to answer within ${ofRoute.firstByteMs} ms.`;
     case 'request_timeout':
       return `The request took longer than ${ofRoute.requestMs} ms.`;
+    case 'rate_limited':
+    case 'concurrency_limited':
+      return exchange.decision.limit;
     case 'request_body_timeout':
       return `No byte of the request body arrived for ${ofRoute.stallMs} ms.`;
     default:
       return undefined;
-    case 'overloaded':
-      return fullEndpoint(exchange.attempt.pool);
   }
 }
 
-function retryAfterSeconds(exchange: Exchange): number {
-  return Math.max(1, Math.ceil(exchange.decision.retryAfterMs / 1000));
-}
-    case 'rate_limited':
-    case 'concurrency_limited':
-      return exchange.decision.limit;
 function fullEndpoint(pool: Pool | null): string {
   if (pool === null) return 'The upstream has no endpoint.';
   return `The endpoint has ${pool.connectionsMax} connections, which is its limit.`;
@@ -87,3 +96,6 @@ function isForNow(code: ErrorCode): boolean {
   );
 }
 
+function retryAfterSeconds(exchange: Exchange): number {
+  return Math.max(1, Math.ceil(exchange.decision.retryAfterMs / 1000));
+}

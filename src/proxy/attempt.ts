@@ -2,37 +2,45 @@
  * The upstream half of an exchange: the connection of the present attempt, what has been sent on it, and what it takes
  * to send the same request again. Knows nothing of responses; whether to try again is `resilience/retry.ts`'s.
  */
-import type { ErrorCode } from '../base/error.ts';
-import { judgeRetry } from '../resilience/retry.ts';
+import type { Expiry } from './expiry.ts';
 import type { RequestFaults } from './faults.ts';
 import type { Injection, Sending } from './injection.ts';
+import type { Pending, Waiting } from './pending.ts';
 import type { Pool } from './pool.ts';
 import type { Piece } from './relay.ts';
 import { Replay } from './replay.ts';
-import type { RequestFacts } from './request-facts.ts';
 import type { UpstreamConnection, UpstreamUser } from './upstream.ts';
 import type { UpstreamGroup } from './upstream-group.ts';
 import type { Writer } from './writer.ts';
 
-/** First tries and the retries of one request together. */
-const ATTEMPTS_MAX = 2;
-
-export class Attempt {
+export class Attempt implements Waiting {
   /** Attempts made for this request. */
   count = 0;
+  /** Those of them at the present upstream. */
+  tries = 0;
   /** Of the present attempt; stays after it for the record. */
   pool: Pool | null = null;
   connection: UpstreamConnection | null = null;
   /** What may be done to this request's attempts on purpose; null: nothing. */
   faults: RequestFaults | null = null;
   isHeadSent = false;
+  /** What endpoints are chosen by, where they are hashed; '' for nothing. */
+  hashKey = '';
+  /** Its connection had carried an exchange before. */
+  isReused = false;
+  /** The present upstream has answered, and is to be asked again: what it closes it does not close unasked. */
+  isAnswered = false;
   readonly #user: UpstreamUser;
   /** What is done to the present attempt. */
   #injection: Injection | null = null;
+  /** Its place in the queue for a connection; null: it does not wait. */
+  #pending: Pending | null = null;
   /** What it is sent with. */
   #sending: Sending | null = null;
   readonly #replay = new Replay();
   #group: UpstreamGroup | null = null;
+  /** Says in the head how much time is left; null: nobody wants to know. */
+  #timeLeft: Expiry | null = null;
 
   constructor(user: UpstreamUser) {
     this.#user = user;
@@ -41,6 +49,8 @@ export class Attempt {
   /** Forget the previous request. */
   reset(): void {
     this.count = 0;
+    this.tries = 0;
+    this.#group = null;
     this.pool = null;
     this.isHeadSent = false;
     this.faults = null;
@@ -48,40 +58,66 @@ export class Attempt {
   }
 
   /** The request to send. `isBodyKept`: body bytes are held for another attempt, as far as the limit allows. */
-  prepare(head: string, isBodyKept: boolean): void {
+  prepare(head: string, isBodyKept: boolean, timeLeft: Expiry | null): void {
     this.#replay.begin(head, isBodyKept);
+    this.#timeLeft = timeLeft;
+  }
+
+  /** Another upstream is told something else: `lines` of the head instead of those. */
+  amend(before: string, lines: string): void {
+    if (before !== lines) this.#replay.head = withLines(this.#replay.head, before, lines);
   }
 
   /**
-   * Try an endpoint, another than `avoided` if there is one. False: it has no connection to give. The user hears
-   * `upstreamConnected`, unless `connection.isConnected` already.
+   * Try an endpoint of `group`, another than the last one if there is one. False: it has no connection to give. The
+   * user hears `upstreamConnected`, unless `connection.isConnected` already.
    */
-  connect(group: UpstreamGroup, avoided: Pool | null): boolean {
-    const isFresh = this.count > 0;
+  connect(group: UpstreamGroup): boolean {
+    const isAgain = group === this.#group;
+    const avoided = isAgain ? this.pool : null;
+    // A pooled connection may be as dead as the one before.
+    const isFresh = isAgain && !this.isAnswered;
+    this.#group = group;
+    this.tries = isAgain ? this.tries + 1 : 1;
     this.count++;
     this.isHeadSent = false;
-    this.#group = group;
-    this.pool = group.choose(avoided);
+    this.isAnswered = false;
+    this.pool = group.choose(avoided, this.hashKey);
+    this.connection = null;
+    if (this.pool === null) return false;
     this.#injection = this.faults === null ? null : this.faults.next(this.#user);
-    const connection = this.pool.acquire(this.#injection ?? this.#user, isFresh);
+    const user = this.#injection ?? this.#user;
+    const connection = this.pool.acquire(user, isFresh);
+    if (connection === null) this.#pending = this.pool.wait(this, user);
+    else this.#begin(connection);
+    return connection !== null || this.#pending !== null;
+  }
+
+  /** It had to wait for a connection: here it is. */
+  granted(connection: UpstreamConnection): void {
+    this.#pending = null;
+    this.#begin(connection);
+    if (connection.isConnected) this.#user.upstreamConnected();
+  }
+
+  #begin(connection: UpstreamConnection): void {
     this.connection = connection;
-    if (connection === null) return false;
+    this.isReused = connection.served > 0;
     this.#sending = this.#injection === null ? connection.writer : this.#injection.begin(connection);
-    return true;
   }
 
   /** All of these answer false when the kernel does not take it all: wait for `upstreamDrained`. */
   sendHead(): boolean {
     this.isHeadSent = true;
-    return this.#sending!.write(this.#replay.head);
+    return this.#sending!.write(this.#head());
   }
 
   /** A piece of the body, together with the head if that is still to be sent. */
   sendBody(piece: Piece, replayMaxBytes: number): boolean {
-    const { head } = this.#replay;
+    const head = this.isHeadSent ? '' : this.#head();
     const writer = this.#sending!;
     this.#replay.add(piece, replayMaxBytes);
-    const isTaken = writer.writeTogether(this.isHeadSent ? '' : head, piece);
+    const isTaken = writer.writeTogether(head, piece);
     this.isHeadSent = true;
     if (this.isFinal) writer.release(piece);
     return isTaken;
@@ -103,22 +139,19 @@ export class Attempt {
     return isTaken;
   }
 
-  /** The present attempt failed with `error`: may there be another? `bodyBytes` of the body were taken. Forgets the connection either way. */
-  mayRetry(error: ErrorCode, request: RequestFacts, bodyBytes: number): boolean {
-    const isConnectionReused = this.connection !== null && this.connection.served > 0;
-    this.connection = null;
-    const verdict = judgeRetry({
-      method: request.method,
-      error,
-      attempts: this.count,
-      attemptsMax: ATTEMPTS_MAX,
-      isConnectionReused,
-      hasOtherEndpoint: this.#group!.pools.length > 1,
-      isResponseBegun: request.firstByteMs >= 0,
-      isReplayable: this.#replay.isComplete || bodyBytes === 0,
-      isUpgrade: request.isUpgradeAsked,
-    });
-    return verdict === 'retry';
+  /** The next attempt at the same upstream goes to another endpoint. */
+  get hasOtherEndpoint(): boolean {
+    return this.#group!.pools.length > 1;
+  }
+
+  /** `bodyBytes` of the body were taken: are they, and the head, still here to be sent again? */
+  isReplayable(bodyBytes: number): boolean {
+    return this.#replay.isComplete || bodyBytes === 0;
+  }
+
+  /** Nothing is kept for another attempt: part of an answer has gone to the client. */
+  get isCommitted(): boolean {
+    return this.#replay.head === '';
   }
 
   /** No further attempt: what was kept for one is let go. */
@@ -134,10 +167,23 @@ export class Attempt {
     else connection!.destroy();
   }
 
+  #head(): string {
+    const { head } = this.#replay;
+    return this.#timeLeft === null ? head : withLines(head, '', this.#timeLeft.lines());
+  }
+
   /** Cut the connection, if there is one. */
   destroy(): void {
+    this.#pending?.cancel();
+    this.#pending = null;
     this.#injection?.cancel();
     this.connection?.destroy();
     this.connection = null;
   }
+}
+
+/** A head in which `lines` are in the place of `before`, or at the end. */
+function withLines(head: string, before: string, lines: string): string {
+  const at = before === '' ? head.length - 2 : head.lastIndexOf(before);
+  return `${head.slice(0, at)}${lines}${head.slice(at + before.length)}`;
 }

@@ -7,32 +7,31 @@
  * way; assignments are made once, so a retry or a breaker changes the target and never the variant; `settle` runs
  * exactly once; a response that has begun is finished or visibly broken off, never ended early.
  */
-import { ERRORS, type ErrorCode, ProxyError } from '../base/error.ts';
+import { type ErrorCode, ProxyError } from '../base/error.ts';
 import { Body, Framing, responseFraming } from '../http1/framing.ts';
 import type { Head } from '../http1/head.ts';
 import { isIdempotent } from '../resilience/retry.ts';
-import { localAnswer } from './answer.ts';
+import { answerLocally } from './answer.ts';
 import { Attempt } from './attempt.ts';
 import type { DataPlane } from './data-plane.ts';
 import { Decision } from './decision.ts';
 import { recordDecision } from './decision-record.ts';
 import type { Downstream } from './downstream.ts';
-import { Expiry } from './expiry.ts';
+import { Expiry, isSilenceOfUpstream } from './expiry.ts';
 import type { Plan } from './plan.ts';
-import type { Pool } from './pool.ts';
 import { LARGE_BODY_BYTES } from './read-buffer.ts';
+import { countForBudgets, passOver, recoverFrom } from './recovery.ts';
 import { BodyRelay, type Piece } from './relay.ts';
 import { RequestFacts } from './request-facts.ts';
 import { requestHead } from './request-head.ts';
 import { ResponseFacts } from './response-facts.ts';
-import { informationalHead, responseHead, upgradeHead } from './response-head.ts';
+import { informationalHead, responseHead } from './response-head.ts';
 import { type ResponseHandler, ResponseReader } from './response-reader.ts';
 import { countIn, markAnswered, markSending, markSent, markStreaming, settle } from './settle.ts';
-import { Tunnel } from './tunnel.ts';
+import { switchProtocols, type Tunnel } from './tunnel.ts';
 import type { UpstreamUser } from './upstream.ts';
-import { isWebSocket } from './websocket.ts';
 
-/** `connecting`: no connection yet. `waiting`: for the response head. `relaying`: its body. `tunnel`: after a 101. */
+/** `connecting`: no connection yet, or the next one is put off. `waiting`: for the response head. `relaying`: its body. `tunnel`: after a 101. */
 export type Phase = 'idle' | 'connecting' | 'waiting' | 'relaying' | 'tunnel';
 
 export class Exchange implements UpstreamUser, ResponseHandler {
@@ -47,9 +46,9 @@ export class Exchange implements UpstreamUser, ResponseHandler {
   readonly responseBody = new BodyRelay();
   error: ErrorCode | null = null;
   readonly attempt: Attempt;
+  readonly expiry = new Expiry(this);
   tunnel: Tunnel | null = null;
   #isPausedByClient = false;
-  readonly #expiry = new Expiry(this);
   readonly #framing = new Framing();
   readonly #reader: ResponseReader;
 
@@ -73,22 +72,27 @@ export class Exchange implements UpstreamUser, ResponseHandler {
     const { plane, request } = this;
     this.plan = plane.plan;
     request.read(head, plane.clock.now());
-    this.#reset();
+    this.attempt.reset();
+    this.decision.reset();
+    this.#isPausedByClient = false;
+    this.#clear();
     this.requestBody.begin(framing, framing.kind === Body.chunked, this.plan.chunkLimits);
-    if (this.#isTooLarge(framing.length)) return this.#refuse('body_too_large');
+    if (this.plan.isTooLarge(framing.length)) return this.#refuse('body_too_large');
     const route = this.plan.match(this.downstream.direction, head);
     if (route === null) return this.#refuse('route_not_found');
-    this.#expiry.begin(request.startedMs, route.timeouts.requestMs);
+    if (!this.expiry.begin(head, route)) return this.#refuse('deadline_exceeded');
     const refusal = this.decision.decide(route, head, this.plan, request.startedMs);
     if (refusal !== null) return this.#refuse(refusal);
     const { isDone } = this.requestBody;
-    this.attempt.prepare(requestHead(this, head, framing), isDone || isIdempotent(request.method));
+    const text = requestHead(this, head, framing);
+    this.attempt.prepare(text, isDone || isIdempotent(request.method), this.expiry);
     if (plane.decisions !== null) recordDecision(plane.decisions, this, null);
     if (plane.faults !== null) this.attempt.faults = plane.faults.for(head, this.decision);
     countIn(this);
     if (isDone) request.completeMs = request.startedMs;
     else markSending(this);
-    this.#connect(null);
+    if (route.isBudgeted) countForBudgets(this, request.startedMs);
+    this.#connect();
   }
 
   /** `start` threw, which is a fault of ours: this request ends, the others go on. */
@@ -104,34 +108,26 @@ export class Exchange implements UpstreamUser, ResponseHandler {
     this.fail(code);
   }
 
-  #isTooLarge(bytes: number): boolean {
-    const { bodyMaxBytes } = this.plan.snapshot.limits;
-    return bodyMaxBytes > 0 && bytes > bodyMaxBytes;
-  }
-
-  #reset(): void {
+  /** No attempt has come to anything yet. */
+  #clear(): void {
     this.phase = 'connecting';
-    this.response.reset();
     this.error = null;
-    this.attempt.reset();
-    this.decision.reset();
+    this.response.reset();
     this.responseBody.begin(NO_BODY, false, this.plan.chunkLimits);
-    this.#isPausedByClient = false;
     this.#reader.reset();
   }
 
   // ---- Connect ------------------------------------------------------------------------------------------------
 
-  #connect(avoided: Pool | null): void {
+  #connect(): void {
     const { attempt } = this;
     this.phase = 'connecting';
-    if (!attempt.connect(this.decision.group!, avoided)) {
-      const { connectionsMax } = attempt.pool!;
-      return this.fail('overloaded', `The endpoint has ${connectionsMax} connections, which is its limit.`);
-    }
-    if (attempt.connection!.isConnected) this.#connected();
+    if (this.requestBody.isDone) this.expiry.beginTry();
+    if (!attempt.connect(this.decision.group!))
+      return this.#failed(attempt.pool === null ? 'upstream_unresolved' : 'overloaded');
+    if (attempt.connection?.isConnected === true) this.#connected();
     // The connection keeps its own time.
-    else this.#expiry.arm(0);
+    else this.expiry.arm(0);
   }
 
   upstreamConnected(): void {
@@ -147,7 +143,7 @@ export class Exchange implements UpstreamUser, ResponseHandler {
     if (this.attempt.hasReplay) this.#sent(this.attempt.resend());
     else if (this.requestBody.isDone) this.flushHead();
     const { firstByteMs, stallMs } = this.decision.route!.timeouts;
-    this.#expiry.arm(this.requestBody.isDone ? firstByteMs : stallMs);
+    this.expiry.arm(this.requestBody.isDone ? firstByteMs : stallMs);
   }
 
   // ---- Send: the head, and the body as it comes -----------------------------------------------------------------
@@ -170,18 +166,16 @@ export class Exchange implements UpstreamUser, ResponseHandler {
       this.fail('chunk_malformed', body.failure);
       return end;
     }
-    if (this.#isTooLarge(body.bytes)) {
+    if (this.plan.isTooLarge(body.bytes)) {
       this.fail('body_too_large');
       return end;
     }
-    const { timeouts } = this.decision.route!;
     const { replayMaxBytes } = this.plan.snapshot.limits;
     if (piece !== null) this.#sent(this.attempt.sendBody(piece, replayMaxBytes));
     else this.flushHead();
     if (body.isDone) markSent(this, this.plane.clock.now());
     else if (body.remaining >= LARGE_BODY_BYTES && this.attempt.isFinal) this.downstream.enlargeReads();
-    if (!body.isDone) this.#expiry.arm(timeouts.stallMs);
-    else if (this.phase === 'waiting') this.#expiry.arm(timeouts.firstByteMs);
+    this.expiry.armForBody();
     return body.consumedTo;
   }
 
@@ -203,22 +197,29 @@ export class Exchange implements UpstreamUser, ResponseHandler {
   }
 
   malformed(detail: string): void {
-    this.fail('upstream_malformed', detail);
+    this.attempt.destroy();
+    this.#failed('upstream_malformed', detail);
   }
 
   /** RFC 9110 section 15.2: passed on, but never to an HTTP/1.0 client. */
   informational(head: Head): void {
-    this.attempt.commit();
+    // 100 says nothing of the answer, and may be said again by another upstream.
+    if (head.status !== 100) this.attempt.commit();
     if (this.request.versionMinor === 1) this.downstream.writer.write(informationalHead(head));
   }
 
   begin(head: Head, bytes: Buffer, at: number, end: number): void {
     const framing = this.#framing;
     if (!responseFraming(head, this.request.method, framing)) return this.malformed(framing.failureDetail);
-    if (head.status === 101) return this.#beginTunnel(head, bytes, at, end);
-    this.attempt.commit();
+    if (head.status === 101) return switchProtocols(this, head, { bytes, at, end });
     const { response } = this;
     response.read(head, framing, this.request, !this.requestBody.isDone || this.downstream.isLast);
+    if (head.status >= 400) {
+      const delayMs = passOver(this, head, framing, { bytes, at, end });
+      if (delayMs >= 0) return this.#again(delayMs);
+    }
+    this.attempt.commit();
+    this.expiry.endTry();
     this.responseBody.begin(framing, response.isChunked, this.plan.chunkLimits);
     if (this.decision.route!.route.isStreaming) markStreaming(this, this.plane.clock.now());
     if (framing.kind === Body.length && framing.length >= LARGE_BODY_BYTES)
@@ -249,7 +250,7 @@ export class Exchange implements UpstreamUser, ResponseHandler {
     if (!writer.writeTogether(text, piece) && !body.isDone) this.#pauseForClient();
     writer.release(piece);
     if (body.isDone) this.#finish();
-    else this.#expiry.arm(this.decision.route!.timeouts.stallMs);
+    else this.expiry.arm(this.decision.route!.timeouts.stallMs);
   }
 
   /** From here on it is the client that takes its time: the upstream's latency is what it was. */
@@ -264,7 +265,7 @@ export class Exchange implements UpstreamUser, ResponseHandler {
     if (this.tunnel !== null) return this.tunnel.clientDrained();
     if (this.phase !== 'relaying') return;
     this.attempt.connection?.resume();
-    this.#expiry.arm(this.decision.route!.timeouts.stallMs);
+    this.expiry.arm(this.decision.route!.timeouts.stallMs);
   }
 
   #finish(): void {
@@ -292,11 +293,33 @@ export class Exchange implements UpstreamUser, ResponseHandler {
 
   upstreamFailed(code: ErrorCode, cause: unknown): void {
     if (this.phase === 'relaying') return this.#breakOff('upstream_aborted');
-    const failed = this.attempt.pool;
-    if (!this.attempt.mayRetry(code, this.request, this.requestBody.bytes))
-      return this.fail(code, cause instanceof ProxyError ? cause.message : undefined);
-    this.plane.metrics.retries(this.decision.route!.route.name, code).value++;
-    this.#connect(failed);
+    this.attempt.connection = null;
+    this.#failed(code, cause instanceof ProxyError ? cause.message : undefined);
+  }
+
+  /** The attempt failed, and the client has nothing of an answer: another attempt, or the error. */
+  #failed(code: ErrorCode, detail?: string): void {
+    this.error = code;
+    const delayMs = recoverFrom(this, code);
+    if (delayMs < 0) this.fail(code, detail);
+    else this.#again(delayMs);
+  }
+
+  /** Send it once more, to whom the decision says now. */
+  #again(delayMs: number): void {
+    this.#clear();
+    this.request.firstByteMs = -1;
+    if (delayMs > 0) return this.expiry.putOff(delayMs);
+    this.connectAgain();
+  }
+
+  /** The wait before another attempt is over. */
+  connectAgain(): void {
+    this.#connect();
+    // It may be the connection before this one that held the client back.
+    if (this.phase !== 'waiting' || this.requestBody.isDone) return;
+    this.downstream.resume();
+    this.downstream.pump();
   }
 
   /** The response has begun and cannot be finished: truncation must look like truncation. */
@@ -315,14 +338,7 @@ export class Exchange implements UpstreamUser, ResponseHandler {
     this.attempt.destroy();
     if (this.phase === 'relaying') return this.#breakOff(code);
     if (code !== 'breaker_open' && this.attempt.count === 0) this.decision.cancel(this.request.startedMs);
-    this.response.status = ERRORS[code].status;
-    const isClose =
-      ERRORS[code].status === 400 ||
-      !this.request.isKeepAliveAsked ||
-      !this.requestBody.isDone ||
-      this.downstream.isLast;
-    this.downstream.writer.write(localAnswer(code, this, isClose, detail));
-    this.plane.metrics.localAnswers(code).value++;
+    const isClose = answerLocally(this, code, detail);
     this.#settle();
     this.downstream.exchangeDone(isClose);
   }
@@ -343,32 +359,18 @@ export class Exchange implements UpstreamUser, ResponseHandler {
       return true;
     }
     if (!this.requestBody.isDone) return false;
-    this.#expiry.hurry();
+    this.expiry.hurry();
     return true;
   }
 
   /** Time is up for whatever this exchange is waiting for. */
   onDeadline(nowMs: number): void {
     if (this.tunnel !== null) return this.tunnel.onDeadline(nowMs);
-    const code = this.#expiry.codeAt(nowMs);
-    if (code === null) this.downstream.destroy();
-    else this.fail(code);
-  }
-
-  // ---- Tunnel ---------------------------------------------------------------------------------------------------
-
-  #beginTunnel(head: Head, bytes: Buffer, at: number, end: number): void {
-    if (!this.requestBody.isDone || !this.request.hasAskedFor(head.header('upgrade'))) {
-      return this.fail(
-        'upstream_malformed',
-        'The upstream switched protocols unasked, or did not say to which.',
-      );
-    }
-    this.response.status = 101;
-    this.phase = 'tunnel';
-    this.tunnel = new Tunnel(this, this.attempt.connection!, isWebSocket(head));
-    this.attempt.connection = null;
-    this.tunnel.begin(upgradeHead(this, head), bytes, at, end);
+    const code = this.expiry.codeAt(nowMs);
+    if (code === null) return this.downstream.destroy();
+    if (!isSilenceOfUpstream(code)) return this.fail(code);
+    this.attempt.destroy();
+    this.#failed(code);
   }
 
   // ---- Settle: exactly once -------------------------------------------------------------------------------------
@@ -376,8 +378,8 @@ export class Exchange implements UpstreamUser, ResponseHandler {
   #settle(): void {
     if (this.phase === 'idle') return;
     this.phase = 'idle';
+    this.expiry.end();
     this.attempt.commit();
-    this.downstream.deadlineMs = Number.POSITIVE_INFINITY;
     settle(this);
     this.tunnel = null;
   }

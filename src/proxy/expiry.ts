@@ -1,29 +1,127 @@
 /**
- * How long an exchange may wait: for the next thing to happen, and until the whole of it has to be over. Also what it
- * means when that time is up: whose silence it was. No timers: the sweep of `deadlines.ts` looks at the connection.
+ * How long an exchange may wait: for the next thing to happen, for an attempt to be answered, and until the whole of it
+ * has to be over. Also what it means that such a time is up: whose silence it was. The sweep of
+ * `deadlines.ts` looks at the connection, so whatever is up is noticed a tick late at most; only what is put off on
+ * purpose has a timer.
  */
 import type { ErrorCode } from '../base/error.ts';
+import type { Head } from '../http1/head.ts';
 import { deadline } from './deadlines.ts';
 import type { Exchange } from './exchange.ts';
+import { mayFailOver } from './failover.ts';
+import type { RoutePlan } from './plan.ts';
+import { type Asked, timeLines } from './time-fields.ts';
+
+const NEVER = Number.POSITIVE_INFINITY;
+const NO_NAMES: readonly string[] = [];
+
+/** Nothing of an answer came; it may come from somebody else. */
+export function isSilenceOfUpstream(code: ErrorCode): boolean {
+  return code === 'upstream_connect_timeout' || code === 'upstream_first_byte_timeout';
+}
 
 export class Expiry {
   readonly #exchange: Exchange;
-  #requestDeadlineMs = Number.POSITIVE_INFINITY;
+  #requestMs = NEVER;
+  /** The caller has no more time than that. */
+  #isAskedFor = false;
+  #asked: Asked | null = null;
+  /** Until then another variant than the fallback may be waited for. */
+  #variantMs = NEVER;
+  #isVariantTimed = false;
+  /** Until then the present attempt may be waited for. */
+  #tryMs = NEVER;
+  #wait: NodeJS.Timeout | null = null;
 
   constructor(exchange: Exchange) {
     this.#exchange = exchange;
   }
 
-  /** A request that came in at `startedMs` and may take `requestMs`; 0: no limit. */
-  begin(startedMs: number, requestMs: number): void {
-    this.#requestDeadlineMs = deadline(startedMs, requestMs);
+  /** A request on `route` begins. False: it has no time at all. */
+  begin(head: Head, route: RoutePlan): boolean {
+    const { startedMs } = this.#exchange.request;
+    const { timeFields } = this.#exchange.plan;
+    this.#requestMs = deadline(startedMs, route.timeouts.requestMs);
+    this.#isAskedFor = false;
+    this.#variantMs = NEVER;
+    this.#isVariantTimed = route.failover === null;
+    this.#tryMs = NEVER;
+    const asked = timeFields === null ? null : timeFields.read(head);
+    this.#asked = asked;
+    if (asked === null || startedMs + asked.ms >= this.#requestMs) return true;
+    this.#requestMs = startedMs + asked.ms;
+    this.#isAskedFor = true;
+    return asked.ms > 0;
+  }
+
+  /** The fields that tell the upstream how much time is left, in place of what the caller said; lower case. */
+  get names(): readonly string[] {
+    return this.#asked === null ? NO_NAMES : this.#asked.names;
+  }
+
+  /** What is written for them, each time that the request is sent. */
+  lines(): string {
+    const endMs = Math.min(this.#requestMs, this.#tryMs);
+    if (this.#asked === null || endMs === NEVER) return '';
+    return timeLines(this.#asked, Math.max(0, endMs - this.#exchange.plane.clock.now()));
+  }
+
+  /** An attempt begins whose request is all here, or the last of the request has come: its answer may take so long. */
+  beginTry(): void {
+    const { retry, failover } = this.#exchange.decision.route!;
+    if (!this.#isVariantTimed && (this.#requestMs < NEVER || failover!.settings.afterMs > 0))
+      this.#timeVariant(failover!.settings.afterMs);
+    this.#tryMs = this.#variantMs;
+    if (retry.perTryMs > 0) this.#tryMs = Math.min(this.#variantMs, this.#nowMs() + retry.perTryMs);
+  }
+
+  /** The attempt is answered, or over. */
+  endTry(): void {
+    this.#tryMs = NEVER;
+  }
+
+  /** The fallback serves, and there is nobody after it. */
+  endVariant(): void {
+    this.#isVariantTimed = true;
+    this.#variantMs = NEVER;
+  }
+
+  /** Another attempt, but not at once. */
+  putOff(delayMs: number): void {
+    this.endTry();
+    this.arm(0);
+    this.#wait = setTimeout(goOn, delayMs, this.#exchange);
+  }
+
+  /** The exchange is over. */
+  end(): void {
+    this.#exchange.downstream.deadlineMs = NEVER;
+    if (this.#wait === null) return;
+    clearTimeout(this.#wait);
+    this.#wait = null;
+  }
+
+  /** How long may be waited before another attempt at the same upstream; 0: there is no time for one. */
+  leftMs(): number {
+    return Math.max(0, Math.min(this.#variantMs, this.#requestMs) - this.#nowMs());
   }
 
   /** Something has happened; the next has `timeoutMs`, 0: no limit. */
   arm(timeoutMs: number): void {
     const { downstream, plane } = this.#exchange;
-    downstream.deadlineMs = Math.min(deadline(plane.deadlines.nowMs, timeoutMs), this.#requestDeadlineMs);
+    const untilMs = deadline(plane.deadlines.nowMs, timeoutMs);
+    downstream.deadlineMs = Math.min(untilMs, this.#tryMs, this.#requestMs);
     if (downstream.isEnded) this.hurry();
+  }
+
+  /** Some of the request body has come, and perhaps the last of it. */
+  armForBody(): void {
+    const { requestBody, phase, decision } = this.#exchange;
+    const { stallMs, firstByteMs } = decision.route!.timeouts;
+    if (!requestBody.isDone) return this.arm(stallMs);
+    if (phase !== 'waiting') return;
+    this.beginTry();
+    this.arm(firstByteMs);
   }
 
   /** The client may have gone away: its answer has to begin soon, and a stream to go on. */
@@ -37,17 +135,34 @@ export class Expiry {
   /** Time is up: the error to answer or break off with; null: it is the client that is slow or gone, and is cut off. */
   codeAt(nowMs: number): ErrorCode | null {
     const { phase, downstream, decision, requestBody } = this.#exchange;
-    if (nowMs >= this.#requestDeadlineMs) return 'request_timeout';
+    if (nowMs >= this.#requestMs) return this.#isAskedFor ? 'deadline_exceeded' : 'request_timeout';
     if (phase === 'relaying') {
       const { isStreaming } = decision.route!.route;
       if (downstream.isClogged || (isStreaming && downstream.isEnded)) return null;
       return isStreaming ? 'stream_idle' : 'upstream_body_timeout';
     }
+    const isTryOver = nowMs >= this.#tryMs;
     // Half-closed and still without an answer: taken for gone.
-    if (downstream.isEnded) return null;
+    if (downstream.isEnded && !isTryOver) return null;
     if (phase === 'connecting') return 'upstream_connect_timeout';
     // A body that stopped: the client's silence, unless it was the upstream that would not take it.
     if (!requestBody.isDone && !downstream.isPaused) return 'request_body_timeout';
     return 'upstream_first_byte_timeout';
   }
+
+  #timeVariant(afterMs: number): void {
+    this.#isVariantTimed = true;
+    const { request, decision } = this.#exchange;
+    if (!mayFailOver(decision)) return;
+    const { completeMs } = request;
+    this.#variantMs = completeMs + (afterMs > 0 ? afterMs : (this.#requestMs - completeMs) / 2);
+  }
+
+  #nowMs(): number {
+    return this.#exchange.plane.clock.now();
+  }
+}
+
+function goOn(exchange: Exchange): void {
+  exchange.connectAgain();
 }

@@ -20,15 +20,17 @@ import { writeBaggage } from '../propagation/baggage.ts';
 import { writeExperimentHeader } from '../propagation/header.ts';
 import type { MemorySettings } from '../propagation/memory.ts';
 import type { Breaker } from '../resilience/breaker.ts';
+import type { RetrySettings } from '../resilience/retry.ts';
 import { type ClaimSource, pathOf } from '../routing/attributes.ts';
 import type { ContextField } from '../telemetry/context-metrics.ts';
 import type { Counter, Metrics, RequestSeries } from '../telemetry/metrics.ts';
 import type { Contexts } from './context-memory.ts';
 import { Exclusion } from './exclusion.ts';
-import { OutboundCalls } from './outbound-calls.ts';
 import { type Failover, failoverPlan } from './failover-plan.ts';
 import type { Admission, Limits, VariantLimits } from './limits.ts';
+import { OutboundCalls } from './outbound-calls.ts';
 import { type StickyPlan, stickyPlanFor } from './sticky-plan.ts';
+import { TimeFields } from './time-fields.ts';
 import { type TrustPlan, tokenPlan, trustPlan } from './trust-plan.ts';
 import type { UpstreamGroup } from './upstream-group.ts';
 import { hintsOf, type UpstreamHints } from './upstream-hints.ts';
@@ -41,10 +43,10 @@ export interface VariantTarget {
   readonly variant: Variant;
   readonly group: UpstreamGroup;
   readonly breaker: Breaker | null;
-  /** The breaker's slow threshold, Infinity without one. */
-  readonly slowThresholdMs: number;
   /** What may be under way and come in; null: whatever does. */
   readonly limits: VariantLimits | null;
+  /** The breaker's slow threshold, Infinity without one. */
+  readonly slowThresholdMs: number;
   readonly series: RequestSeries;
   /** The context lines when this is all there is to carry: the usual case. */
   readonly contextFields: string;
@@ -72,7 +74,15 @@ export interface RouteTimeouts {
 export interface RoutePlan {
   readonly route: Route;
   readonly timeouts: RouteTimeouts;
+  /** What is tried again. */
+  readonly retry: RetrySettings;
+  /** When the fallback serves what another variant has failed; null: never. */
+  readonly failover: Failover | null;
+  /** Its requests are what budgets are shares of. */
+  readonly isBudgeted: boolean;
   readonly group: UpstreamGroup;
+  /** What stands before its requests; null: nothing. */
+  readonly admission: Admission | null;
   readonly experiments: readonly ExperimentPlan[];
   /** Null: no experiment that is assigned here has dates. */
   readonly clock: Pick<Clock, 'wallMs'> | null;
@@ -81,8 +91,6 @@ export interface RoutePlan {
   /** Null: no experiment that is assigned here is sticky. */
   readonly sticky: StickyPlan | null;
   /** Keeps out what is nobody's request; null: nothing is kept out. */
-  /** What stands before its requests; null: nothing. */
-  readonly admission: Admission | null;
   readonly exclusion: Exclusion | null;
   /** What it tells its upstream beside the context; null: nothing. */
   readonly hints: UpstreamHints | null;
@@ -109,20 +117,23 @@ export interface Memory {
   claims(settings: JwtSettings | null): ClaimSource | null;
   group(upstream: Upstream): UpstreamGroup;
   breaker(name: string, variant: RouteVariant): Breaker | null;
+  readonly limits: Limits;
 }
 
 export class Plan {
   readonly snapshot: Snapshot;
   readonly chunkLimits: ChunkLimits;
+  /** Reads how long a request may take; null: no field says it. */
+  readonly timeFields: TimeFields | null;
   /** Fields that were left out, whole or in part. */
   readonly malformed: Readonly<Record<ContextField, Counter>>;
   /** By `Route.index`. */
-  readonly limits: Limits;
   readonly #routes: Readonly<Record<Direction, readonly RoutePlan[]>>;
   readonly #trust = new Map<string, TrustPlan | null>();
 
   constructor(snapshot: Snapshot, memory: Memory) {
     this.snapshot = snapshot;
+    this.timeFields = TimeFields.of(snapshot.deadlines);
     const { header, overrideHeader, explainHeader, tokenHeader } = snapshot.propagation;
     const forbiddenTrailers = [header, overrideHeader, explainHeader, tokenHeader];
     this.chunkLimits = { ...CHUNK_LIMITS, forbiddenTrailers };
@@ -147,6 +158,12 @@ export class Plan {
     return this.#trust.get(listener) ?? null;
   }
 
+  /** Is a request body of so many bytes more than may be? */
+  isTooLarge(bytes: number): boolean {
+    const { bodyMaxBytes } = this.snapshot.limits;
+    return bodyMaxBytes > 0 && bytes > bodyMaxBytes;
+  }
+
   /** The route for a request, or null. */
   match(direction: Direction, head: Head): RoutePlan | null {
     const table = this.snapshot.routes[direction];
@@ -158,12 +175,6 @@ export class Plan {
 /**
  * Strings that are written again and again: each once, however many routes have it, and not as references to the
  * parts it was put together from, which would be put together anew at each write.
-  /** Is a request body of so many bytes more than may be? */
-  isTooLarge(bytes: number): boolean {
-    const { bodyMaxBytes } = this.snapshot.limits;
-    return bodyMaxBytes > 0 && bytes > bodyMaxBytes;
-  }
-
  */
 class FlatTexts {
   readonly #texts = new Map<string, string>();
@@ -180,6 +191,7 @@ class FlatTexts {
 function planRoute(route: Route, snapshot: Snapshot, memory: Memory, texts: FlatTexts): RoutePlan {
   const { timeouts } = snapshot;
   const contexts = memory.contexts(snapshot.propagation.join);
+  const failover = failoverPlan(route);
   // Of a stream only silence is limited, as that of a tunnel is.
   const { tunnelIdleMs } = timeouts;
   const assigned = route.order ?? route.experiments.map(({ experiment }) => experiment);
@@ -187,7 +199,11 @@ function planRoute(route: Route, snapshot: Snapshot, memory: Memory, texts: Flat
   return {
     route,
     timeouts: route.isStreaming ? streaming : timeouts,
+    retry: route.retry,
+    failover,
+    isBudgeted: route.retry.on !== null || (failover !== null && failover.budget !== null),
     group: memory.group(route.upstream),
+    admission: memory.limits.admission(route),
     experiments: route.experiments.map((experiment) =>
       planExperiment(route, experiment, { snapshot, memory, texts }),
     ),
@@ -203,7 +219,6 @@ function planRoute(route: Route, snapshot: Snapshot, memory: Memory, texts: Flat
       route.direction === 'outbound' && contexts !== null
         ? new OutboundCalls(route, contexts, memory.metrics.contexts, snapshot.propagation.internalHosts)
         : null,
-    admission: memory.limits.admission(route),
   };
 }
 
@@ -224,6 +239,7 @@ function planExperiment(
       variant,
       group: memory.group(routeVariant.upstream),
       breaker: memory.breaker(breakerName(route.name, experiment.name, variant.name), routeVariant),
+      limits: memory.limits.ofVariant(experiment.name, variant.name, routeVariant.upstream),
       slowThresholdMs: routeVariant.breaker?.slow?.thresholdMs ?? Number.POSITIVE_INFINITY,
       series: memory.metrics.requests(route.direction, route.name, experiment.name, variant.name),
       contextFields: texts.of(contextFields(snapshot, members)),
@@ -239,7 +255,6 @@ function planExperiment(
     assigned({ index, name }, reason) {
       assigned[index]![reason] ??= memory.metrics.assignments(experiment.name, name, reason);
       return assigned[index]![reason];
-      limits: memory.limits.ofVariant(experiment.name, variant.name, routeVariant.upstream),
     },
     fellBack(cause) {
       fellBack[cause] ??= memory.metrics.fallbacks(experiment.name, cause);

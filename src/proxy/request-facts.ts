@@ -15,6 +15,8 @@ export class RequestFacts {
   traceparent = '';
   // Times, on the monotonic clock; -1: not yet.
   startedMs = 0;
+  /** Who serves it was asked to; the start, unless another one failed before. */
+  beganMs = 0;
   /** The head was sent upstream. */
   sentMs = -1;
   /** The request's last byte was sent; the upstream's time begins. */
@@ -34,10 +36,25 @@ export class RequestFacts {
     this.requestId = '';
     this.traceparent = '';
     this.startedMs = startedMs;
+    this.beganMs = startedMs;
     this.sentMs = -1;
     this.completeMs = -1;
     this.firstByteMs = -1;
     this.answeredMs = -1;
+  }
+
+  /** It goes to somebody else, who has no part in the time before. */
+  restart(nowMs: number, isComplete: boolean): void {
+    this.beganMs = nowMs;
+    this.sentMs = -1;
+    this.completeMs = isComplete ? nowMs : -1;
+    this.firstByteMs = -1;
+    this.answeredMs = -1;
+  }
+
+  /** What was ours of the time before the head was sent; -1: it was not, or not only ours. */
+  get overheadMs(): number {
+    return this.sentMs < 0 || this.beganMs > this.startedMs ? -1 : this.sentMs - this.startedMs;
   }
 
   /** RFC 9110 section 7.8: whether all that the upstream switched to, by its Upgrade field, was asked for. */

@@ -22,6 +22,7 @@ export function requestHead(exchange: Exchange, head: Head, framing: Framing): s
     replaced = [...replaced, ...hints.names];
     if (!exchange.decision.isKeptIn) fields += hints.lines(exchange.decision);
   }
+  if (exchange.expiry.names.length > 0) replaced = [...replaced, ...exchange.expiry.names];
   const { request } = exchange;
   request.requestId = head.first(Field.requestId) >= 0 ? head.header('x-request-id')! : '';
   request.traceparent = head.first(Field.traceparent) >= 0 ? head.header('traceparent')! : '';

@@ -52,10 +52,9 @@ export function markAnswered(exchange: Exchange, nowMs: number): void {
  */
 export function markStreaming(exchange: Exchange, nowMs: number): void {
   markAnswered(exchange, nowMs);
-  if (exchange.response.status >= 500) return;
+  const { decision } = exchange;
   if (decision.route!.admission !== null) leave(decision, NOTHING_SAID, false, nowMs);
   if (exchange.response.status >= 500) return;
-  const { decision } = exchange;
   for (let i = 0; i < decision.count; i++) {
     const participation = decision.participations[i]!;
     if (participation.isAdmitted && participation.served!.breaker!.state === 'half-open')
@@ -71,6 +70,7 @@ function settleCalls(exchange: Exchange, nowMs: number): void {
     if (participation.isAdmitted) settleCall(exchange, participation, nowMs);
   }
 }
+
 /** Give back the places that the request had. */
 function leavePlaces(exchange: Exchange, nowMs: number): void {
   const { request, response, error, decision } = exchange;
@@ -78,7 +78,6 @@ function leavePlaces(exchange: Exchange, nowMs: number): void {
   const isGood = error === null && response.status < 500;
   leave(decision, isQuiet ? NOTHING_SAID : request.upstreamTimeMs(nowMs), isGood, nowMs);
 }
-
 
 function settleCall(exchange: Exchange, participation: Participation, nowMs: number): void {
   participation.isAdmitted = false;
@@ -119,10 +118,10 @@ export function tunnelSeries(exchange: Exchange): TunnelSeries[] {
 
 function settleRequest(exchange: Exchange, nowMs: number): void {
   const { plane, decision } = exchange;
-  if (decision.route !== null && decision.route.admission !== null) leavePlaces(exchange, nowMs);
   settleCalls(exchange, nowMs);
+  if (decision.route !== null && decision.route.admission !== null) leavePlaces(exchange, nowMs);
   const durationMs = recordedMs(exchange, nowMs);
-  let overheadMs = exchange.request.sentMs < 0 ? -1 : exchange.request.sentMs - exchange.request.startedMs;
+  let { overheadMs } = exchange.request;
   const status = exchange.error === 'client_aborted' ? 0 : exchange.response.status;
   let isCounted = false;
   for (let i = 0; i < decision.count; i++) {
@@ -146,7 +145,7 @@ function settleRequest(exchange: Exchange, nowMs: number): void {
 function recordedMs(exchange: Exchange, nowMs: number): number {
   const { request, decision } = exchange;
   const isStream = decision.route?.route.isStreaming && request.answeredMs >= 0;
-  return (isStream ? request.answeredMs : nowMs) - request.startedMs;
+  return (isStream ? request.answeredMs : nowMs) - request.beganMs;
 }
 
 function eachSeries(exchange: Exchange, visit: (series: RequestSeries) => void): void {
@@ -161,7 +160,8 @@ function eachSeries(exchange: Exchange, visit: (series: RequestSeries) => void):
   if (!isCounted) visit(decision.route?.series ?? exchange.plane.unrouted[exchange.downstream.direction]);
 }
 
-function outcomeOf(exchange: Exchange, nowMs: number, slowThresholdMs: number): Outcome {
+/** What the call would be judged as if it ended now. */
+export function outcomeOf(exchange: Exchange, nowMs: number, slowThresholdMs: number): Outcome {
   facts.status = exchange.response.status;
   facts.error = exchange.error;
   facts.durationMs = exchange.request.upstreamTimeMs(nowMs);

@@ -7,14 +7,17 @@
  * As a request it was settled at the switch (`settle.ts`): a tunnel's length says nothing about its upstream.
  */
 import type { Snapshot } from '../config/snapshot.ts';
+import type { Head } from '../http1/head.ts';
 import type { TunnelCause, TunnelSeries } from '../telemetry/tunnel-series.ts';
 import { deadline } from './deadlines.ts';
 import type { Downstream } from './downstream.ts';
 import type { Exchange } from './exchange.ts';
+import type { Rest } from './recovery.ts';
+import { upgradeHead } from './response-head.ts';
 import { settleSwitch, tunnelSeries } from './settle.ts';
 import { TunnelFlow } from './tunnel-flow.ts';
 import type { UpstreamConnection, UpstreamUser } from './upstream.ts';
-import { FrameFollower } from './websocket.ts';
+import { FrameFollower, isWebSocket } from './websocket.ts';
 
 /**
  * How long peers have for each step of an orderly end: to finish the frame under way and answer a Close frame; then,
@@ -27,6 +30,18 @@ const MASK_BYTES = 4;
 
 /** `open`: bytes pass. `closing`: asked to go. `ended`: nothing more is sent to either side. */
 type State = 'open' | 'closing' | 'ended';
+
+/** The upstream answered 101. `rest` is what came behind the head. */
+export function switchProtocols(exchange: Exchange, head: Head, { bytes, at, end }: Rest): void {
+  const { request, requestBody, attempt } = exchange;
+  if (!requestBody.isDone || !request.hasAskedFor(head.header('upgrade')))
+    return exchange.malformed('The upstream switched protocols unasked, or did not say to which.');
+  exchange.response.status = 101;
+  exchange.phase = 'tunnel';
+  exchange.tunnel = new Tunnel(exchange, attempt.connection!, isWebSocket(head));
+  attempt.connection = null;
+  exchange.tunnel.begin(upgradeHead(exchange, head), bytes, at, end);
+}
 
 export class Tunnel implements UpstreamUser {
   /** What ended it, or began to; null: nothing yet. */
@@ -45,17 +60,17 @@ export class Tunnel implements UpstreamUser {
   #isOver = false;
 
   /**
-   * Settles the exchange's request, at the switch, and takes its connection over. `isWebSocket`: it carries frames of
+   * Settles the exchange's request, at the switch, and takes its connection over. `hasFrames`: it carries frames of
    * RFC 6455.
    */
-  constructor(exchange: Exchange, connection: UpstreamConnection, isWebSocket: boolean) {
+  constructor(exchange: Exchange, connection: UpstreamConnection, hasFrames: boolean) {
     settleSwitch(exchange);
     const { downstream, plane } = exchange;
     const { tunnelIdleMs, tunnelMaxMs } = exchange.plan.snapshot.timeouts;
     this.#exchange = exchange;
     this.#downstream = downstream;
     this.#connection = connection;
-    const frames = (isMasked: boolean) => (isWebSocket ? new FrameFollower(isMasked) : null);
+    const frames = (isMasked: boolean) => (hasFrames ? new FrameFollower(isMasked) : null);
     this.#in = new TunnelFlow(connection.writer, frames(true), plane.random.hex(MASK_BYTES));
     this.#out = new TunnelFlow(downstream.writer, frames(false), null);
     this.#series = tunnelSeries(exchange);

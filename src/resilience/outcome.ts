@@ -22,13 +22,15 @@ export interface CallFacts {
 
 /**
  * The outcome of a call. An error decides before the status: a 200 whose body breaks off is a failure. A client
- * that goes away is `ignored`, unless the call was already slow: then the wait is why it left, and the upstream's.
+ * that goes away, or has no more time, is `ignored`, unless the call was already slow: then the wait is why it left,
+ * and the upstream's.
  * `breaker_open` is `ignored`, because no upstream was asked.
  */
 export function classify(facts: CallFacts): Outcome {
   const isSlow = facts.durationMs > facts.slowThresholdMs;
   if (facts.error !== null) {
-    if (facts.error === 'client_aborted') return isSlow ? 'slow' : 'ignored';
+    if (facts.error === 'client_aborted' || facts.error === 'deadline_exceeded')
+      return isSlow ? 'slow' : 'ignored';
     if (facts.error === 'breaker_open') return 'ignored';
     return ERRORS[facts.error].side === 'upstream' ? 'failure' : 'ignored';
   }

@@ -11,17 +11,20 @@ import type { ErrorCode } from '../base/error.ts';
 import type { Reason } from '../experiment/model.ts';
 import { ConnectionMetrics } from './connection-metrics.ts';
 import { ContextMetrics } from './context-metrics.ts';
+import { EndpointMetrics } from './endpoint-metrics.ts';
 import { EvaluationMetrics } from './evaluation-metrics.ts';
 import { registerExperiments } from './experiment-families.ts';
 import type { FamilySamples, Sample } from './exposition.ts';
 import { registerFamilies } from './families.ts';
 import { FaultMetrics } from './fault-metrics.ts';
+import { HealthMetrics } from './health-metrics.ts';
 import { Histogram, OVERHEAD_BUCKETS } from './histogram.ts';
 import { IdentityMetrics } from './identity-metrics.ts';
 import { LabelBudget, LabelSets } from './label-sets.ts';
-import { collectProcessMetrics } from './process-metrics.ts';
-import { Counter, ProcessCounters, RequestSeries } from './series.ts';
 import { OverloadMetrics } from './overload-metrics.ts';
+import { collectProcessMetrics } from './process-metrics.ts';
+import { RecoveryMetrics } from './recovery-metrics.ts';
+import { Counter, ProcessCounters, RequestSeries } from './series.ts';
 import {
   type BreakerSample,
   type BreakerTransition,
@@ -70,13 +73,13 @@ export class Metrics {
   readonly contexts: ContextMetrics;
   readonly evaluations: EvaluationMetrics;
   readonly identity: IdentityMetrics;
-  readonly faults: FaultMetrics;
-  readonly #registry = new Registry();
-  readonly #budget: LabelBudget;
   readonly overload: OverloadMetrics;
   readonly endpoints: EndpointMetrics;
   readonly health: HealthMetrics;
   readonly recoveries: RecoveryMetrics;
+  readonly faults: FaultMetrics;
+  readonly #registry = new Registry();
+  readonly #budget: LabelBudget;
   readonly #requests: LabelSets<RequestSeries>;
   readonly #overhead: LabelSets<Histogram>;
   readonly #tunnels: LabelSets<TunnelSeries>;
@@ -106,13 +109,13 @@ export class Metrics {
     this.contexts = new ContextMetrics(budget);
     this.evaluations = new EvaluationMetrics(budget);
     this.identity = new IdentityMetrics(budget);
-    this.faults = new FaultMetrics(budget);
-    this.#overhead = new LabelSets(['direction', 'route'], budget, () => new Histogram(OVERHEAD_BUCKETS));
-    this.#requests = new LabelSets(['direction', 'route', 'experiment', 'variant'], budget, (values) => {
     this.overload = new OverloadMetrics(budget);
     this.endpoints = new EndpointMetrics(budget);
     this.health = new HealthMetrics(budget);
     this.recoveries = new RecoveryMetrics(budget);
+    this.faults = new FaultMetrics(budget);
+    this.#overhead = new LabelSets(['direction', 'route'], budget, () => new Histogram(OVERHEAD_BUCKETS));
+    this.#requests = new LabelSets(['direction', 'route', 'experiment', 'variant'], budget, (values) => {
       const [direction = '', route = ''] = values;
       return new RequestSeries(this.#overhead.get(direction, route));
     });
@@ -276,13 +279,13 @@ export class Metrics {
     this.contexts.register(this.#registry);
     this.evaluations.register(this.#registry);
     this.identity.register(this.#registry);
-    this.faults.register(this.#registry);
-    registerTunnels(this.#registry, this.#tunnels);
-    registerExperiments(this.#registry, () => this.#experiments());
     this.overload.register(this.#registry);
     this.endpoints.register(this.#registry);
     this.health.register(this.#registry);
     this.recoveries.register(this.#registry);
+    this.faults.register(this.#registry);
+    registerTunnels(this.#registry, this.#tunnels);
+    registerExperiments(this.#registry, () => this.#experiments());
     registerWorkers(this.#registry, () => this.#workers());
     if (options.isProcessIncluded !== false) collectProcessMetrics(this.#registry);
   }

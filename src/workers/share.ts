@@ -12,7 +12,12 @@ export function shareOfUpstreams(config: Config, workers: number): Config {
     name,
     { ...upstream, connectionsMax: share(upstream.connectionsMax, workers) },
   ]);
-  return { ...config, upstreams: Object.fromEntries(upstreams) as Config['upstreams'] };
+  const { minPerSecond } = config.retryBudget;
+  return {
+    ...config,
+    upstreams: Object.fromEntries(upstreams) as Config['upstreams'],
+    retryBudget: { ...config.retryBudget, minPerSecond: share(minPerSecond, workers) },
+  };
 }
 
 /**

@@ -1,0 +1,129 @@
+/**
+ * What follows an attempt that has failed while the client knows nothing of it: another one at the same upstream, the
+ * return to the fallback, or neither. Gathers the facts, asks the rules and the budgets, and counts; the exchange acts.
+ */
+import type { ErrorCode } from '../base/error.ts';
+import { Field } from '../http1/field.ts';
+import type { Framing } from '../http1/framing.ts';
+import type { Head } from '../http1/head.ts';
+import { type Failure, failureOf } from '../resilience/failure.ts';
+import { backOffMs, isPaid, judgeRepeat, judgeRetry } from '../resilience/retry.ts';
+import type { Exchange } from './exchange.ts';
+import { failOver, mayFailOver } from './failover.ts';
+
+/** Without a deadline of its own nobody waits longer than this because an upstream asks for it. */
+const RETRY_AFTER_MAX_MS = 5000;
+
+/** Requests are what budgets are shares of: this one goes to an upstream for the first time. */
+export function countForBudgets({ decision, plane }: Exchange, nowMs: number): void {
+  const { retry, failover } = decision.route!;
+  if (retry.on !== null) plane.retryBudgets.of(decision.group!).request(nowMs);
+  if (failover?.budget && mayFailOver(decision)) failover.budget.request(nowMs);
+}
+
+/** The attempt failed with `code`. How many milliseconds until the next one; -1: there is none. */
+export function recoverFrom(exchange: Exchange, code: ErrorCode): number {
+  const failure = failureOf(code);
+  return failure === null ? NONE : recover(exchange, failure);
+}
+
+/** Bytes [at, end) came behind a head. */
+export interface Rest {
+  readonly bytes: Buffer;
+  readonly at: number;
+  readonly end: number;
+}
+
+/**
+ * An answer whose status is listed, perhaps: the client gets another one, if there is one to be had. As `recoverFrom`;
+ * with another attempt the connection has been given back, or cut where that would have taken longer.
+ */
+export function passOver(exchange: Exchange, head: Head, framing: Framing, rest: Rest): number {
+  const { retry, failover } = exchange.decision.route!;
+  const { status } = head;
+  if (retry.on?.hasStatus(status) !== true && failover?.settings.on.hasStatus(status) !== true) return NONE;
+  const isAsking = head.first(Field.retryAfter) >= 0;
+  const wallMs = exchange.plane.clock.wallMs();
+  const retryAfterMs = isAsking ? readRetryAfter(head.header('retry-after')!, wallMs) : 0;
+  const delayMs = recover(exchange, { kind: 'status', code: null, status, retryAfterMs });
+  if (delayMs < 0) return NONE;
+  const { isUpstreamReusable, upstreamIdleMs } = exchange.response;
+  const isClean = exchange.requestBody.isDone && isWhole(exchange, framing, rest);
+  exchange.attempt.isAnswered = true;
+  exchange.attempt.release(isClean && isUpstreamReusable, upstreamIdleMs, exchange.downstream.writer);
+  return delayMs;
+}
+
+/** Nothing is still to come of the body, and nothing came behind it. */
+function isWhole({ responseBody, plan }: Exchange, framing: Framing, { bytes, at, end }: Rest): boolean {
+  responseBody.begin(framing, false, plan.chunkLimits);
+  if (responseBody.isDone) return at === end;
+  responseBody.take(bytes, at, end, Number.POSITIVE_INFINITY);
+  return responseBody.isDone && responseBody.failure === null && responseBody.consumedTo === end;
+}
+
+const NONE = -1;
+
+function recover(exchange: Exchange, failure: Failure): number {
+  const { attempt, request, requestBody } = exchange;
+  const verdict = judgeRepeat({
+    method: request.method,
+    failure,
+    isSent: attempt.isHeadSent,
+    isPassedOn: attempt.isCommitted,
+    isReplayable: attempt.isReplayable(requestBody.bytes),
+    isUpgrade: request.isUpgradeAsked,
+  });
+  if (verdict !== 'yes') return NONE;
+  const delayMs = retryIn(exchange, failure);
+  if (delayMs >= 0) return delayMs;
+  return isFailedOver(exchange, failure) ? 0 : NONE;
+}
+
+/** How long until the same upstream is asked again; -1: it is not. */
+function retryIn(exchange: Exchange, failure: Failure): number {
+  const { attempt, decision, plane, expiry } = exchange;
+  const { retry, route } = decision.route!;
+  const verdict = judgeRetry(
+    failure,
+    {
+      made: attempt.tries,
+      isConnectionReused: attempt.isReused,
+      hasOtherEndpoint: attempt.hasOtherEndpoint,
+      isAnswerBegun: exchange.request.firstByteMs >= 0,
+    },
+    retry,
+  );
+  if (verdict !== 'free' && verdict !== 'listed') return NONE;
+  const askedMs = failure.retryAfterMs;
+  const waitMs = verdict === 'free' ? 0 : askedMs || backOffMs(attempt.tries, retry, plane.random);
+  if (waitMs >= expiry.leftMs() || askedMs > RETRY_AFTER_MAX_MS) return NONE;
+  const nowMs = plane.clock.now();
+  if (isPaid(verdict, failure) && !plane.retryBudgets.of(decision.group!).take(nowMs)) {
+    plane.metrics.recoveries.refused(route.name, 'retry').value++;
+    return NONE;
+  }
+  plane.metrics.retries(route.name, failure.code ?? String(failure.status)).value++;
+  return waitMs;
+}
+
+function isFailedOver(exchange: Exchange, failure: Failure): boolean {
+  const { decision, plane, expiry } = exchange;
+  const { failover, route } = decision.route!;
+  if (failover === null || !failover.settings.on.has(failure) || !mayFailOver(decision)) return false;
+  const nowMs = plane.clock.now();
+  if (failover.budget !== null && !failover.budget.take(nowMs)) {
+    plane.metrics.recoveries.refused(route.name, 'failover').value++;
+    return false;
+  }
+  if (!failOver(exchange, failure, nowMs)) return false;
+  expiry.endVariant();
+  return true;
+}
+
+/** RFC 9110 section 10.2.3, in milliseconds from `wallMs`; 0: it says nothing that can be read. */
+function readRetryAfter(value: string, wallMs: number): number {
+  if (/^[0-9]{1,9}$/.test(value)) return Number(value) * 1000;
+  const atMs = Date.parse(value);
+  return Number.isNaN(atMs) ? 0 : Math.max(0, atMs - wallMs);
+}
