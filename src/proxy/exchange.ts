@@ -85,6 +85,7 @@ export class Exchange implements UpstreamUser, ResponseHandler {
     if (refusal !== null) return this.#refuse(refusal);
     const { isDone } = this.requestBody;
     const text = requestHead(this, head, framing);
+    this.attempt.hashKey = this.decision.hashKey();
     this.attempt.prepare(text, isDone || isIdempotent(request.method), this.expiry);
     if (plane.decisions !== null) recordDecision(plane.decisions, this, null);
     if (plane.faults !== null) this.attempt.faults = plane.faults.for(head, this.decision);
@@ -211,6 +212,7 @@ export class Exchange implements UpstreamUser, ResponseHandler {
   begin(head: Head, bytes: Buffer, at: number, end: number): void {
     const framing = this.#framing;
     if (!responseFraming(head, this.request.method, framing)) return this.malformed(framing.failureDetail);
+    this.attempt.answered(head.status, this.request.completeMs);
     if (head.status === 101) return switchProtocols(this, head, { bytes, at, end });
     const { response } = this;
     response.read(head, framing, this.request, !this.requestBody.isDone || this.downstream.isLast);
@@ -300,6 +302,7 @@ export class Exchange implements UpstreamUser, ResponseHandler {
   /** The attempt failed, and the client has nothing of an answer: another attempt, or the error. */
   #failed(code: ErrorCode, detail?: string): void {
     this.error = code;
+    this.attempt.failed(code);
     const delayMs = recoverFrom(this, code);
     if (delayMs < 0) this.fail(code, detail);
     else this.#again(delayMs);
@@ -325,6 +328,7 @@ export class Exchange implements UpstreamUser, ResponseHandler {
   /** The response has begun and cannot be finished: truncation must look like truncation. */
   #breakOff(code: ErrorCode): void {
     this.error = code;
+    this.attempt.failed(code);
     this.attempt.destroy();
     this.downstream.destroy();
     this.#settle();

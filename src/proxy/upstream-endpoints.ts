@@ -133,8 +133,11 @@ export class UpstreamEndpoints {
       const { host, port, weight } = target;
       const id = formatAddress({ kind: 'tcp', host, port });
       // What an attacker of DNS answers must not choose whose certificate is good (RFC 6125 section 1.8).
-      const parts = { id, name: nameOf(service), port, weight: Math.max(1, weight) };
-      found = found.concat(this.#resolved(target.addresses, parts));
+      const parts = { id, name: nameOf(service), port, weight: 1 };
+      const own = this.#resolved(target.addresses, parts);
+      // RFC 2782: 0 is a small chance beside others. The weight is that of the target, which may have several addresses.
+      const share = Math.max(1, weight) / own.length;
+      found = found.concat(own.map((endpoint) => ({ ...endpoint, weight: share })));
     }
     return found;
   }

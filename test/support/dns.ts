@@ -25,6 +25,8 @@ export type Behaviour = keyof typeof CODES | 'silent';
 interface Zone {
   ttl: number;
   behaviour: Behaviour;
+  /** Of one type, where it is another. */
+  failing: Partial<Record<Type, Behaviour>>;
   records: Partial<Record<Type, readonly (string | SrvAnswer)[]>>;
 }
 
@@ -37,20 +39,17 @@ export class DnsServer {
   tcpAnswers = 0;
   /** Of names that there are none of. */
   otherwise: Behaviour = 'nxdomain';
-  /** An answer waits for this; made by `hold`. */
-  #held: Promise<void> = Promise.resolve();
   readonly #zones = new Map<string, Zone>();
   readonly #udp: Socket = createSocket('udp4');
   readonly #tcp: Server = createServer((socket) => {
     socket.on('error', () => {});
     socket.on('data', (chunk: Buffer) => {
-      void this.#answer(chunk.subarray(2), Number.POSITIVE_INFINITY).then((answer) => {
-        if (answer === null) return;
-        this.tcpAnswers++;
-        const length = Buffer.alloc(2);
-        length.writeUInt16BE(answer.length);
-        socket.write(Buffer.concat([length, answer]));
-      });
+      const answer = this.#answer(chunk.subarray(2), Number.POSITIVE_INFINITY);
+      if (answer === null) return;
+      this.tcpAnswers++;
+      const length = Buffer.alloc(2);
+      length.writeUInt16BE(answer.length);
+      socket.write(Buffer.concat([length, answer]));
     });
   });
 
@@ -59,9 +58,8 @@ export class DnsServer {
     const address = this.#tcp.address();
     this.port = typeof address === 'object' && address !== null ? address.port : 0;
     this.#udp.on('message', (message, from: RemoteInfo) => {
-      void this.#answer(message, UDP_MAX_BYTES).then((answer) => {
-        if (answer !== null) this.#udp.send(answer, from.port, from.address, () => {});
-      });
+      const answer = this.#answer(message, UDP_MAX_BYTES);
+      if (answer !== null) this.#udp.send(answer, from.port, from.address, () => {});
     });
     await new Promise<void>((resolve, reject) => {
       this.#udp.once('error', reject);
@@ -76,21 +74,14 @@ export class DnsServer {
 
   /** From now on; replaces what was said of the name. */
   set(name: string, records: Zone['records'], ttl = 1): void {
-    this.#zones.set(name, { ttl, behaviour: 'ok', records });
+    this.#zones.set(name, { ttl, behaviour: 'ok', failing: {}, records });
   }
 
-  /** From now on the name gets no records. */
-  fail(name: string, behaviour: Behaviour): void {
-    this.#zones.set(name, { ttl: 0, behaviour, records: {} });
-  }
-
-  /** Answers wait until the function that is returned is called. */
-  hold(): () => void {
-    let release = () => {};
-    this.#held = new Promise((resolve) => {
-      release = resolve;
-    });
-    return release;
+  /** From now on the name gets no records, or none of one type. */
+  fail(name: string, behaviour: Behaviour, type?: Type): void {
+    const zone = this.#zones.get(name);
+    if (type !== undefined && zone !== undefined) zone.failing[type] = behaviour;
+    else this.#zones.set(name, { ttl: 0, behaviour, failing: {}, records: {} });
   }
 
   count(question: string): number {
@@ -110,17 +101,16 @@ export class DnsServer {
     this.#tcp.close();
   }
 
-  async #answer(message: Buffer, maxBytes: number): Promise<Buffer | null> {
+  #answer(message: Buffer, maxBytes: number): Buffer | null {
     const { name, type, end } = readQuestion(message);
     this.asked.push(`${type} ${name}`);
     this.signal.wake();
-    await this.#held;
-    const zone = this.#zones.get(name) ?? { ttl: 0, behaviour: this.otherwise, records: {} };
-    if (zone.behaviour === 'silent') return null;
-    const records = (zone.records[type as Type] ?? []).map((value) =>
-      recordOf(TYPES[type as Type], zone.ttl, value),
-    );
-    const answer = messageOf(message.subarray(0, end), CODES[zone.behaviour], records, false);
+    const zone = this.#zones.get(name) ?? { ttl: 0, behaviour: this.otherwise, failing: {}, records: {} };
+    const behaviour = zone.failing[type as Type] ?? zone.behaviour;
+    if (behaviour === 'silent') return null;
+    const values = behaviour === 'ok' ? (zone.records[type as Type] ?? []) : [];
+    const records = values.map((value) => recordOf(TYPES[type as Type], zone.ttl, value));
+    const answer = messageOf(message.subarray(0, end), CODES[behaviour], records, false);
     return answer.length > maxBytes ? messageOf(message.subarray(0, end), 0, [], true) : answer;
   }
 }
