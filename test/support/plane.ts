@@ -13,7 +13,7 @@ import { DataPlane } from '../../src/proxy/data-plane.ts';
 import type { Transition } from '../../src/resilience/breaker.ts';
 import type { AccessRecord } from '../../src/telemetry/access-log.ts';
 import type { Exposure } from '../../src/telemetry/exposure.ts';
-import { silentLog } from '../../src/telemetry/log.ts';
+import { type Log, silentLog } from '../../src/telemetry/log.ts';
 import { Metrics } from '../../src/telemetry/metrics.ts';
 
 export function snapshotOf(yaml: string, version = 1): Snapshot {
@@ -37,7 +37,11 @@ export interface TestPlane {
   close(): void;
 }
 
-export async function startPlane(yaml: string, clock: Clock = systemClock): Promise<TestPlane> {
+export async function startPlane(
+  yaml: string,
+  clock: Clock = systemClock,
+  log: Log = silentLog,
+): Promise<TestPlane> {
   const access: AccessRecord[] = [];
   const exposures: Exposure[] = [];
   const transitions: Transition[] = [];
@@ -45,7 +49,7 @@ export async function startPlane(yaml: string, clock: Clock = systemClock): Prom
     clock,
     random: systemRandom,
     metrics: new Metrics({ version: 'test', node: process.version, isProcessIncluded: false }),
-    log: silentLog,
+    log,
     accessLog: { record: (record) => access.push(record) },
     exposures: { isDue: () => true, record: (exposure) => exposures.push(exposure) },
     onTransition: (transition) => transitions.push(transition),
