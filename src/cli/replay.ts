@@ -110,7 +110,7 @@ function formatReport(report: ReplayReport): string {
     ...report.unreadable.map((line) => `line ${line}: not a decision`),
     ...(report.isCut ? ['the last line is not finished, and is left out'] : []),
   ];
-  const counts = [`${decisions} decisions: ${agree} agree`];
+  const counts = [`${decisions} ${decisions === 1 ? 'decision' : 'decisions'}: ${agree} agree`];
   if (differ > 0) counts.push(`${differ} do not`);
   if (unknown > 0) counts.push(`${unknown} were made by rules that are not there`);
   if (unread > 0) counts.push(`${unread} other lines`);

@@ -237,3 +237,40 @@ function readText(fd: number): string {
     }
   }
 }
+
+describe('a file with a limit', () => {
+  const line = (n: number) => `${String(n).padStart(99, '0')}\n`;
+
+  test('is moved aside before it would grow beyond it, and no line is lost or torn', async () => {
+    const path = join(folder, 'limited.ndjson');
+    const { sink, dropped } = newSink(path, { fileMaxBytes: 1000 });
+    for (let n = 0; n < 25; n++) {
+      sink.write(line(n));
+      await sink.flush();
+    }
+    await sink.close();
+    const [before, now] = [readFileSync(`${path}.1`, 'utf8'), readFileSync(path, 'utf8')];
+    expect([before.length, now.length, dropped.value]).toEqual([1000, 500, 0]);
+    expect(before + now).toBe(Array.from({ length: 15 }, (_, n) => line(n + 10)).join(''));
+  });
+
+  test('counts what was there before', async () => {
+    const path = join(folder, 'grown.ndjson');
+    writeFileSync(path, line(0).repeat(9));
+    const { sink } = newSink(path, { fileMaxBytes: 1000 });
+    sink.write(line(1) + line(2));
+    await sink.close();
+    expect([readFileSync(`${path}.1`, 'utf8').length, readFileSync(path, 'utf8')]).toEqual([
+      900,
+      line(1) + line(2),
+    ]);
+  });
+
+  test('takes a batch that is larger than the limit whole', async () => {
+    const path = join(folder, 'large.ndjson');
+    const { sink } = newSink(path, { fileMaxBytes: 150 });
+    sink.write(line(1).repeat(5));
+    await sink.close();
+    expect(readFileSync(path, 'utf8')).toHaveLength(500);
+  });
+});
