@@ -69,6 +69,19 @@ export class Window {
     return this.#totals[column]!;
   }
 
+  /**
+   * Events in a column since `sinceMs`, as of the last `add` or `advance`; what is not younger than that for certain,
+   * because it shares a bucket with older events, is left out. Costs up to one addition a bucket.
+   */
+  totalSince(sinceMs: number, column: number): number {
+    const first = Math.ceil(sinceMs / this.bucketMs);
+    if (first <= this.#bucket - BUCKETS) return this.#totals[column]!;
+    let total = 0;
+    for (let bucket = Math.max(0, first); bucket <= this.#bucket; bucket++)
+      total += this.#cells[(bucket % ROWS) * this.#columns + column]!;
+    return total;
+  }
+
   /** Forget everything. */
   clear(): void {
     this.#cells.fill(0);

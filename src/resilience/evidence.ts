@@ -1,21 +1,15 @@
 /**
  * What a closed breaker knows: finished calls in an exact time window, calls in flight that are already slow, and
- * failures in a row; and whether that reaches a limit. Told the time; fixed memory. Never moves a circuit.
+ * failures in a row; and whether that reaches a limit of its own. Told the time; fixed memory. Never moves a circuit.
+ * What needs the control beside it is in `criteria.ts`.
  */
 import { Window } from '../base/window.ts';
+import type { Share } from './confidence.ts';
+import { addLatencies, Latencies, type LatencyTally, layoutOf } from './latencies.ts';
+import type { Limits, Watch } from './limits.ts';
 import { consecutiveReason, errorRateReason, slowRateReason } from './reason.ts';
 
-/** Ratios are in (0, 1]; a limit that is null is not used. With every limit null only people trip the breaker. */
-export interface Limits {
-  readonly windowMs: number;
-  /** Below this many counted calls no rate is judged; at least 1. */
-  readonly minimumRequests: number;
-  readonly errorRatio: number | null;
-  readonly slow: { readonly thresholdMs: number; readonly ratio: number } | null;
-  readonly consecutiveFailures: number | null;
-}
-
-export type TripCause = 'error-rate' | 'slow-rate' | 'consecutive-failures';
+export type TripCause = 'error-rate' | 'slow-rate' | 'latency-quantile' | 'consecutive-failures';
 
 /** A limit that is reached, and the sentence for it. */
 export interface Breach {
@@ -29,15 +23,19 @@ export interface Tally {
   readonly failures: number;
   readonly slow: number;
   readonly lastFailures: number;
+  /** How long they took; left out: nobody asks. */
+  readonly latencies?: LatencyTally;
 }
 
 /** Both, `later` behind `earlier`. */
 export function addTallies(earlier: Tally, later: Tally): Tally {
+  const latencies = addLatencies(earlier.latencies, later.latencies);
   return {
     requests: earlier.requests + later.requests,
     failures: earlier.failures + later.failures,
     slow: earlier.slow + later.slow,
     lastFailures: failuresInARow(earlier.lastFailures, later),
+    ...(latencies === undefined ? {} : { latencies }),
   };
 }
 
@@ -60,6 +58,10 @@ const SLOW = 2;
 /** The counts of one breaker. Totals are as of the last `add` or `advance`. */
 export class Evidence {
   #window: Window;
+  /** How long calls took; null: nobody asks. */
+  latencies: Latencies | null;
+  /** When it began to count; -Infinity: before anybody asked. */
+  sinceMs = Number.NEGATIVE_INFINITY;
   /** Calls in flight past the slow threshold: each is a request and a slow one now, and until its end. */
   overdue = 0;
   /** The same of the other workers; 0 without any. */
@@ -71,8 +73,9 @@ export class Evidence {
   #slow = 0;
   #lastFailures = 0;
 
-  constructor(windowMs: number) {
+  constructor(windowMs: number, watch?: Watch) {
     this.#window = new Window(windowMs, 3);
+    this.latencies = watch === undefined ? null : new Latencies(windowMs, watch);
   }
 
   get requests(): number {
@@ -85,6 +88,12 @@ export class Evidence {
 
   get slow(): number {
     return this.#window.total(SLOW) + this.overdue + this.overdueElsewhere;
+  }
+
+  /** Failures among the calls finished since `sinceMs`. */
+  failing(sinceMs: number): Share {
+    const window = this.#window;
+    return { bad: window.totalSince(sinceMs, FAILURES), calls: window.totalSince(sinceMs, REQUESTS) };
   }
 
   /** Count one finished call; a failure may be slow as well. */
@@ -113,16 +122,19 @@ export class Evidence {
     this.#window.addMany(nowMs, FAILURES, calls.failures);
     this.#window.addMany(nowMs, SLOW, calls.slow);
     this.consecutiveFailures = failuresInARow(this.consecutiveFailures, calls);
+    if (calls.latencies !== undefined) this.latencies?.merge(calls.latencies, nowMs);
   }
 
   /** What `add` has counted since the last time, or null. */
   take(): Tally | null {
-    if (this.#requests === 0) return null;
+    const latencies = this.latencies?.take() ?? null;
+    if (this.#requests === 0 && latencies === null) return null;
     const calls = {
       requests: this.#requests,
       failures: this.#failures,
       slow: this.#slow,
       lastFailures: this.#lastFailures,
+      ...(latencies === null ? {} : { latencies }),
     };
     this.#forgetTaken();
     return calls;
@@ -131,56 +143,61 @@ export class Evidence {
   /** Forget what has left the window. */
   advance(nowMs: number): void {
     this.#window.advance(nowMs);
+    this.latencies?.advance(nowMs);
   }
 
-  /** Forget everything. */
-  clear(): void {
+  /** Forget everything, and begin to count at `nowMs`. */
+  clear(nowMs = Number.NEGATIVE_INFINITY): void {
+    this.sinceMs = nowMs;
     this.#window.clear();
+    this.latencies?.clear();
     this.overdue = 0;
     this.overdueElsewhere = 0;
     this.consecutiveFailures = 0;
     this.#forgetTaken();
   }
 
-  /** Go on with the same counts in a window of another length. */
-  resize(windowMs: number): void {
+  /** Go on with the same counts in a window of another length; latencies begin anew when others are asked for. */
+  reconfigure(windowMs: number, watch?: Watch): void {
     if (windowMs !== this.#window.windowMs) this.#window = this.#window.resized(windowMs);
+    if (watch === undefined) this.latencies = null;
+    else if (this.latencies?.layout === layoutOf(watch)) this.latencies.resize(windowMs);
+    else this.latencies = new Latencies(windowMs, watch);
   }
 
-  /** The limit that is reached at `nowMs`, or null. Rates are divided, so that 7 of 100 reaches 7 % exactly. */
+  resize(windowMs: number): void {
+    this.reconfigure(windowMs);
+  }
+
+  /** The limit of its own that is reached at `nowMs`, or null. */
   breach(limits: Limits, nowMs: number): Breach | null {
-    this.#window.advance(nowMs);
-    return (
-      this.#consecutiveBreach(limits) ??
-      (this.requests < limits.minimumRequests ? null : this.#rateBreach(limits))
-    );
+    this.advance(nowMs);
+    return this.consecutiveBreach(limits) ?? this.errorBreach(limits) ?? this.slowBreach(limits);
   }
 
-  #consecutiveBreach({ consecutiveFailures: limit }: Limits): Breach | null {
+  consecutiveBreach({ consecutiveFailures: limit }: Limits): Breach | null {
     const failures = this.consecutiveFailures;
     if (limit === null || failures < limit) return null;
     return { cause: 'consecutive-failures', reason: consecutiveReason(failures, limit) };
   }
 
-  #rateBreach({ errorRatio, slow: limit, windowMs, minimumRequests }: Limits): Breach | null {
-    const { requests, failures, slow } = this;
-    const badMin = Math.min(BAD_CALLS_MIN, minimumRequests);
-    if (errorRatio !== null && failures >= badMin && failures / requests >= errorRatio) {
-      return { cause: 'error-rate', reason: errorRateReason(failures, requests, errorRatio, windowMs) };
-    }
-    if (limit !== null && slow >= badMin && slow / requests >= limit.ratio) {
-      return {
-        cause: 'slow-rate',
-        reason: slowRateReason(
-          slow,
-          requests,
-          limit.ratio,
-          limit.thresholdMs,
-          this.overdue + this.overdueElsewhere,
-        ),
-      };
-    }
-    return null;
+  /** As of the last `advance`. Rates are divided, so that 7 of 100 reaches 7 % exactly. */
+  errorBreach({ errorRatio, windowMs, minimumRequests }: Limits): Breach | null {
+    const { requests, failures } = this;
+    if (errorRatio === null || requests < minimumRequests || failures < badMin(minimumRequests)) return null;
+    if (failures / requests < errorRatio) return null;
+    return { cause: 'error-rate', reason: errorRateReason(failures, requests, errorRatio, windowMs) };
+  }
+
+  /** As of the last `advance`. */
+  slowBreach({ slow: limit, minimumRequests }: Limits): Breach | null {
+    const { requests, slow } = this;
+    if (limit === null || limit.ratio === null) return null;
+    if (requests < minimumRequests || slow < badMin(minimumRequests)) return null;
+    if (slow / requests < limit.ratio) return null;
+    const overdue = this.overdue + this.overdueElsewhere;
+    const reason = slowRateReason(slow, requests, limit.ratio, limit.thresholdMs, overdue);
+    return { cause: 'slow-rate', reason };
   }
 
   #forgetTaken(): void {
@@ -189,4 +206,9 @@ export class Evidence {
     this.#slow = 0;
     this.#lastFailures = 0;
   }
+}
+
+/** Bad calls that a rate needs. */
+export function badMin(minimumRequests: number): number {
+  return Math.min(BAD_CALLS_MIN, minimumRequests);
 }

@@ -120,6 +120,20 @@ export class InFlight {
     return overdue;
   }
 
+  /** How many calls of `generation` are older than `afterMs`. Looks at those that are, and those of other generations. */
+  older(nowMs: number, afterMs: number, generation: number): number {
+    let older = 0;
+    for (let call = this.oldest; call !== null && nowMs - call.admittedMs > afterMs; call = call.newer)
+      if (call.generation === generation && isOverdue(call, afterMs)) older++;
+    return older;
+  }
+
+  /** The age of each call of `generation`, oldest first. */
+  eachAge(nowMs: number, generation: number, visit: (ageMs: number) => void): void {
+    for (let call = this.oldest; call !== null; call = call.newer)
+      if (call.generation === generation) visit(ageOf(call, nowMs));
+  }
+
   /** Start the call's clock again; it becomes the newest. */
   restart(call: Call, nowMs: number): void {
     const { generation, isCounted } = call;

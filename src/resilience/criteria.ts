@@ -1,0 +1,264 @@
+/**
+ * Whether the calls of a closed breaker reach a limit: one of its own, or one against the control's calls of the same
+ * time; and whether a limit that is reached says anything about this variant, when the control is bad as well.
+ *
+ * Told the time; never moves a circuit. Of the control it only reads. Limits of its own are judged with each call; the
+ * others, which ask for arithmetic, on each tick, so that a call costs the same with them and without.
+ */
+import { besideReason, fixedQuantileReason, heldReason, quantileReason } from './compared-reason.ts';
+import { type Relative, type Share, surpriseAt, surpriseBeside } from './confidence.ts';
+import { type Breach, badMin, Evidence } from './evidence.ts';
+import type { InFlight } from './in-flight.ts';
+import { columnOf, LATENCY_COLUMNS } from './latency-scale.ts';
+import type { Compared, Limits, QuantileLimit } from './limits.ts';
+import { compareQuantiles, type Sizes } from './quantile.ts';
+
+/**
+ * A control at this much of a limit is bad too. Less than all of it, because when both go bad at one time, either may
+ * be the first to reach the limit.
+ */
+const NEAR = 0.5;
+
+/** No worse than the control. */
+const SAME: Relative = { factor: 1, plus: 0 };
+
+export class Criteria {
+  readonly evidence: Evidence;
+  /** Why a limit that is reached does not open the breaker; null: none is reached. */
+  held: string | null = null;
+  readonly #inFlight: InFlight;
+  #limits: Limits;
+  #control: Criteria | null = null;
+  /** Whether the breaker is closed, and of which generation its calls are. */
+  #isClosed = true;
+  #generation = 0;
+
+  constructor(limits: Limits, inFlight: InFlight) {
+    this.#limits = limits;
+    this.#inFlight = inFlight;
+    this.evidence = new Evidence(limits.windowMs, limits.watch);
+  }
+
+  /** Null: there is nobody to compare with. */
+  compareWith(control: Criteria | null): void {
+    this.#control = control;
+  }
+
+  reconfigure(limits: Limits): void {
+    this.#limits = limits;
+    this.evidence.reconfigure(limits.windowMs, limits.watch);
+  }
+
+  /** The breaker has moved: what was counted is forgotten. */
+  enter(isClosed: boolean, generation: number, nowMs: number): void {
+    this.#isClosed = isClosed;
+    this.#generation = generation;
+    this.held = null;
+    this.evidence.clear(nowMs);
+  }
+
+  /** Time can bring a limit to be reached without another call. */
+  get isWatching(): boolean {
+    return this.#limits.compared !== undefined || this.held !== null || this.evidence.overdue > 0;
+  }
+
+  /** The limit that is reached at `nowMs` and opens the breaker, or null. While it is held back only ticks look. */
+  breach(nowMs: number, isTick: boolean): Breach | null {
+    if (this.held !== null && !isTick) return null;
+    const { evidence } = this;
+    evidence.advance(nowMs);
+    const before = this.held;
+    this.held = null;
+    const breach =
+      this.#ownBreach(nowMs) ??
+      (isTick && this.#limits.compared !== undefined
+        ? this.#comparedBreach(this.#limits.compared, nowMs)
+        : null);
+    // The first sentence stays as long as the trouble does.
+    if (this.held !== null && before !== null) this.held = before;
+    return breach;
+  }
+
+  /** In flight here, past each level that is counted. */
+  aged(nowMs: number): number[] {
+    return (this.evidence.latencies?.levelsMs ?? []).map((levelMs) => this.#aged(levelMs, nowMs));
+  }
+
+  #aged(levelMs: number, nowMs: number): number {
+    return this.#inFlight.older(nowMs, levelMs, this.#generation);
+  }
+
+  // Limits of its own.
+
+  #ownBreach(nowMs: number): Breach | null {
+    const { evidence } = this;
+    const limits = this.#limits;
+    const { errorRatio, slow } = limits;
+    const inARow = evidence.consecutiveBreach(limits);
+    if (inARow !== null && !this.#isRowShared(inARow)) return inARow;
+    const errors = evidence.errorBreach(limits);
+    if (
+      errors !== null &&
+      !this.#isShared(errors, errorRatio!, nowMs, (arm, since) => arm.evidence.failing(since))
+    )
+      return errors;
+    const slowness = evidence.slowBreach(limits);
+    if (slowness === null) return null;
+    const { thresholdMs, ratio } = slow!;
+    return this.#isShared(slowness, ratio!, nowMs, (arm, since) => arm.#over(thresholdMs, nowMs, since))
+      ? null
+      : slowness;
+  }
+
+  #isRowShared({ reason }: Breach): boolean {
+    const control = this.#holder();
+    if (control === null) return false;
+    const limit = this.#limits.consecutiveFailures! * NEAR;
+    if (control.#isClosed && control.evidence.consecutiveFailures < limit) return false;
+    this.held ??= heldReason(reason, null);
+    return true;
+  }
+
+  /** Whether the control is about as bad, so that going there would not help. */
+  #isShared(
+    { reason }: Breach,
+    limit: number,
+    nowMs: number,
+    read: (arm: Criteria, sinceMs: number) => Share | null,
+  ): boolean {
+    const control = this.#holder();
+    if (control === null) return false;
+    if (!control.#isClosed) {
+      this.held ??= heldReason(reason, null);
+      return true;
+    }
+    control.evidence.advance(nowMs);
+    const since = this.#since(control);
+    const own = read(this, since);
+    const other = read(control, since);
+    if (own === null || other === null || other.calls < this.#limits.minimumRequests) return false;
+    if (other.bad / other.calls < limit * NEAR) return false;
+    if (surpriseBeside(own, other, SAME) >= this.#limits.sharedOutage!.confidence.surprise) return false;
+    this.held ??= heldReason(reason, other);
+    return true;
+  }
+
+  /** The control, if a shared outage holds the breaker back. */
+  #holder(): Criteria | null {
+    return this.#limits.sharedOutage?.policy === 'hold' ? this.#control : null;
+  }
+
+  // Limits that are compared.
+
+  #comparedBreach(compared: Compared, nowMs: number): Breach | null {
+    const control = this.#control;
+    control?.evidence.advance(nowMs);
+    for (const quantile of compared.quantiles) {
+      const breach =
+        quantile.limit.kind === 'fixed'
+          ? this.#fixedBreach(compared, quantile, quantile.limit.ms, nowMs)
+          : this.#quantileBreach(compared, quantile, quantile.limit, nowMs);
+      if (breach !== null) return breach;
+    }
+    if (control === null || !control.#isClosed) return null;
+    return this.#errorsBeside(compared, control) ?? this.#slowBeside(compared, control, nowMs);
+  }
+
+  #errorsBeside(compared: Compared, control: Criteria): Breach | null {
+    if (compared.error === null) return null;
+    const since = this.#since(control);
+    const shares = { candidate: this.evidence.failing(since), control: control.evidence.failing(since) };
+    return this.#beside('error-rate', 'error rate', compared.error, shares);
+  }
+
+  #slowBeside(compared: Compared, control: Criteria, nowMs: number): Breach | null {
+    const { slow } = this.#limits;
+    if (compared.slow === null || slow === null) return null;
+    const since = this.#since(control);
+    const candidate = this.#over(slow.thresholdMs, nowMs, since);
+    const other = control.#over(slow.thresholdMs, nowMs, since);
+    if (candidate === null || other === null) return null;
+    return this.#beside('slow-rate', 'slow calls', compared.slow, { candidate, control: other });
+  }
+
+  #beside(
+    cause: Breach['cause'],
+    what: string,
+    limit: Relative,
+    { candidate, control }: { readonly candidate: Share; readonly control: Share },
+  ): Breach | null {
+    const { minimumRequests, windowMs, compared } = this.#limits;
+    const { confidence } = compared!;
+    if (candidate.calls < minimumRequests || control.calls < minimumRequests) return null;
+    if (candidate.bad < badMin(minimumRequests)) return null;
+    if (surpriseBeside(candidate, control, limit) < confidence.surprise) return null;
+    return { cause, reason: besideReason(what, { candidate, control, limit, windowMs, confidence }) };
+  }
+
+  #fixedBreach(
+    { confidence }: Compared,
+    { name, share }: QuantileLimit,
+    limitMs: number,
+    nowMs: number,
+  ): Breach | null {
+    const { minimumRequests } = this.#limits;
+    const aged = this.#aged(limitMs, nowMs);
+    const over = this.evidence.latencies?.over(limitMs, aged, Number.NEGATIVE_INFINITY) ?? null;
+    if (over === null || over.calls < minimumRequests || over.bad < badMin(minimumRequests)) return null;
+    if (surpriseAt(over, share) < confidence.surprise) return null;
+    const reason = fixedQuantileReason(name, limitMs, over, { aged, confidence });
+    const breach: Breach = { cause: 'latency-quantile', reason };
+    return this.#isShared(breach, share, nowMs, (arm, since) => arm.#over(limitMs, nowMs, since))
+      ? null
+      : breach;
+  }
+
+  #quantileBreach(
+    { confidence }: Compared,
+    { name, share }: QuantileLimit,
+    limit: Relative,
+    nowMs: number,
+  ): Breach | null {
+    const control = this.#control;
+    if (control === null || !control.#isClosed) return null;
+    const { minimumRequests, windowMs } = this.#limits;
+    const since = this.#since(control);
+    const candidate = this.#sizes(nowMs, since);
+    const other = control.#sizes(nowMs, since);
+    if (candidate === null || other === null) return null;
+    const finding = compareQuantiles({
+      candidate,
+      control: other,
+      share,
+      limit,
+      critical: confidence.surprise,
+      callsMin: minimumRequests,
+      badMin: badMin(minimumRequests),
+    });
+    if (finding === null) return null;
+    return {
+      cause: 'latency-quantile',
+      reason: quantileReason(name, finding, { limit, windowMs, confidence }),
+    };
+  }
+
+  /** From when on both have counted: what is compared must be of the same time. */
+  #since(control: Criteria): number {
+    return Math.max(this.evidence.sinceMs, control.evidence.sinceMs);
+  }
+
+  #over(levelMs: number, nowMs: number, sinceMs: number): Share | null {
+    const { latencies } = this.evidence;
+    return latencies === null ? null : latencies.over(levelMs, this.#aged(levelMs, nowMs), sinceMs);
+  }
+
+  #sizes(nowMs: number, sinceMs: number): Sizes | null {
+    const { latencies } = this.evidence;
+    if (latencies?.hasHistogram !== true) return null;
+    const inFlight = new Array<number>(LATENCY_COLUMNS).fill(0);
+    this.#inFlight.eachAge(nowMs, this.#generation, (ageMs) => {
+      inFlight[columnOf(ageMs)]! += 1;
+    });
+    return { finished: latencies.sizes(sinceMs), inFlight };
+  }
+}
