@@ -43,6 +43,12 @@ const duration = z.string().transform((value, context) => {
 /** For bodies that are described elsewhere. */
 export { duration as limitedTime, reason as reasonField };
 
+export const forceBody = z.strictObject({
+  state: z.enum(['open', 'closed', 'observe']),
+  for: duration,
+  reason,
+});
+
 export const tripBody = z.strictObject({ for: duration.default(60_000), reason });
 
 /** The body, or a refusal that names the place. No body is an empty one. @throws AdminError */

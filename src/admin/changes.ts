@@ -12,8 +12,8 @@ import type { Change } from '../control/state.ts';
 import type { Experiment } from '../experiment/model.ts';
 import type { Audit } from './audit.ts';
 import { actorOf } from './auth.ts';
-import { readBody, reasonBody, tripBody, weightsBody } from './body.ts';
-import type { ControlPort, DataPlaneView } from './ports.ts';
+import { forceBody, readBody, reasonBody, tripBody, weightsBody } from './body.ts';
+import type { AdminBreaker, ControlPort, DataPlaneView, ForceKind } from './ports.ts';
 import { AdminError } from './problem.ts';
 import { resource } from './resource.ts';
 import { experimentView } from './views.ts';
@@ -48,39 +48,62 @@ export function changeExperiment(targets: ChangeTargets, request: FastifyRequest
   });
 }
 
-/** POST on `/v1/breakers/NAME:trip` and `:reset`. */
+/** POST on `/v1/breakers/NAME:force`, `:trip`, which forces it open, and `:reset`. */
 export function changeBreaker(targets: ChangeTargets, request: FastifyRequest): unknown {
   const { name, verb } = splitVerb((request.params as { '*': string })['*']);
   const find = () => targets.dataPlane.breakers().find((breaker) => breaker.name === name);
-  if (verb !== 'trip' && verb !== 'reset') {
-    throw new AdminError('not_found', `A breaker cannot be told to ${JSON.stringify(verb)}.`, {
-      hint: 'use :trip or :reset',
-    });
-  }
+  const { force, reason } = readBreakerVerb(request, verb);
   const before = find();
   if (before === undefined) throw new AdminError('not_found', `There is no breaker ${JSON.stringify(name)}.`);
   const actor = actorOf(request);
-  const body = verb === 'trip' ? readBody(request, tripBody) : { ...readBody(request, reasonBody), for: 0 };
-  const { reason } = body;
   const sentence = `by ${actor}: ${reason}`;
   const isDone =
-    verb === 'trip'
-      ? targets.dataPlane.trip(name, body.for, sentence)
-      : targets.dataPlane.reset(name, sentence);
+    force === null
+      ? targets.dataPlane.reset(name, sentence)
+      : targets.dataPlane.force(name, force.kind, force.forMs, sentence);
   const after = find();
-  const forTime = verb === 'trip' ? ` for ${formatDuration(body.for)}` : '';
+  const forTime = force === null ? '' : ` for ${formatDuration(force.forMs)}`;
   targets.audit.record({
     action: verb,
     target: name,
     actor,
     reason,
     result: isDone ? 'done' : 'refused',
-    before: before.state,
-    after: `${after?.state ?? 'gone'}${forTime}`,
+    before: standingOf(before),
+    after: `${standingOf(after)}${forTime}`,
   });
   if (!isDone || after === undefined)
     throw new AdminError('not_found', `The breaker ${JSON.stringify(name)} is gone.`);
   return after;
+}
+
+/** What a verb asks of a breaker; no force: a reset. */
+function readBreakerVerb(
+  request: FastifyRequest,
+  verb: string,
+): { readonly force: { kind: ForceKind; forMs: number } | null; readonly reason: string } {
+  switch (verb) {
+    case 'force': {
+      const { state: kind, for: forMs, reason } = readBody(request, forceBody);
+      return { force: { kind, forMs }, reason };
+    }
+    case 'trip': {
+      const { for: forMs, reason } = readBody(request, tripBody);
+      return { force: { kind: 'open', forMs }, reason };
+    }
+    case 'reset':
+      return { force: null, ...readBody(request, reasonBody) };
+    default:
+      throw new AdminError('not_found', `A breaker cannot be told to ${JSON.stringify(verb)}.`, {
+        hint: 'use :force, :trip or :reset',
+      });
+  }
+}
+
+/** `closed`, or with what else is to be known, `open, observe`. */
+function standingOf(breaker: AdminBreaker | undefined): string {
+  if (breaker === undefined) return 'gone';
+  return breaker.mode === 'enforce' ? breaker.state : `${breaker.state}, ${breaker.mode}`;
 }
 
 /** Adds `POST /v1/reload` and `POST /v1/config:validate`. */

@@ -17,8 +17,12 @@ export type ControlPort = Pick<
 export interface AdminBreaker {
   readonly name: string;
   readonly state: 'closed' | 'half-open' | 'open';
+  readonly mode: 'enforce' | 'observe' | 'forced-open' | 'forced-closed' | 'forced-observe';
   readonly reason: string;
 }
+
+/** What a breaker may be forced to. */
+export type ForceKind = 'open' | 'closed' | 'observe';
 
 /** An upstream with its endpoints; admin prints all fields. */
 export interface AdminUpstream {
@@ -33,14 +37,21 @@ export interface AdminEndpoint {
   readonly idle: number;
 }
 
+/** The load and its limits; admin prints all fields and reads these. */
+export interface AdminOverload {
+  readonly shedding: { readonly level: number; readonly upTo: string | null; readonly reason: string } | null;
+}
+
 /** The data plane, as admin needs it. */
 export interface DataPlaneView {
   breakers(): readonly AdminBreaker[];
   /** Of one of them, by its name, without looking at all: there may be ten thousand. */
   isOpen(breaker: string): boolean;
   upstreams(): readonly AdminUpstream[];
-  /** Opens a breaker for a time; false: there is none of that name. */
-  trip(name: string, forMs: number, reason: string): boolean;
+  /** What is under way and shed under load, and the limits; absent: nothing is limited. */
+  overload?(): AdminOverload;
+  /** Forces a breaker for a time; false: there is none of that name. */
+  force(name: string, kind: ForceKind, forMs: number, reason: string): boolean;
   /** Closes a breaker and forgets what it counted; false: there is none of that name. */
   reset(name: string, reason: string): boolean;
   /** False while starting and from SIGTERM on; never because an upstream is away. */

@@ -14,6 +14,7 @@ import { removeStaleSocket } from '../proxy/unix-socket.ts';
 import type { BreakerView } from '../resilience/breaker.ts';
 import type { ScopedFault } from '../resilience/fault.ts';
 import type { ForceKind } from '../resilience/mode.ts';
+import { type OverloadView, overloadTotal } from '../resilience/overload-view.ts';
 import type { Log } from '../telemetry/log.ts';
 import { openDecisionFile } from '../telemetry/open.ts';
 import { Sink } from '../telemetry/sink.ts';
@@ -140,13 +141,15 @@ export class WorkerTraffic implements Traffic {
     const nowMs = this.#context.clock.now();
     return this.#exchange
       .breakers()
-      .map((breaker) =>
-        breakerTotal(breaker.name, breaker.standing(nowMs), views.get(breaker.name) ?? []),
-      );
+      .map((breaker) => breakerTotal(breaker.name, breaker.standing(nowMs), views.get(breaker.name) ?? []));
   }
 
   isOpen(breaker: string): boolean {
     return this.#exchange.isOpen(breaker);
+  }
+
+  overload(): OverloadView {
+    return overloadTotal(Array.from(this.#states.values(), ({ overload }) => overload));
   }
 
   upstreams() {

@@ -5,7 +5,7 @@
 
 import { availableParallelism } from 'node:os';
 import { Audit } from '../admin/audit.ts';
-import type { DataPlaneView } from '../admin/ports.ts';
+import type { DataPlaneView, ForceKind } from '../admin/ports.ts';
 import { buildAdmin, buildProbes, listen } from '../admin/server.ts';
 import { type Clock, systemClock, systemRandom } from '../base/clock.ts';
 import type { Snapshot, SocketAddress } from '../config/snapshot.ts';
@@ -14,6 +14,7 @@ import { ConfigWatcher } from '../control/reload.ts';
 import { StaleWatch } from '../control/stale-watch.ts';
 import { ConfigInvalidError, ControlState, type ReloadResult } from '../control/state.ts';
 import { conditionOf } from '../experiment/lifecycle.ts';
+import { NO_OVERLOAD, type OverloadView } from '../resilience/overload-view.ts';
 import { type Log, silentLog } from '../telemetry/log.ts';
 import { Metrics } from '../telemetry/metrics.ts';
 import { openLog } from '../telemetry/open-log.ts';
@@ -246,8 +247,12 @@ class Life implements DataPlaneView {
     return this.#traffic.upstreams();
   }
 
-  trip(name: string, forMs: number, reason: string): boolean {
-    return this.#traffic.trip(name, forMs, reason);
+  overload(): OverloadView {
+    return this.#traffic.overload?.() ?? NO_OVERLOAD;
+  }
+
+  force(name: string, kind: ForceKind, forMs: number, reason: string): boolean {
+    return this.#traffic.force(name, kind, forMs, reason);
   }
 
   reset(name: string, reason: string): boolean {

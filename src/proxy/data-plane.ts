@@ -9,28 +9,33 @@ import type { Direction, ListenerSettings, RouteVariant, Snapshot, Upstream } fr
 import { Head } from '../http1/head.ts';
 import { FreshIds } from '../propagation/fresh-ids.ts';
 import type { MemorySettings } from '../propagation/memory.ts';
-import { Breaker, type BreakerView, type Transition } from '../resilience/breaker.ts';
+import type { Breaker, BreakerView, KeptBreaker, Transition } from '../resilience/breaker.ts';
 import type { ScopedFault } from '../resilience/fault.ts';
+import type { ForceKind } from '../resilience/mode.ts';
 import type { ClaimSource } from '../routing/attributes.ts';
 import type { AccessLog } from '../telemetry/access-log.ts';
 import type { DecisionLog } from '../telemetry/decision-log.ts';
 import type { Exposures } from '../telemetry/exposure.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Metrics, RequestSeries } from '../telemetry/metrics.ts';
+import { Breakers, type Remembered } from './breakers.ts';
 import { CacheWatch } from './cache-watch.ts';
 import { Certificates } from './certificates.ts';
 import { ClaimReaders } from './claim-reader.ts';
 import { ContextMemory, type Contexts, type OtherMemories } from './context-memory.ts';
 import { Deadlines, TICK_MS } from './deadlines.ts';
 import { fitToDescriptors } from './descriptors.ts';
+import { DnsNames } from './dns-names.ts';
 import type { Downstream } from './downstream.ts';
 import { Faults } from './faults.ts';
-import { type Binding, Listener } from './listener.ts';
-import { type Memory, Plan } from './plan.ts';
-import { Pools, type UpstreamView } from './pools.ts';
 import { HealthChecks } from './health-checks.ts';
 import { Limits } from './limits.ts';
+import { type Binding, Listener } from './listener.ts';
+import { type Memory, Plan } from './plan.ts';
+import type { Pool } from './pool.ts';
+import { Pools, type UpstreamView } from './pools.ts';
 import { LargeBuffers } from './read-buffer.ts';
+import { RetryBudgets } from './retry-budgets.ts';
 import type { UpstreamGroup } from './upstream-group.ts';
 import { Burst } from './writer.ts';
 
@@ -47,6 +52,10 @@ export interface DataPlaneOptions {
   readonly onTransition: (transition: Transition) => void;
   /** The breakers are those of several processes; see `resilience/sharing.ts`. */
   readonly isShared?: boolean;
+  /** What is known of the breaker of this name from before; null: nothing. */
+  readonly remembered?: (name: string) => Remembered | null;
+  /** The endpoints are checked elsewhere, which tells of it by `heedHealth`. */
+  readonly isCheckedElsewhere?: boolean;
   /** Where several processes remember what requests carry. */
   readonly otherMemories?: OtherMemories | null;
   /** Called at the end of each tick. */
@@ -72,6 +81,12 @@ export class DataPlane implements Memory {
   /** Requests that no route matched. */
   readonly unrouted: Readonly<Record<Direction, RequestSeries>>;
   readonly certificates: Certificates;
+  readonly limits: Limits;
+  /** Names of endpoints, kept resolved. */
+  readonly names: DnsNames;
+  /** Null: made elsewhere. */
+  readonly health: HealthChecks | null;
+  readonly retryBudgets = new RetryBudgets();
   /** The Snapshot in force, bound. */
   plan: Plan;
   /** What is done to requests on purpose; null: nothing. */
@@ -79,22 +94,12 @@ export class DataPlane implements Memory {
   isDraining = false;
   /** The time of a drain is over: what is still under way is cut, and not by its client. */
   isCutting = false;
-  readonly #onTransition: (transition: Transition) => void;
-  readonly #isShared: boolean;
-  readonly limits: Limits;
-  /** Names of endpoints, kept resolved. */
-  readonly names: DnsNames;
-  /** Null: made elsewhere. */
-  readonly health: HealthChecks | null;
-  readonly retryBudgets = new RetryBudgets();
   readonly #onTick: (() => void) | undefined;
   readonly #pools = new Pools(this);
-  readonly #breakers = new Map<string, Breaker>();
-  readonly #awakeBreakers: Breaker[] = [];
+  readonly #breakers: Breakers;
   readonly #contexts: ContextMemory;
   readonly #claims: ClaimReaders;
   #injected: readonly ScopedFault[] = [];
-  #wantedBreakers = new Set<string>();
   #listeners: Listener[] = [];
   #ticker: NodeJS.Timeout | null = null;
 
@@ -108,27 +113,33 @@ export class DataPlane implements Memory {
     this.accessLog = options.accessLog;
     this.exposures = options.exposures;
     this.decisions = options.decisions ?? null;
-    this.#onTransition = options.onTransition;
-    this.#isShared = options.isShared === true;
+    this.#breakers = new Breakers(options);
     this.#onTick = options.onTick;
     this.deadlines = new Deadlines(options.clock);
+    const own = { ...options, deadlines: this.deadlines, metrics: options.metrics.health };
+    this.names = new DnsNames(snapshot.dns, own);
+    this.health =
+      options.isCheckedElsewhere === true
+        ? null
+        : new HealthChecks({ ...own, onChange: (unhealthy) => this.heedHealth(unhealthy) });
     this.#contexts = new ContextMemory(options, options.metrics.contexts, options.otherMemories ?? null);
     this.unrouted = {
       inbound: this.metrics.requests('inbound', '', '', ''),
       outbound: this.metrics.requests('outbound', '', '', ''),
     };
     this.certificates = new Certificates(options.log);
+    this.limits = new Limits(options);
     this.#claims = new ClaimReaders(this.clock, this.metrics.identity);
     this.plan = this.#bind(snapshot);
   }
 
   /** Use another Snapshot from the next request on. Listeners stay as they were opened, certificates apart. */
   adopt(snapshot: Snapshot): void {
+    this.names.adopt(snapshot.dns);
     this.plan = this.#bind(snapshot);
     this.#each(({ exchange }) => exchange.tunnel?.heed(snapshot));
     for (const listener of this.#listeners) {
       const settings = snapshot.listeners.find(({ name }) => name === listener.settings.name);
-    this.limits = new Limits(options);
       if (settings !== undefined) listener.adopt(settings);
     }
   }
@@ -178,6 +189,8 @@ export class DataPlane implements Memory {
     if (this.#ticker !== null) clearInterval(this.#ticker);
     this.#ticker = null;
     for (const listener of this.#listeners) listener.close();
+    this.health?.close();
+    this.names.close();
     this.#cutAll();
     this.#pools.retire();
   }
@@ -190,22 +203,12 @@ export class DataPlane implements Memory {
 
   breaker(name: string, variant: RouteVariant): Breaker | null {
     if (variant.breaker === null) return null;
-    this.#wantedBreakers.add(name);
-    let breaker = this.#breakers.get(name);
-    if (breaker === undefined) {
-      breaker = new Breaker(name, variant.breaker, this.random, this.#onTransition, this.#isShared, (awake) =>
-        this.#awakeBreakers.push(awake),
-      );
-      this.#breakers.set(name, breaker);
-    } else {
-      breaker.reconfigure(variant.breaker);
-    }
-    return breaker;
+    return this.#breakers.get(name, variant.breaker);
   }
 
   /** The breakers by name, for whoever shares them with other processes. */
   get shared(): ReadonlyMap<string, Breaker> {
-    return this.#breakers;
+    return this.#breakers.all;
   }
 
   contexts(settings: MemorySettings | null): Contexts | null {
@@ -214,6 +217,18 @@ export class DataPlane implements Memory {
 
   claims(settings: JwtSettings | null): ClaimSource | null {
     return this.#claims.for(settings);
+  }
+
+  // What is learned of endpoints.
+
+  /** Keys (`healthKey`) of those that are not well, from now on. */
+  heedHealth(unhealthy: ReadonlySet<string>): void {
+    this.#pools.heedHealth(unhealthy);
+  }
+
+  /** A connection of `pool` was made with `host`, one of the addresses that its endpoint has. */
+  connected(pool: Pool, host: string): void {
+    this.#pools.connected(pool, host);
   }
 
   // What the admin API sees.
@@ -225,12 +240,11 @@ export class DataPlane implements Memory {
   }
 
   breakers(): BreakerView[] {
-    const nowMs = this.clock.now();
-    return [...this.#breakers.values()].map((breaker) => breaker.view(nowMs));
+    return this.#breakers.views();
   }
 
   isOpen(breaker: string): boolean {
-    return this.#breakers.get(breaker)?.state === 'open';
+    return this.#breakers.all.get(breaker)?.isBarred === true;
   }
 
   upstreams(): UpstreamView[] {
@@ -239,16 +253,22 @@ export class DataPlane implements Memory {
 
   /** Force a breaker open; false: there is none of this name. */
   trip(name: string, forMs: number, reason: string): boolean {
-    const breaker = this.#breakers.get(name);
-    breaker?.trip(this.clock.now(), reason, forMs);
-    return breaker !== undefined;
+    return this.force(name, 'open', forMs, reason);
+  }
+
+  /** Force a breaker for a time; false: there is none of this name. */
+  force(name: string, kind: ForceKind, forMs: number, reason: string): boolean {
+    return this.#breakers.force(name, kind, forMs, reason);
   }
 
   /** Close a breaker by hand; false: there is none of this name. */
   reset(name: string, reason: string): boolean {
-    const breaker = this.#breakers.get(name);
-    breaker?.reset(this.clock.now(), reason);
-    return breaker !== undefined;
+    return this.#breakers.reset(name, reason);
+  }
+
+  /** What there is to keep of the breakers over a restart, by name. */
+  keepBreakers(): Map<string, KeptBreaker> {
+    return this.#breakers.keep();
   }
 
   /** Do this to requests, and what the configuration says, from the next one on; what was said before is over. */
@@ -271,14 +291,10 @@ export class DataPlane implements Memory {
     const plan = new Plan(snapshot, this);
     this.#pools.adopt(snapshot);
     this.certificates.adopt(snapshot);
+    this.retryBudgets.adopt(snapshot);
     this.faults = Faults.of([...snapshot.faults, ...this.#injected], this);
-    this.#forgetUnwanted();
+    this.#breakers.forgetUnwanted();
     return plan;
-  }
-
-  #forgetUnwanted(): void {
-    for (const name of this.#breakers.keys())
-      if (!this.#wantedBreakers.has(name)) this.#breakers.delete(name);
   }
 
   /** Closing a listener resets what the kernel has accepted and we have not: take it all first. */
@@ -298,26 +314,14 @@ export class DataPlane implements Memory {
 
   #tick(): void {
     this.deadlines.sweep();
+    this.limits.tick(this.deadlines.nowMs);
     this.burst.tick();
     this.certificates.check(this.clock.wallMs());
     const nowMs = this.clock.now();
-    this.#tickBreakers(nowMs);
+    this.#breakers.tick(nowMs);
+    this.#pools.tick(nowMs);
     this.#contexts.hear();
     this.#onTick?.();
-  }
-
-  /** Of tens of thousands of breakers few have calls in flight, and only those are looked at. */
-  #tickBreakers(nowMs: number): void {
-    const awake = this.#awakeBreakers;
-    for (let i = awake.length - 1; i >= 0; i--) {
-      const breaker = awake[i]!;
-      breaker.tick(nowMs);
-      if (!breaker.isAtRest) continue;
-      breaker.isAwake = false;
-    this.limits.tick(this.deadlines.nowMs);
-      awake[i] = awake.at(-1)!;
-      awake.pop();
-    }
   }
 
   #connectionCount(): number {

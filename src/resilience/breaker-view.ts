@@ -1,8 +1,9 @@
 /** What a breaker shows of itself. */
+import type { BudgetView, KeptBudget } from './budget.ts';
 import type { CircuitState } from './circuit.ts';
 import type { Evidence } from './evidence.ts';
 import type { InFlight } from './in-flight.ts';
-import type { BreakerMode, Force } from './mode.ts';
+import type { BreakerMode, ForceKind } from './mode.ts';
 import type { Probes } from './probes.ts';
 import type { Stance } from './stance.ts';
 import type { BreakerSettings } from './transition.ts';
@@ -14,7 +15,7 @@ export interface BreakerView {
   /** Whether it acts by itself, only observes, or is forced. While it observes, its state has no effect. */
   readonly mode: BreakerMode;
   /** What a person has asked for; null: nothing. */
-  readonly force: Force | null;
+  readonly force: ForceView | null;
   /** Why it is in this state. */
   readonly reason: string;
   /** When it came into this state; null: it has always been. */
@@ -40,7 +41,22 @@ export interface BreakerView {
   readonly turnedAway: number;
   /** Calls that it let through only because it observes. */
   readonly wouldTurnAway: number;
+  /** Null: it has none. Of a breaker that workers share, the primary keeps it. */
+  readonly budget: BudgetView | null;
   readonly settings: BreakerSettings;
+}
+
+/** What is kept of a breaker over a restart: what it has spent, and how long ago it opened. Ages are in ms. */
+export interface KeptBreaker {
+  readonly budget: KeptBudget | null;
+  readonly tripAgesMs: readonly number[];
+}
+
+/** What a person has asked for, and for how long from now. */
+export interface ForceView {
+  readonly kind: ForceKind;
+  readonly forMs: number;
+  readonly reason: string;
 }
 
 /** What a breaker is made of, as far as it is shown. */
@@ -56,12 +72,12 @@ export interface BreakerParts {
   readonly settings: BreakerSettings;
 }
 
-export function breakerView(parts: BreakerParts): BreakerView {
+export function breakerView(parts: BreakerParts, nowMs: number): BreakerView {
   const { name, stance, evidence, inFlight, probes, turnedAway, wouldTurnAway, settings } = parts;
   const { requests, failures, slow, overdue, consecutiveFailures } = evidence;
   return {
     name,
-    ...stance.shown,
+    ...stance.shown(nowMs),
     requests,
     failures,
     slow,

@@ -13,20 +13,20 @@
  * probe that neither answers nor ends is bad after a bounded time. docs/breakers.md is for users.
  */
 import type { Random } from '../base/clock.ts';
-import { openDurationMs } from './back-off.ts';
-import { type BreakerView, breakerView } from './breaker-view.ts';
+import { type BreakerView, breakerView, type KeptBreaker } from './breaker-view.ts';
+import type { Budget } from './budget.ts';
 import { Circuit, type CircuitState } from './circuit.ts';
 import { Evidence } from './evidence.ts';
 import { ageOf, type Call, InFlight } from './in-flight.ts';
 import { type Force, type ForceKind, forceFor, isObserving } from './mode.ts';
 import type { Outcome } from './outcome.ts';
 import { Probes, probeLimitMs, rampedSlots } from './probes.ts';
-import { formatMs } from './reason.ts';
+import { formatMs, openReason } from './reason.ts';
 import { type Elsewhere, type Opening, type Report, Share, type Standing } from './sharing.ts';
 import { Stance } from './stance.ts';
 import type { BreakerSettings, Transition, TransitionCause } from './transition.ts';
 
-export type { BreakerView } from './breaker-view.ts';
+export type { BreakerView, KeptBreaker } from './breaker-view.ts';
 export { Call } from './in-flight.ts';
 export type { BreakerSettings, Transition, TransitionCause } from './transition.ts';
 
@@ -46,6 +46,8 @@ export class Breaker {
   readonly #circuit: Circuit;
   readonly #inFlight = new InFlight();
   readonly #evidence: Evidence;
+  /** That of `#stance`, kept here so that the request path reads one field. */
+  #budget: Budget | null;
   #settings: BreakerSettings;
   /** `slow.thresholdMs`, or Infinity. */
   #slowAfterMs: number;
@@ -74,11 +76,12 @@ export class Breaker {
     this.name = name;
     this.#settings = settings;
     this.#random = random;
-    this.#stance = new Stance(name, settings.mode, onTransition);
+    this.#stance = new Stance(name, settings, onTransition);
     this.#onAwake = onAwake;
     this.#circuit = new Circuit(name);
     this.#share = isShared ? new Share() : null;
     this.#evidence = new Evidence(settings.windowMs);
+    this.#budget = this.#stance.budget;
     this.#slowAfterMs = settings.slow?.thresholdMs ?? Number.POSITIVE_INFINITY;
     this.#isObserving = isObserving(this.#stance.mode);
   }
@@ -89,7 +92,7 @@ export class Breaker {
    */
   get isAtRest(): boolean {
     const { overdue, overdueElsewhere } = this.#evidence;
-    if (this.#stance.force !== null) return false;
+    if (this.#stance.force !== null || this.#budget?.isTaken === false) return false;
     return this.#state === 'closed' && this.#inFlight.count === 0 && overdue + overdueElsewhere === 0;
   }
 
@@ -153,6 +156,8 @@ export class Breaker {
   settle(call: Call, outcome: Outcome, nowMs: number): void {
     this.#inFlight.remove(call);
     if (this.#inFlight.fresh !== null) this.#age(nowMs);
+    // Every call is part of the budget, whatever the breaker makes of it.
+    if (this.#budget !== null && outcome !== 'ignored') this.#budget.count(outcome === 'failure');
     if (call.generation !== this.#generation) return;
     const ageMs = ageOf(call, nowMs);
     if (this.#state === 'half-open') {
@@ -170,6 +175,7 @@ export class Breaker {
   /** Let time pass: age the calls in flight, and leave the open state when it is due. Every 20 to 50 ms is enough. */
   tick(nowMs: number): void {
     this.#endForce(nowMs);
+    if (this.#budget !== null) this.#spend(this.#budget, nowMs);
     if (this.#state === 'closed') {
       this.#age(nowMs);
       // Good calls leave the window while hung ones stay: the rate can rise without a new call.
@@ -207,9 +213,10 @@ export class Breaker {
   }
 
   /** New settings from now on. The state, the counts and the end of a running open period stay. */
-  reconfigure(settings: BreakerSettings): void {
+  reconfigure(settings: BreakerSettings, nowMs: number): void {
     this.#settings = settings;
-    this.#stance.declare(settings.mode);
+    this.#stance.reconfigure(settings, nowMs);
+    this.#budget = this.#stance.budget;
     this.#isObserving = isObserving(this.#stance.mode);
     this.#evidence.resize(settings.windowMs);
     const slowAfterMs = settings.slow?.thresholdMs ?? Number.POSITIVE_INFINITY;
@@ -229,7 +236,7 @@ export class Breaker {
   /** Everything there is to see, as of `nowMs`. */
   view(nowMs: number): BreakerView {
     this.#evidence.advance(nowMs);
-    return breakerView({
+    const parts = {
       name: this.name,
       stance: this.#stance,
       evidence: this.#evidence,
@@ -238,7 +245,23 @@ export class Breaker {
       turnedAway: this.#turnedAway,
       wouldTurnAway: this.#wouldTurnAway,
       settings: this.#settings,
-    });
+    };
+    return breakerView(parts, nowMs);
+  }
+
+  /** It has a budget or counts its openings. */
+  get isWorthKeeping(): boolean {
+    return this.#stance.isWorthKeeping;
+  }
+
+  /** What there is to keep over a restart. */
+  keep(nowMs: number): KeptBreaker {
+    return this.#stance.keep(nowMs);
+  }
+
+  /** Enter what was kept `agoMs` ago. */
+  restore(kept: KeptBreaker, agoMs: number, nowMs: number): void {
+    this.#stance.restore(kept, agoMs, nowMs);
   }
 
   // With other workers: what the primary says, and what it is told. A breaker of its own has no use for these.
@@ -265,10 +288,10 @@ export class Breaker {
 
   /** What the others need to know of the calls here; null: nothing new since the last time. */
   report(): Report | null {
-    return (
-      this.#share?.report(this.name, this.#evidence, this.#probes, this.#turnedAway + this.#wouldTurnAway) ??
-      null
-    );
+    if (this.#share === null) return null;
+    const turnedAway = this.#turnedAway + this.#wouldTurnAway;
+    const parts = { evidence: this.#evidence, probes: this.#probes, budget: this.#budget, turnedAway };
+    return this.#share.report(this.name, parts);
   }
 
   /** How long this breaker, which has just opened by itself, is open. */
@@ -301,6 +324,13 @@ export class Breaker {
     if (breach === null) return;
     if (this.#stance.hasLasted(this.#settings.windowMs, nowMs)) this.#stance.openings = 0;
     this.#openByItself(breach.cause, breach.reason, nowMs);
+  }
+
+  /** Enter what has been counted since the last tick; with other workers the primary does. */
+  #spend(budget: Budget, nowMs: number): void {
+    const spent = this.#share === null ? budget.take() : null;
+    const reason = spent === null ? null : this.#stance.spend(spent, nowMs);
+    if (reason !== null) this.#openByItself('budget-burn', reason, nowMs);
   }
 
   // Half-open: judge every probe.
@@ -340,10 +370,9 @@ export class Breaker {
   // Moves.
 
   #openByItself(cause: TransitionCause, reason: string, nowMs: number): void {
-    const { openForMs, openForMaxMs } = this.#settings;
-    const forMs = openDurationMs(this.#stance.openings, openForMs, openForMaxMs, this.#random);
-    this.#stance.openings++;
-    this.#open(cause, `${reason}; open for ${formatMs(forMs)}`, forMs, nowMs);
+    const forMs = this.#stance.nextOpenMs(this.#random);
+    this.#stance.countTrip(nowMs);
+    this.#open(cause, openReason(reason, forMs), forMs, nowMs);
   }
 
   #open(cause: TransitionCause, reason: string, forMs: number, nowMs: number): void {

@@ -2,7 +2,7 @@
  * Who decides what a breaker does: it does itself, it only says what it would do, or a person has decided, for a time
  * and never longer than a day. Pure.
  */
-import { formatMs } from './reason.ts';
+import { formatSpan } from './reason.ts';
 
 /** What a person may ask for: turn everything away, let everything through, or observe only. */
 export type ForceKind = 'open' | 'closed' | 'observe';
@@ -31,7 +31,7 @@ const SENTENCES: Readonly<Record<ForceKind, string>> = {
 export function forceFor(kind: ForceKind, forMs: number, why: string, nowMs: number): Force {
   if (!(forMs > 0 && forMs <= FORCE_MAX_MS))
     throw new RangeError(`A breaker is forced for more than 0 ms and at most a day, not for ${forMs} ms.`);
-  return { kind, untilMs: nowMs + forMs, reason: `${SENTENCES[kind]} for ${formatMs(forMs)}: ${why}` };
+  return { kind, untilMs: nowMs + forMs, reason: `${SENTENCES[kind]} for ${formatSpan(forMs)}: ${why}` };
 }
 
 /** The mode of a breaker that is declared so, and forced so. */

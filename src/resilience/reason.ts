@@ -31,3 +31,21 @@ export function slowRateReason(
 export function consecutiveReason(failures: number, limit: number): string {
   return `failures in a row ${failures} >= ${limit}`;
 }
+
+/** `error rate 52.4% >= 50% (...); open for 6.1s` */
+export function openReason(why: string, forMs: number): string {
+  return `${why}; open for ${formatMs(forMs)}`;
+}
+
+/** `30d`, `6h`, `5m`, `90s`: for times that people give in words. */
+export function formatSpan(ms: number): string {
+  if (ms < 120_000) return formatMs(ms);
+  for (const [unit, unitMs] of SPAN_UNITS) if (ms % unitMs === 0) return `${ms / unitMs}${unit}`;
+  return formatMs(ms);
+}
+
+const SPAN_UNITS = [
+  ['d', 86_400_000],
+  ['h', 3_600_000],
+  ['m', 60_000],
+] as const;

@@ -8,18 +8,22 @@
  *
  * Told the time, and has no timer: `tick` moves it out of the open state. Memory is fixed per worker.
  */
+import type { Random } from '../base/clock.ts';
+import type { KeptBreaker } from './breaker-view.ts';
 import type { CircuitState } from './circuit.ts';
 import { addTallies, type Tally } from './evidence.ts';
 import { type ForceKind, forceFor, isObserving } from './mode.ts';
 import { rampedSlots } from './probes.ts';
-import { formatMs } from './reason.ts';
+import { formatMs, openReason } from './reason.ts';
 import type { Elsewhere, Opening, Report, Standing } from './sharing.ts';
+import type { Spent } from './span-ring.ts';
 import { Stance } from './stance.ts';
 import type { BreakerSettings, Transition, TransitionCause } from './transition.ts';
 
 export interface SharedOptions {
   /** A number that no era of any breaker had before. */
   readonly nextEra: () => number;
+  readonly random: Random;
   /** As for `Breaker`. */
   readonly onTransition: (transition: Transition) => void;
   /** To be told to this worker, in the order of the calls. */
@@ -71,7 +75,7 @@ export class SharedBreaker {
     this.name = name;
     this.#settings = settings;
     this.#options = options;
-    this.#stance = new Stance(name, settings.mode, options.onTransition);
+    this.#stance = new Stance(name, settings, options.onTransition);
     this.#era = options.nextEra();
   }
 
@@ -90,8 +94,22 @@ export class SharedBreaker {
   }
 
   /** What is the same for all workers; the counts are theirs to tell. */
-  get standing() {
-    return { ...this.#stance.shown, settings: this.#settings };
+  standing(nowMs: number) {
+    return { ...this.#stance.shown(nowMs), settings: this.#settings };
+  }
+
+  get isWorthKeeping(): boolean {
+    return this.#stance.isWorthKeeping;
+  }
+
+  /** As `Breaker.keep`. */
+  keep(nowMs: number): KeptBreaker {
+    return this.#stance.keep(nowMs);
+  }
+
+  /** As `Breaker.restore`. */
+  restore(kept: KeptBreaker, agoMs: number, nowMs: number): void {
+    this.#stance.restore(kept, agoMs, nowMs);
   }
 
   /** A worker has this breaker from now on, as new. It is told where the breaker stands. */
@@ -115,6 +133,7 @@ export class SharedBreaker {
   opened(opening: Opening, nowMs: number): boolean {
     if (opening.era !== this.#era || this.#stance.state === 'open') return false;
     this.#stance.openings = opening.openings;
+    this.#stance.countTrip(nowMs);
     this.#open(opening.cause, opening.reason, opening.openForMs, nowMs);
     return true;
   }
@@ -125,6 +144,7 @@ export class SharedBreaker {
     if (member === undefined) return;
     const turnedAway = report.turnedAway - member.turnedAway;
     member.turnedAway = report.turnedAway;
+    if (report.spent !== null) this.#spend(report.spent, nowMs);
     if (report.era !== this.#era) return;
     if (this.#stance.state === 'closed') {
       this.#passOn(worker, member, report);
@@ -180,13 +200,22 @@ export class SharedBreaker {
   /** New settings from now on; the workers have them from their configuration. */
   reconfigure(settings: BreakerSettings, nowMs: number): void {
     this.#settings = settings;
-    this.#stance.declare(settings.mode);
+    this.#stance.reconfigure(settings, nowMs);
     if (this.#stance.state !== 'half-open') return;
     if (this.#closeIfProven(nowMs)) return;
     this.#deal(nowMs);
   }
 
   // Closed.
+
+  /** Burning too fast opens it here: no worker knows of more than its own calls. */
+  #spend(spent: Spent, nowMs: number): void {
+    const reason = this.#stance.spend(spent, nowMs);
+    if (reason === null) return;
+    const forMs = this.#stance.nextOpenMs(this.#options.random);
+    this.#stance.countTrip(nowMs);
+    this.#open('budget-burn', openReason(reason, forMs), forMs, nowMs);
+  }
 
   #passOn(worker: number, member: Member, { calls, overdue }: Report): void {
     const isOverdueNew = overdue !== member.overdue;
@@ -293,7 +322,6 @@ export class SharedBreaker {
 
   #tell(worker: number, nowMs: number): void {
     const member = this.#members.get(worker)!;
-    const { force } = this.#stance;
     this.#options.onStanding(worker, {
       breaker: this.name,
       era: this.#era,
@@ -301,7 +329,7 @@ export class SharedBreaker {
       reason: this.#stance.reason,
       openForMs: this.#stance.remainingMs(nowMs),
       openings: this.#stance.openings,
-      force: force === null ? null : { kind: force.kind, forMs: force.untilMs - nowMs, reason: force.reason },
+      force: this.#stance.forceView(nowMs),
       slots: member.loweredTo ?? member.slots,
     });
   }

@@ -5,10 +5,12 @@
  * Every worker judges the calls of all of them, and opens at once by itself. Only the primary lets a breaker recover:
  * it says when probes may go, which worker may make how many, and when they have proven enough.
  */
+import type { ForceView } from './breaker-view.ts';
+import type { Budget } from './budget.ts';
 import type { CircuitState } from './circuit.ts';
 import type { Evidence, Tally, TripCause } from './evidence.ts';
-import type { ForceKind } from './mode.ts';
 import type { Probes } from './probes.ts';
+import type { Spent } from './span-ring.ts';
 
 /** Where a breaker stands, as the primary says to one worker. Times are lengths: workers have clocks of their own. */
 export interface Standing {
@@ -20,7 +22,7 @@ export interface Standing {
   /** From now; 0 unless open. */
   readonly openForMs: number;
   /** What a person has asked for, and for how long from now; null: nothing. */
-  readonly force: { readonly kind: ForceKind; readonly forMs: number; readonly reason: string } | null;
+  readonly force: ForceView | null;
   /** Openings in a row: the exponent of the back-off. */
   readonly openings: number;
   /** Probes that this worker may make; 0 unless half-open. */
@@ -43,6 +45,8 @@ export interface Report {
   readonly era: number;
   /** Finished since the report before; null: none. */
   readonly calls: Tally | null;
+  /** Finished since the report before, for the budget, whatever the era; null: none, or there is no budget. */
+  readonly spent: Spent | null;
   /** In flight past the slow threshold. */
   readonly overdue: number;
   readonly probes: number;
@@ -58,6 +62,14 @@ export interface Elsewhere {
   readonly era: number;
   readonly calls: Tally | null;
   readonly overdue: number;
+}
+
+/** What a worker's breaker is made of, as far as the others need to know. */
+export interface Reported {
+  readonly evidence: Evidence;
+  readonly probes: Probes;
+  readonly budget: Budget | null;
+  readonly turnedAway: number;
 }
 
 /** One worker's place in a shared breaker. */
@@ -81,13 +93,15 @@ export class Share {
   }
 
   /** What is new since the last report, or null. */
-  report(breaker: string, evidence: Evidence, probes: Probes, turnedAway: number): Report | null {
+  report(breaker: string, { evidence, probes, budget, turnedAway }: Reported): Report | null {
     const { era, slots } = this;
+    const spent = budget?.take() ?? null;
     const { overdue } = evidence;
     const calls = evidence.take();
     const told = this.#told;
     const isTold =
       calls === null &&
+      spent === null &&
       told !== null &&
       told.overdue === overdue &&
       told.probes === probes.admitted &&
@@ -99,6 +113,7 @@ export class Share {
       breaker,
       era,
       calls,
+      spent,
       overdue,
       probes: probes.admitted,
       probesOk: probes.ok,

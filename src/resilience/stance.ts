@@ -2,9 +2,15 @@
  * Where a breaker stands, since when and why, what a person has asked of it, and how often it has opened: what people
  * are shown and told, for the breaker of one process and for the one that workers share. Told the time; judges nothing.
  */
+import type { Random } from '../base/clock.ts';
+import { openDurationMs } from './back-off.ts';
+import type { ForceView, KeptBreaker } from './breaker-view.ts';
+import { Budget } from './budget.ts';
 import type { CircuitState } from './circuit.ts';
-import { type BreakerMode, endedReason, type Force, modeOf } from './mode.ts';
-import type { Transition, TransitionCause } from './transition.ts';
+import { type BreakerMode, endedReason, type Force, isObserving, modeOf } from './mode.ts';
+import type { Spent } from './span-ring.ts';
+import type { BreakerSettings, Transition, TransitionCause } from './transition.ts';
+import { TripHistory } from './trip-history.ts';
 
 export class Stance {
   state: CircuitState = 'closed';
@@ -22,29 +28,34 @@ export class Stance {
   force: Force | null = null;
   readonly #name: string;
   readonly #onTransition: (transition: Transition) => void;
-  #declared: 'enforce' | 'observe';
+  /** Null: it has none. */
+  budget: Budget | null;
+  readonly #history = new TripHistory();
+  #settings: BreakerSettings;
   /** What `onTransition` was last told. */
   #toldMode: BreakerMode;
 
-  /** @param declared left out: enforce */
-  constructor(
-    name: string,
-    declared: 'enforce' | 'observe' | undefined,
-    onTransition: (transition: Transition) => void,
-  ) {
+  /** One opening too many, not told yet. */
+  #tooOften: string | null = null;
+
+  constructor(name: string, settings: BreakerSettings, onTransition: (transition: Transition) => void) {
     this.#name = name;
     this.#onTransition = onTransition;
-    this.#declared = declared ?? 'enforce';
-    this.#toldMode = this.#declared;
+    this.#settings = settings;
+    this.budget = settings.budget == null ? null : new Budget(settings.budget);
+    this.#toldMode = this.mode;
   }
 
   get mode(): BreakerMode {
-    return modeOf(this.#declared, this.force);
+    return modeOf(this.#settings.mode, this.force);
   }
 
-  /** Another mode in the settings: whoever changed them knows. */
-  declare(mode: 'enforce' | 'observe' | undefined): void {
-    this.#declared = mode ?? 'enforce';
+  /** If this is another mode, whoever changed the settings knows. */
+  reconfigure(settings: BreakerSettings, nowMs: number): void {
+    this.#settings = settings;
+    if (settings.budget == null) this.budget = null;
+    else if (this.budget === null) this.budget = new Budget(settings.budget);
+    else this.budget.reconfigure(settings.budget, nowMs);
     this.#toldMode = this.mode;
   }
 
@@ -52,6 +63,7 @@ export class Stance {
   enter(to: CircuitState, reason: string, nowMs: number): void {
     if (this.state !== to) this.sinceMs = nowMs;
     this.state = to;
+    if (to === 'closed') this.budget?.forgive();
     this.reason = reason;
   }
 
@@ -59,6 +71,49 @@ export class Stance {
   openFor(forMs: number, nowMs: number): void {
     this.openUntilMs = nowMs + forMs;
     if (this.state !== 'open') this.trips++;
+  }
+
+  /** It opens by itself: for how long. */
+  nextOpenMs(random: Random): number {
+    const { openForMs, openForMaxMs } = this.#settings;
+    return openDurationMs(this.openings++, openForMs, openForMaxMs, random);
+  }
+
+  /** It opens by itself, and that counts if it has an effect. */
+  countTrip(nowMs: number): void {
+    const { tripsMax } = this.#settings;
+    if (tripsMax == null || isObserving(this.mode)) return;
+    this.#tooOften = this.#history.add(tripsMax, nowMs);
+  }
+
+  /** Enter calls that have ended into the budget: why it must open for them, or null. */
+  spend(spent: Spent, nowMs: number): string | null {
+    const { budget } = this;
+    budget?.spend(spent, nowMs);
+    if (budget === null || this.state !== 'closed' || this.force?.kind === 'closed') return null;
+    const burning = budget.burning(this.#settings.minimumRequests, nowMs);
+    if (burning === null) return null;
+    // It burns as long as its short time, and has not been good before it has been for as long.
+    if (this.hasLasted(burning.rule.shortMs, nowMs)) this.openings = 0;
+    return burning.reason;
+  }
+
+  /** It has a budget or counts its openings. */
+  get isWorthKeeping(): boolean {
+    return this.budget !== null || this.#settings.tripsMax != null;
+  }
+
+  keep(nowMs: number): KeptBreaker {
+    return { budget: this.budget?.keep(nowMs) ?? null, tripAgesMs: this.#history.ages(nowMs) };
+  }
+
+  /** Enter what was kept `agoMs` ago. */
+  restore({ budget, tripAgesMs }: KeptBreaker, agoMs: number, nowMs: number): void {
+    if (budget !== null) this.budget?.restore(budget, agoMs, nowMs);
+    this.#history.restore(
+      tripAgesMs.map((ageMs) => ageMs + agoMs),
+      nowMs,
+    );
   }
 
   /** Forget what was forced if its time is over; true: it is. */
@@ -76,7 +131,9 @@ export class Stance {
     const { mode, state } = this;
     if (from === state && mode === this.#toldMode) return;
     this.#toldMode = mode;
-    this.#onTransition({ breaker: this.#name, from, to: state, mode, cause, reason, atMs });
+    const tooOften = this.#tooOften;
+    this.#tooOften = null;
+    this.#onTransition({ breaker: this.#name, from, to: state, mode, cause, reason, tooOften, atMs });
   }
 
   /** Whether it has been in this state for `ms`. */
@@ -89,9 +146,25 @@ export class Stance {
     return this.state === 'open' ? Math.max(0, this.openUntilMs - nowMs) : 0;
   }
 
+  /** What a person has asked for, with the time that is left of it; null: nothing. */
+  forceView(nowMs: number): ForceView | null {
+    if (this.force === null) return null;
+    const { kind, untilMs, reason } = this.force;
+    return { kind, forMs: Math.max(0, untilMs - nowMs), reason };
+  }
+
   /** What it shows of itself. */
-  get shown() {
-    const { state, mode, force, reason, sinceMs, openUntilMs, trips } = this;
-    return { state, mode, force, reason, sinceMs, openUntilMs: state === 'open' ? openUntilMs : null, trips };
+  shown(nowMs: number) {
+    const { state, mode, reason, sinceMs, openUntilMs, trips } = this;
+    return {
+      state,
+      mode,
+      force: this.forceView(nowMs),
+      reason,
+      sinceMs,
+      openUntilMs: state === 'open' ? openUntilMs : null,
+      trips,
+      budget: this.budget?.view(nowMs) ?? null,
+    };
   }
 }

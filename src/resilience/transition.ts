@@ -1,6 +1,8 @@
 /** The settings of a breaker as a whole, and what it says when it moves. Types only. */
+import type { BudgetSettings } from './budget.ts';
 import type { CircuitState } from './circuit.ts';
-import type { Limits, TripCause } from './evidence.ts';
+import type { TripCause } from './evidence.ts';
+import type { Limits } from './limits.ts';
 import type { BreakerMode } from './mode.ts';
 
 /** The limits, and how the breaker behaves once one is reached. */
@@ -14,10 +16,20 @@ export interface BreakerSettings extends Limits {
   readonly probeMaxMs?: number;
   /** `observe`: say what it would do, and turn nothing away. Left out: enforce. */
   readonly mode?: 'enforce' | 'observe';
+  /** Opens it when it burns too fast. Left out or null: no budget. */
+  readonly budget?: BudgetSettings | null;
+  /** So many openings by itself in so long are too many. Left out or null: there are never too many. */
+  readonly tripsMax?: TripsMax | null;
+}
+
+export interface TripsMax {
+  readonly count: number;
+  readonly withinMs: number;
 }
 
 export type TransitionCause =
   | TripCause
+  | 'budget-burn'
   | 'probes-ok'
   | 'probe-failed'
   | 'timer'
@@ -36,6 +48,8 @@ export interface Transition {
   readonly cause: TransitionCause;
   /** One sentence with the number and the limit. */
   readonly reason: string;
+  /** It has opened too often: the sentence for that; null: it has not. */
+  readonly tooOften: string | null;
   /** On the clock that the breaker is told. */
   readonly atMs: number;
 }

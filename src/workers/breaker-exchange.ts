@@ -2,8 +2,9 @@
  * All breakers that the workers share, and who is told what of them: moves at once, counts every 25 ms. A worker has
  * a part in a breaker from when it works by rules that have it. The rules themselves are `resilience/shared-breaker.ts`.
  */
-import type { Clock } from '../base/clock.ts';
-import type { BreakerSettings, Transition } from '../resilience/breaker.ts';
+import type { Clock, Random } from '../base/clock.ts';
+import type { BreakerSettings, KeptBreaker, Transition } from '../resilience/breaker.ts';
+import type { ForceKind } from '../resilience/mode.ts';
 import { SharedBreaker } from '../resilience/shared-breaker.ts';
 import type { Elsewhere, Opening, Report, Standing } from '../resilience/sharing.ts';
 import type { ToWorker } from './messages.ts';
@@ -13,8 +14,11 @@ const TICK_MS = 25;
 
 export interface BreakerExchangeOptions {
   readonly clock: Clock;
+  readonly random: Random;
   readonly send: (worker: number, message: ToWorker) => void;
   readonly onTransition: (transition: Transition) => void;
+  /** What is known of the breaker of this name from before, and how long before; null: nothing. */
+  readonly remembered?: (name: string) => { readonly kept: KeptBreaker; readonly agoMs: number } | null;
 }
 
 interface Entry {
@@ -97,9 +101,9 @@ export class BreakerExchange {
   }
 
   /** By hand; false: there is none of this name. */
-  trip(name: string, forMs: number, reason: string): boolean {
+  force(name: string, kind: ForceKind, forMs: number, reason: string): boolean {
     const entry = this.#entries.get(name);
-    entry?.breaker.trip(this.#now(), reason, forMs);
+    entry?.breaker.force(kind, this.#now(), reason, forMs);
     this.#flush();
     return entry !== undefined;
   }
@@ -113,16 +117,24 @@ export class BreakerExchange {
   }
 
   isOpen(breaker: string): boolean {
-    return this.#entries.get(breaker)?.breaker.state === 'open';
+    return this.#entries.get(breaker)?.breaker.isBarred === true;
   }
 
   breakers(): SharedBreaker[] {
     return Array.from(this.#entries.values(), ({ breaker }) => breaker);
   }
 
+  /** What there is to keep over a restart, by name. */
+  keep(): Map<string, KeptBreaker> {
+    const nowMs = this.#now();
+    const worthIt = this.breakers().filter((breaker) => breaker.isWorthKeeping);
+    return new Map(worthIt.map((breaker) => [breaker.name, breaker.keep(nowMs)]));
+  }
+
   #make(name: string, settings: BreakerSettings): SharedBreaker {
-    return new SharedBreaker(name, settings, {
+    const breaker = new SharedBreaker(name, settings, {
       nextEra: () => ++this.#era,
+      random: this.#options.random,
       onTransition: this.#options.onTransition,
       onStanding: (worker, standing) => {
         const standings = this.#outbox.get(worker);
@@ -130,11 +142,14 @@ export class BreakerExchange {
         else standings.push(standing);
       },
     });
+    const before = this.#options.remembered?.(name) ?? null;
+    if (before !== null) breaker.restore(before.kept, before.agoMs, this.#now());
+    return breaker;
   }
 
   #tick(): void {
     const nowMs = this.#now();
-    for (const { breaker } of this.#entries.values()) if (breaker.state === 'open') breaker.tick(nowMs);
+    for (const { breaker } of this.#entries.values()) if (!breaker.isAtRest) breaker.tick(nowMs);
     this.#flush();
     if (this.#news.size === 0) return;
     for (const worker of this.#workers) {

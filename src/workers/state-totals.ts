@@ -9,7 +9,7 @@ import type { EndpointState, UpstreamState, WorkerState } from './messages.ts';
  */
 export function breakerTotal(
   name: string,
-  standing: SharedBreaker['standing'],
+  standing: ReturnType<SharedBreaker['standing']>,
   views: readonly BreakerView[],
 ): BreakerView {
   const none = {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { FastifyInstance } from 'fastify';
 import { Audit } from '../../src/admin/audit.ts';
-import type { AdminBreaker, DataPlaneView } from '../../src/admin/ports.ts';
+import type { AdminBreaker, DataPlaneView, ForceKind } from '../../src/admin/ports.ts';
 import { buildAdmin, buildProbes } from '../../src/admin/server.ts';
 import { type Clock, systemRandom } from '../../src/base/clock.ts';
 import { DescribedIdentity } from '../../src/cli/described-identity.ts';
@@ -43,7 +43,12 @@ export class FakePlane implements DataPlaneView {
   isStarted = true;
   isStopping = false;
   readonly calls: unknown[][] = [];
-  breaker: AdminBreaker = { name: 'api/ranking/candidate', state: 'closed', reason: 'never opened' };
+  breaker: AdminBreaker = {
+    name: 'api/ranking/candidate',
+    state: 'closed',
+    mode: 'enforce',
+    reason: 'never opened',
+  };
 
   isReady(): boolean {
     return this.isStarted && !this.isStopping;
@@ -61,15 +66,16 @@ export class FakePlane implements DataPlaneView {
     return [{ name: 'v1', endpoints: [{ id: '127.0.0.1:9001', active: 3, idle: 1 }] }];
   }
 
-  trip(name: string, forMs: number, reason: string): boolean {
-    this.calls.push(['trip', name, forMs, reason]);
-    this.breaker = { ...this.breaker, state: 'open', reason };
+  force(name: string, kind: ForceKind, forMs: number, reason: string): boolean {
+    this.calls.push(['force', name, kind, forMs, reason]);
+    const state = kind === 'observe' ? this.breaker.state : kind;
+    this.breaker = { ...this.breaker, state, mode: `forced-${kind}`, reason };
     return true;
   }
 
   reset(name: string, reason: string): boolean {
     this.calls.push(['reset', name, reason]);
-    this.breaker = { ...this.breaker, state: 'closed', reason };
+    this.breaker = { ...this.breaker, state: 'closed', mode: 'enforce', reason };
     return true;
   }
 

@@ -36,6 +36,7 @@ export class SharedBench {
     this.#random = seededRandom(seed);
     this.shared = new SharedBreaker(NAME, settings, {
       nextEra: () => ++this.#era,
+      random: this.#random,
       onTransition: (move) => this.moves.push(move),
       onStanding: (worker, standing) =>
         this.#send(() => this.workers.get(worker)?.follow(standing, this.nowMs)),

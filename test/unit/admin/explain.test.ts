@@ -28,7 +28,7 @@ test('it is decided with the rules and the breakers of now', async () => {
     breaker: 'not open',
   });
   expect(before.upstream?.name).toBe('v2');
-  bench.plane.breaker = { name: 'api/ranking/candidate', state: 'open', reason: 'by hand' };
+  bench.plane.breaker = { name: 'api/ranking/candidate', state: 'open', mode: 'enforce', reason: 'by hand' };
   const open = (await ask(BODY)).json<Explanation>();
   expect(open.experiments[0]).toMatchObject({ served: 'control', breaker: 'open, so control serves' });
   expect(open.upstream?.name).toBe('v1');

@@ -144,7 +144,7 @@ describe('a flag', () => {
   });
 
   it('is the assigned variant while a breaker is open, and names the served one beside it', async () => {
-    bench.plane.trip('api/ranking/candidate', 1000, 'a test');
+    bench.plane.force('api/ranking/candidate', 'open', 1000, 'a test');
     expect((await ask({ targetingKey: CANDIDATE })).body).toMatchObject({
       variant: 'candidate',
       metadata: { 'fairlead.served': 'control', 'fairlead.openBreakers': 1 },
@@ -163,7 +163,7 @@ describe('a flag', () => {
       ),
     );
     await bench.control.reload('signal');
-    bench.plane.trip('api/ranking/candidate', 1000, 'a test');
+    bench.plane.force('api/ranking/candidate', 'open', 1000, 'a test');
     expect((await ask({ targetingKey: CANDIDATE })).body.metadata).toMatchObject({
       'fairlead.served': 'candidate',
       'fairlead.openBreakers': 1,
@@ -209,7 +209,7 @@ describe('all flags', () => {
       { 'if-none-match': first.etag },
     );
     expect(other.status).toBe(200);
-    bench.plane.trip('api/ranking/candidate', 1000, 'a test');
+    bench.plane.force('api/ranking/candidate', 'open', 1000, 'a test');
     expect((await post(bench, ALL, body, { 'if-none-match': first.etag })).status).toBe(200);
   });
 });

@@ -80,7 +80,7 @@ describe('new settings', () => {
   test('apply to what is already counted', () => {
     const bench = new Bench();
     bench.run(15, 'failure');
-    bench.breaker.reconfigure({ ...SETTINGS, minimumRequests: 16 });
+    bench.breaker.reconfigure({ ...SETTINGS, minimumRequests: 16 }, bench.nowMs);
     bench.run(1, 'ok');
     expect(bench.state).toBe('open');
   });
@@ -89,14 +89,20 @@ describe('new settings', () => {
     const bench = new Bench({ minimumRequests: 100 });
     const calls = bench.start(10);
     bench.wait(200);
-    bench.breaker.reconfigure({ ...SETTINGS, minimumRequests: 100, slow: { thresholdMs: 100, ratio: 0.2 } });
+    bench.breaker.reconfigure(
+      { ...SETTINGS, minimumRequests: 100, slow: { thresholdMs: 100, ratio: 0.2 } },
+      bench.nowMs,
+    );
     bench.wait(0);
     expect(bench.view().overdue).toBe(10);
-    bench.breaker.reconfigure({
-      ...SETTINGS,
-      minimumRequests: 100,
-      slow: { thresholdMs: 1_000, ratio: 0.2 },
-    });
+    bench.breaker.reconfigure(
+      {
+        ...SETTINGS,
+        minimumRequests: 100,
+        slow: { thresholdMs: 1_000, ratio: 0.2 },
+      },
+      bench.nowMs,
+    );
     bench.wait(0);
     expect(bench.view().overdue).toBe(0);
     bench.end(calls, 'ok');
@@ -107,7 +113,7 @@ describe('new settings', () => {
     const bench = new Bench({ minimumRequests: 100 });
     const calls = bench.start(10);
     bench.wait(300);
-    bench.breaker.reconfigure({ ...SETTINGS, slow: null });
+    bench.breaker.reconfigure({ ...SETTINGS, slow: null }, bench.nowMs);
     bench.end(calls, 'ok');
     expect(bench.view()).toMatchObject({ requests: 10, slow: 0, overdue: 0 });
   });
@@ -116,14 +122,14 @@ describe('new settings', () => {
     const bench = new Bench();
     bench.wait(1_000);
     bench.run(15, 'failure');
-    bench.breaker.reconfigure({ ...SETTINGS, windowMs: 60_000 });
+    bench.breaker.reconfigure({ ...SETTINGS, windowMs: 60_000 }, bench.nowMs);
     bench.wait(30_000);
     expect(bench.view()).toMatchObject({ requests: 15, failures: 15 });
   });
 
   test('leave a running open period as it is', () => {
     const bench = new Bench().open();
-    bench.breaker.reconfigure({ ...SETTINGS, openForMs: 60_000 });
+    bench.breaker.reconfigure({ ...SETTINGS, openForMs: 60_000 }, bench.nowMs);
     bench.wait(5_000);
     expect(bench.state).toBe('half-open');
   });
@@ -131,7 +137,7 @@ describe('new settings', () => {
   test('with fewer probes close at once when there are enough good ones', () => {
     const bench = new Bench().halfOpen();
     bench.run(3, 'ok');
-    bench.breaker.reconfigure({ ...SETTINGS, halfOpenRequests: 3 });
+    bench.breaker.reconfigure({ ...SETTINGS, halfOpenRequests: 3 }, bench.nowMs);
     bench.start(1);
     expect(bench.state).toBe('closed');
   });
@@ -140,7 +146,7 @@ describe('new settings', () => {
     const bench = new Bench().halfOpen();
     bench.start(1);
     bench.wait(200);
-    bench.breaker.reconfigure({ ...SETTINGS, slow: { thresholdMs: 100, ratio: 0.2 } });
+    bench.breaker.reconfigure({ ...SETTINGS, slow: { thresholdMs: 100, ratio: 0.2 } }, bench.nowMs);
     bench.wait(0);
     expect(bench.state).toBe('open');
   });

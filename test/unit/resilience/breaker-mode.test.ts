@@ -47,7 +47,7 @@ describe('a breaker that only observes', () => {
   test('turns calls away from the moment it is told to by its settings', () => {
     const bench = new Bench({ mode: 'observe' }).open();
     bench.start(1);
-    bench.breaker.reconfigure({ ...SETTINGS, mode: 'enforce' });
+    bench.breaker.reconfigure({ ...SETTINGS, mode: 'enforce' }, bench.nowMs);
     expect(bench.isTurnedAway()).toBe(true);
     expect(bench.breaker.isBarred).toBe(true);
     expect(bench.moves).toHaveLength(1);
@@ -148,7 +148,7 @@ describe('a breaker that is forced', () => {
     for (const forMs of [0, -1, Number.NaN, FORCE_MAX_MS + 1, Number.POSITIVE_INFINITY])
       expect(() => bench.breaker.force('closed', 0, 'for ever', forMs)).toThrow(RangeError);
     bench.breaker.force('closed', 0, 'a day', FORCE_MAX_MS);
-    expect(bench.view().force).toMatchObject({ kind: 'closed', untilMs: FORCE_MAX_MS });
+    expect(bench.view().force).toMatchObject({ kind: 'closed', forMs: FORCE_MAX_MS });
   });
 });
 

@@ -90,7 +90,7 @@ class Pair {
       real.reset(nowMs, 'test');
       reference.reset(nowMs);
     } else {
-      real.reconfigure(step.settings);
+      real.reconfigure(step.settings, nowMs);
       reference.reconfigure(step.settings);
     }
   }

@@ -16,6 +16,7 @@ describe('the error rate', () => {
         mode: 'enforce',
         cause: 'error-rate',
         reason: 'error rate 50% >= 50% (10 of 20 calls in 10s); open for 5s',
+        tooOften: null,
         atMs: 0,
       },
     ]);

@@ -100,7 +100,7 @@ describe('a breaker that workers share, closed', () => {
     bench.run(2, 20, 'failure');
     bench.spread();
     expect(bench.states()).toEqual(['open', 'open', 'open']);
-    expect(bench.shared.standing.trips).toBe(1);
+    expect(bench.shared.standing(bench.nowMs).trips).toBe(1);
     const retries = [1, 2, 3].map((id) => bench.worker(id).retryAfterMs(bench.nowMs));
     expect(Math.max(...retries) - Math.min(...retries)).toBeLessThanOrEqual(5);
     expect(bench.worker(2).view(bench.nowMs).reason).toBe(bench.worker(1).view(bench.nowMs).reason);
@@ -157,7 +157,7 @@ describe('a breaker that workers share, open', () => {
 
   test('each opening is twice as long as the one before, whichever worker opens', () => {
     const bench = opened(2);
-    const forMs = (): number => bench.shared.standing.openUntilMs! - bench.nowMs;
+    const forMs = (): number => bench.shared.standing(bench.nowMs).openUntilMs! - bench.nowMs;
     const first = forMs();
     bench.run(2, 3, 'ok');
     while (bench.shared.state === 'open') bench.step();
@@ -278,7 +278,7 @@ describe('a breaker that workers share, half-open', () => {
     expect(bench.run(1, 1, 'ok')).toBe(1);
     bench.spread();
     const settings = { ...SETTINGS, halfOpenRequests: 1 };
-    for (const breaker of bench.workers.values()) breaker.reconfigure(settings);
+    for (const breaker of bench.workers.values()) breaker.reconfigure(settings, bench.nowMs);
     bench.shared.reconfigure(settings, bench.nowMs);
     bench.wait(2);
     expect(bench.states()).toEqual(['closed', 'closed']);

@@ -14,6 +14,7 @@ class Bench {
   readonly exchange = new BreakerExchange({
     clock: { now: () => Date.now(), wallMs: () => Date.now() },
     send: (worker, message) => this.sent.push({ worker, message }),
+    random: { next: () => 0, hex: () => '' },
     onTransition: (move) => this.moves.push(move),
   });
 
@@ -36,7 +37,17 @@ class Bench {
 
 function failures(era: number, requests: number): Report {
   const calls = { requests, failures: requests, slow: 0, lastFailures: requests };
-  return { breaker: NAME, era, calls, overdue: 0, probes: 0, probesOk: 0, slots: 0, turnedAway: 0 };
+  return {
+    breaker: NAME,
+    era,
+    calls,
+    spent: null,
+    overdue: 0,
+    probes: 0,
+    probesOk: 0,
+    slots: 0,
+    turnedAway: 0,
+  };
 }
 
 beforeEach(() => void vi.useFakeTimers());
@@ -82,8 +93,8 @@ describe('moves', () => {
     bench.exchange.configure(ONE, 1);
     bench.exchange.adopted(1, 1);
     bench.take();
-    expect(bench.exchange.trip('api/ranking/none', 1000, 'drill')).toBe(false);
-    expect(bench.exchange.trip(NAME, 1000, 'drill')).toBe(true);
+    expect(bench.exchange.force('api/ranking/none', 'open', 1000, 'drill')).toBe(false);
+    expect(bench.exchange.force(NAME, 'open', 1000, 'drill')).toBe(true);
     expect(bench.exchange.reset(NAME, 'over')).toBe(true);
     expect(bench.take()).toEqual(['1 standings open', '1 standings closed']);
   });
@@ -93,7 +104,7 @@ describe('moves', () => {
     bench.exchange.configure(ONE, 1);
     bench.exchange.adopted(1, 1);
     bench.exchange.start();
-    bench.exchange.trip(NAME, 1000, 'drill');
+    bench.exchange.force(NAME, 'open', 1000, 'drill');
     bench.take();
     await vi.advanceTimersByTimeAsync(975);
     expect(bench.take()).not.toContain('1 standings half-open');
@@ -109,7 +120,7 @@ describe('a worker', () => {
     bench.exchange.configure(new Map(), 1);
     bench.exchange.adopted(1, 1);
     bench.exchange.configure(ONE, 2);
-    bench.exchange.trip(NAME, 1000, 'drill');
+    bench.exchange.force(NAME, 'open', 1000, 'drill');
     expect(bench.take()).toEqual([]);
     bench.exchange.adopted(1, 2);
     expect(bench.take()).toEqual(['1 standings open']);
@@ -120,7 +131,7 @@ describe('a worker', () => {
     bench.exchange.configure(ONE, 1);
     for (const worker of [1, 2]) bench.exchange.adopted(worker, 1);
     bench.exchange.leave(2);
-    bench.exchange.trip(NAME, 1000, 'drill');
+    bench.exchange.force(NAME, 'open', 1000, 'drill');
     bench.take();
     bench.exchange.adopted(2, 1);
     expect(bench.take()).toEqual(['2 standings open']);
@@ -130,7 +141,7 @@ describe('a worker', () => {
     const bench = new Bench();
     bench.exchange.configure(ONE, 1);
     bench.exchange.adopted(1, 1);
-    bench.exchange.trip(NAME, 1000, 'drill');
+    bench.exchange.force(NAME, 'open', 1000, 'drill');
     bench.exchange.configure(new Map(), 2);
     bench.exchange.configure(ONE, 3);
     bench.take();

@@ -17,7 +17,7 @@ describe('a breaker of all workers', () => {
     const total = () =>
       breakerTotal(
         bench.shared.name,
-        bench.shared.standing,
+        bench.shared.standing(bench.nowMs),
         [...bench.workers.values()].map((breaker) => breaker.view(bench.nowMs)),
       );
     expect(total()).toMatchObject({
@@ -34,7 +34,7 @@ describe('a breaker of all workers', () => {
 
   test('shows where it stands also when no worker has said anything', () => {
     const { shared } = new SharedBench({ workers: 1 });
-    expect(breakerTotal(shared.name, shared.standing, [])).toMatchObject({
+    expect(breakerTotal(shared.name, shared.standing(0), [])).toMatchObject({
       state: 'closed',
       requests: 0,
       errorRatio: null,
@@ -57,7 +57,7 @@ describe('a breaker of all workers', () => {
     }
     const views = [...bench.workers.values()].map((breaker) => breaker.view(bench.nowMs));
     expect(views.map(({ probes }) => probes)).toEqual([2, 1]);
-    expect(breakerTotal(bench.shared.name, bench.shared.standing, views)).toMatchObject({
+    expect(breakerTotal(bench.shared.name, bench.shared.standing(bench.nowMs), views)).toMatchObject({
       state: 'half-open',
       probes: 3,
       probesOk: 1,
