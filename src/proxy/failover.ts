@@ -1,11 +1,12 @@
 /**
  * The return of one request to its fallback: a variant with an upstream of its own has failed it, and the fallback
- * serves it instead. What was served changes, and never what was assigned. The variant's breaker and its series get
- * the failure when it happens; the fallback's get a call of their own, which begins then.
+ * serves it instead. What was served changes, and never what was assigned. The variant's breaker, limits and series
+ * get the failure when it happens; the fallback's get a call of their own, which begins then.
  */
 import { ERRORS } from '../base/error.ts';
 import type { Failure } from '../resilience/failure.ts';
 import type { Outcome } from '../resilience/outcome.ts';
+import { NOTHING_SAID } from './admission.ts';
 import type { Decision, Participation } from './decision.ts';
 import type { Exchange } from './exchange.ts';
 import type { VariantTarget } from './plan.ts';
@@ -26,7 +27,7 @@ function isLeaving({ served, plan }: Participation, group: UpstreamGroup): boole
 
 /**
  * The variants that sent the request to where it failed have failed it; from now on their fallbacks serve it. False:
- * they may not, since the breaker of one is open, and it is served as before. Only if `mayFailOver`.
+ * they may not, since a breaker is open or a limit reached, and it is served as before. Only if `mayFailOver`.
  */
 export function failOver(exchange: Exchange, failure: Failure, nowMs: number): boolean {
   const { decision, attempt } = exchange;
@@ -34,8 +35,9 @@ export function failOver(exchange: Exchange, failure: Failure, nowMs: number): b
     .slice(0, decision.count)
     .filter((participation) => isLeaving(participation, decision.group!));
   const outcomes = leaving.map((participation) => settleFailed(exchange, participation, failure, nowMs));
+  leaveUpstream(exchange, nowMs);
   const { group } = leaving[0]!.plan!.fallback;
-  if (!admitFallbacks(leaving, group, nowMs)) return false;
+  if (!isAdmitted(decision, leaving, group, nowMs)) return false;
   const hintsBefore = hintLines(decision);
   for (const [index, participation] of leaving.entries()) {
     record(exchange, participation, statusOf(failure), outcomes[index]!, nowMs);
@@ -54,33 +56,64 @@ function settleFailed(
   failure: Failure,
   nowMs: number,
 ): Outcome {
-  const { served, call } = participation;
+  const { served, call, place } = participation;
   const outcome = failure.code === null ? 'failure' : outcomeOf(exchange, nowMs, served!.slowThresholdMs);
   if (participation.isAdmitted) served!.breaker!.settle(call, outcome, nowMs);
   participation.isAdmitted = false;
+  if (place !== null) place.release(exchange.request.upstreamTimeMs(nowMs), false, nowMs);
+  participation.place = null;
   return outcome;
 }
 
-/** Asks the breakers of all fallbacks that go to `group`; what one lets through is given back if another does not. */
-function admitFallbacks(leaving: readonly Participation[], group: UpstreamGroup, nowMs: number): boolean {
-  for (const participation of leaving) {
-    const { breaker, group: wanted } = participation.plan!.fallback;
-    // Losing to another experiment's upstream says nothing about the fallback: its breaker is not asked.
-    if (breaker === null || wanted !== group) continue;
-    participation.isAdmitted = breaker.admit(participation.call, nowMs);
-    if (participation.isAdmitted) continue;
-    for (const other of leaving) {
-      if (other.isAdmitted) other.plan!.fallback.breaker!.settle(other.call, 'ignored', nowMs);
-      other.isAdmitted = false;
-    }
+function leaveUpstream({ decision, request }: Exchange, nowMs: number): void {
+  if (decision.upstreamPlace !== null)
+    decision.upstreamPlace.release(request.upstreamTimeMs(nowMs), false, nowMs);
+  decision.upstreamPlace = null;
+}
+
+/** Takes what all fallbacks that go to `group` ask for; or nothing. Rate limits count requests, and this one is counted. */
+function isAdmitted(
+  decision: Decision,
+  leaving: readonly Participation[],
+  group: UpstreamGroup,
+  nowMs: number,
+): boolean {
+  const { admission, group: routeGroup } = decision.route!;
+  const fallbacks = leaving.filter(({ plan }) => plan!.fallback.group === group);
+  const limits = group === routeGroup ? admission : fallbacks[0]!.plan!.fallback.limits;
+  const upstream = limits === null ? null : limits.upstream;
+  if (upstream !== null && !upstream.acquire()) return false;
+  decision.upstreamPlace = upstream;
+  for (const participation of fallbacks) {
+    if (isTaken(participation, participation.plan!.fallback, nowMs)) continue;
+    for (const other of fallbacks) giveBack(other, other.plan!.fallback, nowMs);
+    if (upstream !== null) upstream.release(NOTHING_SAID, false, nowMs);
+    decision.upstreamPlace = null;
     return false;
   }
   return true;
 }
 
+function isTaken(participation: Participation, { breaker, limits }: VariantTarget, nowMs: number): boolean {
+  const limiter = limits === null ? null : limits.limiter;
+  if (limiter !== null && !limiter.acquire()) return false;
+  participation.place = limiter;
+  if (breaker === null) return true;
+  participation.isAdmitted = breaker.admit(participation.call, nowMs);
+  return participation.isAdmitted;
+}
+
+function giveBack(participation: Participation, { breaker }: VariantTarget, nowMs: number): void {
+  const { place, call } = participation;
+  if (place !== null) place.release(NOTHING_SAID, false, nowMs);
+  participation.place = null;
+  if (participation.isAdmitted) breaker!.settle(call, 'ignored', nowMs);
+  participation.isAdmitted = false;
+}
+
 /** The failed call is counted where it went, and is in flight there no more. */
 function record(
-  exchange: Exchange,
+  { request }: Exchange,
   { assignment, served }: Participation,
   status: number,
   outcome: Outcome,
@@ -88,7 +121,7 @@ function record(
 ): void {
   if (!assignment!.isIncluded) return;
   served!.series.inFlight--;
-  served!.series.record(status, outcome, nowMs - exchange.request.beganMs, exchange.request.overheadMs);
+  served!.series.record(status, outcome, nowMs - request.beganMs, request.overheadMs);
 }
 
 function serve(participation: Participation, fallback: VariantTarget): void {
