@@ -2,6 +2,7 @@
  * The upstream half of an exchange: the connection of the present attempt, what has been sent on it, and what it takes
  * to send the same request again. Knows nothing of responses; whether to try again is `resilience/retry.ts`'s.
  */
+import { ERRORS, type ErrorCode } from '../base/error.ts';
 import type { Expiry } from './expiry.ts';
 import type { RequestFaults } from './faults.ts';
 import type { Injection, Sending } from './injection.ts';
@@ -35,6 +36,10 @@ export class Attempt implements Waiting {
   #injection: Injection | null = null;
   /** Its place in the queue for a connection; null: it does not wait. */
   #pending: Pending | null = null;
+  /** When the endpoint got it; below 0: nobody times it, or all has been said of it. */
+  #fromMs = -1;
+  /** How long the endpoint took to answer; below 0: it has not. */
+  #tookMs = -1;
   /** What it is sent with. */
   #sending: Sending | null = null;
   readonly #replay = new Replay();
@@ -55,6 +60,7 @@ export class Attempt implements Waiting {
     this.isHeadSent = false;
     this.faults = null;
     this.#injection = null;
+    this.#fromMs = -1;
   }
 
   /** The request to send. `isBodyKept`: body bytes are held for another attempt, as far as the limit allows. */
@@ -84,6 +90,7 @@ export class Attempt implements Waiting {
     this.isAnswered = false;
     this.pool = group.choose(avoided, this.hashKey);
     this.connection = null;
+    this.#fromMs = -1;
     if (this.pool === null) return false;
     this.#injection = this.faults === null ? null : this.faults.next(this.#user);
     const user = this.#injection ?? this.#user;
@@ -103,6 +110,8 @@ export class Attempt implements Waiting {
   #begin(connection: UpstreamConnection): void {
     this.connection = connection;
     this.isReused = connection.served > 0;
+    this.#fromMs = this.pool!.isMeasured ? connection.usedFromMs : -1;
+    this.#tookMs = -1;
     this.#sending = this.#injection === null ? connection.writer : this.#injection.begin(connection);
   }
 
@@ -159,9 +168,39 @@ export class Attempt implements Waiting {
     this.#replay.clear();
   }
 
+  /**
+   * The endpoint has answered with `status`; the request was whole at `completeMs`, below 0: it is not yet. If that is
+   * a failure, its group hears it now, otherwise when the answer is complete.
+   */
+  answered(status: number, completeMs: number): void {
+    if (this.#fromMs < 0) return;
+    const nowMs = this.pool!.plane.clock.now();
+    this.#tookMs = nowMs - Math.max(this.#fromMs, completeMs);
+    if (status >= 500) this.#tell(false);
+    else if (status === 101) this.#tell(true);
+  }
+
+  /** The attempt failed. Its group hears of it if that is the endpoint's doing. */
+  failed(code: ErrorCode): void {
+    if (this.#fromMs < 0 || ERRORS[code].side !== 'upstream') return;
+    // What has been idle for a while may have been closed just then, as it may be.
+    if (code === 'upstream_reset' && this.isReused) this.#fromMs = -1;
+    else this.#tell(false);
+  }
+
+  #tell(isGood: boolean): void {
+    const pool = this.pool!;
+    const nowMs = pool.plane.clock.now();
+    const tookMs = this.#tookMs < 0 ? nowMs - this.#fromMs : this.#tookMs;
+    this.#fromMs = -1;
+    if (isGood) pool.group?.succeeded(pool, tookMs, nowMs);
+    else pool.group?.failed(pool, tookMs, nowMs);
+  }
+
   /** The connection has done its work; null from now on. */
   release(isReusable: boolean, idleMaxMs: number, reader: Writer): void {
     const { connection } = this;
+    if (this.#fromMs >= 0) this.#tell(true);
     this.connection = null;
     if (isReusable) connection!.release(idleMaxMs, reader);
     else connection!.destroy();

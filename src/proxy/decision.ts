@@ -11,6 +11,7 @@ import { assign, type Given } from '../experiment/assign.ts';
 import type { Assignment, Experiment } from '../experiment/model.ts';
 import { type Overrides, parseOverride } from '../experiment/override.ts';
 import type { Kept } from '../experiment/sticky.ts';
+import { readUnit } from '../experiment/unit.ts';
 import { Field } from '../http1/field.ts';
 import type { Head } from '../http1/head.ts';
 import { type NamedVariant, writeBaggage } from '../propagation/baggage.ts';
@@ -194,6 +195,15 @@ export class Decision {
     this.#plan = plan;
     this.#gate = gateFor(plan.trustOf(this.#from.listener), this.#from.peer);
     this.#given.ignoresRoutingKeys = this.#gate !== null && !this.#gate.mayOverride;
+  }
+
+  /** What endpoints are chosen by where they are hashed, '' for nothing. While the head is there. */
+  hashKey(): string {
+    const route = this.route!;
+    const sources = this.group!.upstream.hashKey ?? route.group.upstream.hashKey;
+    if (sources === null) return '';
+    this.#attributes.reset(route.route.parameters, route.claims);
+    return readUnit(sources, this.#attributes, null)?.id ?? '';
   }
 
   #openSticky(plan: StickyPlan): StickySession {

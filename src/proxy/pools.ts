@@ -1,11 +1,14 @@
 /**
- * The pools of all endpoints, by upstream. Those whose endpoint and TLS settings stay are kept over a reload;
- * the others finish what they have begun.
+ * The pools of all endpoints, by upstream. Those whose endpoint and TLS settings stay are kept over a reload, and when
+ * a name has other addresses; the others finish what they have begun.
  */
-import type { Endpoint, Snapshot, Upstream } from '../config/snapshot.ts';
+import type { Snapshot, Timeouts, Upstream } from '../config/snapshot.ts';
 import type { DataPlane } from './data-plane.ts';
+import type { Endpoint } from './endpoint.ts';
+import { healthKey } from './health-checks.ts';
 import { Pool } from './pool.ts';
 import { type TlsClient, tlsClientFor } from './tls-client.ts';
+import { type NameView, UpstreamEndpoints } from './upstream-endpoints.ts';
 import { UpstreamGroup } from './upstream-group.ts';
 
 /** An endpoint as people see it. */
@@ -20,12 +23,28 @@ export interface EndpointView {
 export interface UpstreamView {
   readonly name: string;
   readonly endpoints: readonly EndpointView[];
+  /** Those of its endpoints that are names, and what they stand for. */
+  readonly names: readonly NameView[];
+}
+
+interface Source {
+  readonly endpoints: UpstreamEndpoints;
+  readonly tls: TlsClient | null;
 }
 
 export class Pools {
   readonly #plane: DataPlane;
   readonly #pools = new Map<string, Pool>();
   readonly #groups = new Map<string, UpstreamGroup>();
+  /** Those with several endpoints, which there is something to choose from. */
+  #several: readonly UpstreamGroup[] = [];
+  /** Taken out, with something under way perhaps: see `Pool.tickLeaving`. */
+  readonly #leaving = new Set<Pool>();
+  /** Where the pools of a group come from. */
+  readonly #sources = new Map<string, Source>();
+  /** Keys (`healthKey`) of endpoints that are not well. */
+  #unhealthy: ReadonlySet<string> = new Set();
+  #timeouts: Timeouts | null = null;
 
   constructor(plane: DataPlane) {
     this.#plane = plane;
@@ -35,26 +54,53 @@ export class Pools {
   group(upstream: Upstream): UpstreamGroup {
     let group = this.#groups.get(upstream.name);
     if (group === undefined || group.upstream !== upstream) {
-      const tls = tlsClientFor(upstream.tls, group?.pools[0]?.tls ?? null);
-      group = new UpstreamGroup(
-        upstream,
-        upstream.endpoints.map((endpoint) => this.#pool(upstream, endpoint, tls)),
-      );
+      const before = this.#sources.get(upstream.name);
+      const tls = tlsClientFor(upstream.tls, before?.tls ?? null);
+      const endpoints = new UpstreamEndpoints(upstream, this.#plane.names, () => this.#renew(upstream));
+      // After the new one, which may go on with the same names.
+      before?.endpoints.close();
+      this.#sources.set(upstream.name, { endpoints, tls });
+      group = new UpstreamGroup(upstream, this.#poolsOf(upstream, endpoints.list, tls), this.#plane);
       this.#groups.set(upstream.name, group);
+      this.#plane.health?.watch(upstream, endpoints.list, tls);
     }
     return group;
+  }
+
+  /** A connection of `pool` was made with `host`, one of the addresses that its endpoint has. */
+  connected({ upstream, endpoint }: Pool, host: string): void {
+    this.#sources.get(upstream.name)?.endpoints.connected(endpoint, host);
+  }
+
+  /** Keys (`healthKey`) of the endpoints that are not well, from now on. */
+  heedHealth(unhealthy: ReadonlySet<string>): void {
+    this.#unhealthy = unhealthy;
+    const changed = new Set<UpstreamGroup>();
+    for (const [key, pool] of this.#pools) {
+      if (pool.isHealthy === !unhealthy.has(key)) continue;
+      pool.isHealthy = !pool.isHealthy;
+      if (pool.group !== null) changed.add(pool.group);
+    }
+    for (const group of changed) group.refresh();
   }
 
   /** `snapshot` is in force: its timeouts count, and what it no longer names is retired. */
   adopt(snapshot: Snapshot): void {
     for (const upstream of snapshot.upstreams.values()) this.group(upstream);
-    for (const name of this.#groups.keys()) if (!snapshot.upstreams.has(name)) this.#groups.delete(name);
-    const wanted = new Set([...this.#groups.values()].flatMap((group) => group.pools));
+    for (const name of this.#groups.keys()) if (!snapshot.upstreams.has(name)) this.#forget(name);
+    this.#plane.health?.keepOnly(snapshot.upstreams);
+    this.#timeouts = snapshot.timeouts;
+    for (const pool of this.#pools.values()) this.#setTimeouts(pool);
+    this.#retireUnwanted();
+  }
+
+  #retireUnwanted(): void {
+    const groups = [...this.#groups.values()];
+    this.#several = groups.filter(({ pools }) => pools.length > 1);
+    const wanted = new Set(groups.flatMap((group) => group.pools));
     for (const [key, pool] of this.#pools) {
-      pool.connectTimeoutMs = snapshot.timeouts.connectMs;
-      pool.idleTimeoutMs = snapshot.timeouts.upstreamIdleMs;
       if (wanted.has(pool)) continue;
-      pool.retire();
+      this.#retire(pool);
       this.#pools.delete(key);
     }
   }
@@ -68,8 +114,20 @@ export class Pools {
         idle: pool.idle,
         requests: pool.requests,
         connectFailures: pool.connectFailures,
+        isHealthy: pool.isHealthy,
       })),
+      names: this.#sources.get(upstream.name)?.endpoints.names ?? [],
     }));
+  }
+
+  tick(nowMs: number): void {
+    for (const group of this.#several) group.tick(nowMs);
+    for (const pool of this.#leaving) if (pool.tickLeaving(nowMs)) this.#leaving.delete(pool);
+  }
+
+  #retire(pool: Pool): void {
+    pool.retire();
+    this.#leaving.add(pool);
   }
 
   /** Close everything that is idle, and the rest as it comes back. */
@@ -77,16 +135,48 @@ export class Pools {
     for (const pool of this.#pools.values()) pool.retire();
   }
 
+  /** Names have other addresses. */
+  #renew(upstream: Upstream): void {
+    const source = this.#sources.get(upstream.name);
+    const group = this.#groups.get(upstream.name);
+    if (source === undefined || group === undefined) return;
+    const { list } = source.endpoints;
+    group.setPools(this.#poolsOf(upstream, list, source.tls));
+    this.#plane.health?.watch(upstream, list, source.tls);
+    this.#retireUnwanted();
+  }
+
+  #forget(name: string): void {
+    this.#groups.delete(name);
+    this.#sources.get(name)?.endpoints.close();
+    this.#sources.delete(name);
+  }
+
+  #poolsOf(upstream: Upstream, endpoints: readonly Endpoint[], tls: TlsClient | null): Pool[] {
+    return endpoints.map((endpoint) => this.#pool(upstream, endpoint, tls));
+  }
+
+  #setTimeouts(pool: Pool): void {
+    if (this.#timeouts === null) return;
+    pool.connectTimeoutMs = this.#timeouts.connectMs;
+    pool.idleTimeoutMs = this.#timeouts.upstreamIdleMs;
+  }
+
   #pool(upstream: Upstream, endpoint: Endpoint, tls: TlsClient | null): Pool {
-    const key = `${upstream.name} ${endpoint.id}`;
+    const key = healthKey(upstream.name, endpoint.id);
     let pool = this.#pools.get(key);
     if (pool === undefined || pool.tls !== tls) {
       // What was connected under other settings finishes what it has begun.
-      pool?.retire();
-      pool = new Pool(endpoint, tls, this.#plane);
+      if (pool !== undefined) this.#retire(pool);
+      const { isDraining = false } = pool ?? {};
+      pool = new Pool(endpoint, upstream, tls, this.#plane);
+      pool.isDraining = isDraining;
+      pool.isHealthy = !this.#unhealthy.has(key);
+      this.#setTimeouts(pool);
       this.#pools.set(key, pool);
     }
-    pool.connectionsMax = upstream.connectionsMax;
+    pool.endpoint = endpoint;
+    pool.upstream = upstream;
     return pool;
   }
 }

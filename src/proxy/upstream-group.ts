@@ -1,27 +1,151 @@
-/** The endpoints of an upstream, and which of them is next. */
+/**
+ * The endpoints of an upstream: which may be used now, and which of them is next. Remembers; told of every answer.
+ *
+ * Usable is who is healthy, not put aside and not draining. When hardly anybody is (`panicRatio`), something else is
+ * wrong than the endpoints, and all that are not draining are used; there is no state in which a request has nowhere
+ * to go but an upstream without endpoints.
+ */
 import type { Upstream } from '../config/snapshot.ts';
+import { type OutlierEvent, Outliers } from '../resilience/outlier.ts';
+import { Balancer } from '../routing/balance.ts';
+import { HashRing } from '../routing/hash-ring.ts';
+import type { DataPlane } from './data-plane.ts';
 import type { Pool } from './pool.ts';
 
-/** The pools of an upstream's endpoints, taken in turn. */
 export class UpstreamGroup {
   readonly upstream: Upstream;
-  readonly pools: readonly Pool[];
-  #next = 0;
+  pools: readonly Pool[] = [];
+  /** All are used, since hardly any should be. */
+  isPanicking = false;
+  readonly #plane: DataPlane;
+  readonly #balancer: Balancer<Pool>;
+  readonly #outliers: Outliers | null;
+  #ring: HashRing<Pool> | null = null;
+  #usable: readonly Pool[] = [];
+  /** The endpoints have different weights. */
+  #isWeighted = false;
+  /** When the last of the endpoints that are warming up is warm. */
+  #warmMs = Number.NEGATIVE_INFINITY;
 
-  constructor(upstream: Upstream, pools: readonly Pool[]) {
+  constructor(upstream: Upstream, pools: readonly Pool[], plane: DataPlane) {
     this.upstream = upstream;
-    this.pools = pools;
+    this.#plane = plane;
+    this.#balancer = new Balancer(upstream.balance, plane.random);
+    this.#outliers =
+      upstream.outlier === null
+        ? null
+        : new Outliers(upstream.outlier, plane.random, (event) => this.#onOutlier(event));
+    this.setPools(pools);
   }
 
   /**
-   * The next endpoint in turn; with `avoided`, another one if there is one. A second choice does not take a turn:
-   * with two endpoints, it would send every request to the dead one first.
+   * The endpoint for the next request; null: there is none at all. `avoided`: another one if there is one. `key` is
+   * what the request is hashed by, '' for nothing.
    */
-  choose(avoided: Pool | null): Pool {
-    const pools = this.pools;
-    let at = (this.#next + 1) % pools.length;
-    if (avoided === null) this.#next = at;
-    else if (pools[at] === avoided) at = (at + 1) % pools.length;
-    return pools[at]!;
+  choose(avoided: Pool | null, key = ''): Pool | null {
+    const usable = this.#usable;
+    if (usable.length < 2) return usable[0] ?? null;
+    let pool = this.#ring === null || key === '' ? null : this.#ring.find(key, avoided);
+    if (pool === null) {
+      const { nowMs } = this.#plane.deadlines;
+      const others = avoided === null ? usable : usable.filter((one) => one !== avoided);
+      pool = this.#balancer.choose(others, avoided === null, this.#isWeighted || nowMs < this.#warmMs, nowMs);
+    }
+    return pool.isFull ? this.#leastBusy(avoided) : pool;
+  }
+
+  /** Other endpoints from now on; what is known of those that stay is kept. */
+  setPools(pools: readonly Pool[]): void {
+    const { balance, outlier } = this.upstream;
+    this.pools = pools;
+    const weightMax = Math.max(...pools.map(({ endpoint }) => endpoint.weight));
+    for (const pool of pools) {
+      pool.group = this;
+      pool.share = pool.endpoint.weight / weightMax;
+    }
+    this.#isWeighted = pools.some(({ share }) => share < 1);
+    const isMeasured = pools.length > 1 && (outlier !== null || balance === 'peakEwma');
+    for (const pool of pools) pool.measure(isMeasured, balance === 'peakEwma');
+    if (isMeasured) this.#outliers?.adopt(pools.map((pool) => pool.record!));
+    this.#ring = balance === 'ringHash' && pools.length > 1 ? new HashRing(pools) : null;
+    this.refresh();
+  }
+
+  /** Who is usable has changed: an endpoint has become healthy or unhealthy, or is draining or no longer. */
+  refresh(): void {
+    const { upstream, pools } = this;
+    const nowMs = this.#plane.clock.now();
+    const staying = pools.filter(({ isDraining }) => !isDraining);
+    const present = staying.length > 0 ? staying : pools;
+    for (const pool of pools)
+      if (pool.record !== null) pool.record.isAway = pool.isDraining || !pool.isHealthy;
+    const good = present.filter(({ isHealthy, isEjected }) => isHealthy && !isEjected);
+    this.#setPanic(
+      good.length < present.length &&
+        (good.length === 0 || good.length < upstream.panicRatio * present.length),
+      good.length,
+    );
+    this.#usable = this.isPanicking ? present : good;
+    const wasServing = pools.some(({ isUsable }) => isUsable);
+    for (const pool of pools) {
+      const isUsable = this.#usable.includes(pool);
+      // Those of the start all begin alike.
+      if (isUsable && !pool.isUsable && wasServing && !this.isPanicking) {
+        pool.warmFromMs = nowMs;
+        this.#warmMs = nowMs + upstream.slowStartMs;
+      }
+      pool.isUsable = isUsable;
+    }
+  }
+
+  /** An endpoint answered, and not that it failed. */
+  succeeded(pool: Pool, tookMs: number, nowMs: number): void {
+    pool.ewma?.succeeded(tookMs, nowMs);
+    if (pool.record !== null) this.#outliers?.succeeded(pool.record, tookMs, nowMs);
+  }
+
+  /** It answered that it failed, or did not answer. */
+  failed(pool: Pool, tookMs: number, nowMs: number): void {
+    pool.ewma?.failed(tookMs, nowMs);
+    if (pool.record !== null) this.#outliers?.failed(pool.record, nowMs);
+  }
+
+  tick(nowMs: number): void {
+    if (this.pools.length > 1) this.#outliers?.tick(nowMs);
+  }
+
+  /** The one chosen is full: the next best, or the one with the fewest that wait. */
+  #leastBusy(avoided: Pool | null): Pool {
+    let best: Pool | null = null;
+    for (const pool of this.#usable)
+      if (pool !== avoided && (best === null || pool.inFlight < best.inFlight)) best = pool;
+    return best!;
+  }
+
+  #setPanic(isPanicking: boolean, good: number): void {
+    if (isPanicking === this.isPanicking) return;
+    this.isPanicking = isPanicking;
+    const { name } = this.upstream;
+    const { log } = this.#plane;
+    if (isPanicking)
+      log.warn(
+        { upstream: name },
+        `upstream ${name}: only ${good} of ${this.pools.length} endpoints should be used, so all are`,
+      );
+    else log.info({ upstream: name }, `upstream ${name}: enough endpoints are usable again`);
+  }
+
+  #onOutlier(event: OutlierEvent): void {
+    const { name } = this.upstream;
+    const { log, metrics } = this.#plane;
+    const endpoint = `${name}/${event.endpoint}`;
+    if (event.kind === 'ejected') {
+      metrics.endpoints.ejections(name, event.endpoint, event.cause).value++;
+      log.warn(
+        { upstream: name, ...event },
+        `endpoint ${endpoint}: put aside for ${Math.round(event.forMs / 1000)} s: ${event.reason}`,
+      );
+    } else log.info({ upstream: name, ...event }, `endpoint ${endpoint}: back: ${event.reason}`);
+    this.refresh();
   }
 }

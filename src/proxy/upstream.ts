@@ -6,8 +6,8 @@
 import type { OnReadOpts } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import type { ErrorCode } from '../base/error.ts';
-import type { SocketAddress } from '../config/snapshot.ts';
 import { deadline, type Timed } from './deadlines.ts';
+import type { Endpoint } from './endpoint.ts';
 import type { Pool } from './pool.ts';
 import { NO_LARGE_BUFFERS, ReadBuffer } from './read-buffer.ts';
 import { UpstreamSocket } from './upstream-socket.ts';
@@ -26,6 +26,9 @@ export interface UpstreamUser {
   upstreamDrained(): void;
 }
 
+/** Of the limits of a connection, up to this share is taken off. */
+const WEAR_JITTER = 0.1;
+
 type State = 'connecting' | 'busy' | 'idle' | 'closed';
 
 export class UpstreamConnection implements Timed {
@@ -41,6 +44,11 @@ export class UpstreamConnection implements Timed {
   served = 0;
   #state: State = 'connecting';
   #user: UpstreamUser | null;
+  /** When its present user got it; 0 when nobody measures. */
+  usedFromMs = 0;
+  /** After so many requests, or then, it is not used again. */
+  readonly #requestsMax: number;
+  readonly #oldMs: number;
   /** In the call that hands over what was read. */
   #isReading = false;
 
@@ -53,7 +61,7 @@ export class UpstreamConnection implements Timed {
       buffer: this.reads.next as () => Uint8Array,
       callback: (length: number, bytes: Uint8Array) => this.#onRead(length, bytes as Buffer),
     };
-    this.socket = tls === null ? openPlain(endpoint.address, onread) : tls.connect(endpoint, onread);
+    this.socket = tls === null ? openPlain(endpoint, onread) : tls.connect(endpoint, onread);
     this.writer = new Writer(this.socket, pool.plane.burst, true, pool.plane.plan.snapshot.nodeInternals);
     this.socket.on(tls === null ? 'connect' : 'secureConnect', () => this.#onConnect());
     this.socket.on('drain', () => this.#user?.upstreamDrained());
@@ -63,7 +71,19 @@ export class UpstreamConnection implements Timed {
     // An unresumed socket never tells 'end'.
     this.socket.resume();
     pool.plane.deadlines.add(this);
-    this.deadlineMs = deadline(pool.plane.clock.now(), pool.connectTimeoutMs);
+    const nowMs = pool.plane.clock.now();
+    this.deadlineMs = deadline(nowMs, pool.connectTimeoutMs);
+    if (pool.isMeasured) this.usedFromMs = nowMs;
+    const { connectionRequestsMax, connectionMaxAgeMs } = pool.upstream;
+    // So that connections that were opened together do not have to be opened anew together.
+    const part = 1 - WEAR_JITTER * pool.plane.random.next();
+    this.#requestsMax = connectionRequestsMax * part;
+    this.#oldMs = nowMs + connectionMaxAgeMs * part;
+  }
+
+  /** It has done its work: it is closed instead of used again. */
+  get isWorn(): boolean {
+    return this.served >= this.#requestsMax || this.pool.plane.deadlines.nowMs >= this.#oldMs;
   }
 
   get isConnected(): boolean {
@@ -79,6 +99,7 @@ export class UpstreamConnection implements Timed {
     this.#state = 'busy';
     this.#user = user;
     this.deadlineMs = Number.POSITIVE_INFINITY;
+    if (this.pool.isMeasured) this.usedFromMs = this.pool.plane.clock.now();
   }
 
   pause(): void {
@@ -99,7 +120,7 @@ export class UpstreamConnection implements Timed {
     this.served++;
     this.#state = 'idle';
     const timeoutMs = Math.min(this.pool.idleTimeoutMs || Number.POSITIVE_INFINITY, idleMaxMs);
-    this.deadlineMs = this.pool.plane.deadlines.nowMs + timeoutMs;
+    this.deadlineMs = Math.min(this.pool.plane.deadlines.nowMs + timeoutMs, this.#oldMs);
     this.pool.release(this);
   }
 
@@ -108,6 +129,11 @@ export class UpstreamConnection implements Timed {
     this.#user = null;
     this.#leave();
     this.socket.destroy();
+  }
+
+  /** As if it had broken: the user hears of it. */
+  cut(): void {
+    this.socket.destroy(new Error('cut, since its endpoint was taken out'));
   }
 
   onDeadline(): void {
@@ -124,6 +150,9 @@ export class UpstreamConnection implements Timed {
     if (this.#state !== 'connecting') return;
     this.#state = 'busy';
     this.deadlineMs = Number.POSITIVE_INFINITY;
+    // Which of the addresses of its name it was.
+    if (this.pool.endpoint.others.length > 0)
+      this.pool.plane.connected(this.pool, this.socket.remoteAddress ?? '');
     this.#user?.upstreamConnected();
   }
 
@@ -168,7 +197,7 @@ export class UpstreamConnection implements Timed {
   }
 }
 
-function openPlain(address: SocketAddress, onread: OnReadOpts): UpstreamSocket {
+function openPlain({ address, target }: Endpoint, onread: OnReadOpts): UpstreamSocket {
   const socket = new UpstreamSocket({ noDelay: address.kind === 'tcp', allowHalfOpen: true, onread });
-  return address.kind === 'unix' ? socket.connect(address.path) : socket.connect(address.port, address.host);
+  return socket.connect(target);
 }
