@@ -48,8 +48,8 @@ export interface DataPlaneView {
   /** Of one of them, by its name, without looking at all: there may be ten thousand. */
   isOpen(breaker: string): boolean;
   upstreams(): readonly AdminUpstream[];
-  /** What is under way and shed under load, and the limits; absent: nothing is limited. */
-  overload?(): AdminOverload;
+  /** What is under way and what is shed under load, and the limits. */
+  overload(): AdminOverload;
   /** Forces a breaker for a time; false: there is none of that name. */
   force(name: string, kind: ForceKind, forMs: number, reason: string): boolean;
   /** Closes a breaker and forgets what it counted; false: there is none of that name. */

@@ -10,7 +10,7 @@ import { resource } from './resource.ts';
 
 /** What the probes look at. */
 export interface ProbeSources {
-  readonly dataPlane: Pick<DataPlaneView, 'isReady' | 'isStarted' | 'inFlight' | 'refresh'>;
+  readonly dataPlane: Pick<DataPlaneView, 'isReady' | 'isStarted' | 'inFlight' | 'overload' | 'refresh'>;
   readonly metrics: Pick<Metrics, 'render' | 'contentType'>;
 }
 
@@ -28,7 +28,9 @@ export function addProbes(app: FastifyInstance, { dataPlane, metrics }: ProbeSou
       GET: async (request, reply) => {
         const isVerbose = Object.hasOwn(request.query as object, 'verbose');
         if (isVerbose) await dataPlane.refresh?.();
-        const lines = isVerbose ? `${describe(checks())}requests in flight: ${dataPlane.inFlight()}\n` : '';
+        const lines = isVerbose
+          ? `${describe(checks())}${overloadLine(dataPlane)}requests in flight: ${dataPlane.inFlight()}\n`
+          : '';
         const isReady = checks().every(({ isOk }) => isOk);
         return plain(reply, isReady ? 200 : 503, `${lines}${isReady ? 'ok' : 'not ready'}\n`);
       },
@@ -50,6 +52,14 @@ export function addProbes(app: FastifyInstance, { dataPlane, metrics }: ProbeSou
 
 function describe(checks: readonly { name: string; isOk: boolean }[]): string {
   return checks.map(({ name, isOk }) => `[${isOk ? '+' : '-'}] ${name} ${isOk ? 'ok' : 'no'}\n`).join('');
+}
+
+/** Not a check: who is shed here would be shed elsewhere as well. '' where nothing is ever shed. */
+function overloadLine(dataPlane: Pick<DataPlaneView, 'overload'>): string {
+  const { shedding } = dataPlane.overload();
+  if (shedding === null) return '';
+  const { level, upTo, reason } = shedding;
+  return `overload: level ${level}${upTo === null ? '' : `, shed up to ${upTo}`}${reason === '' ? '' : `; ${reason}`}\n`;
 }
 
 function plain(reply: FastifyReply, status: number, text: string): FastifyReply {

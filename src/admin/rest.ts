@@ -45,6 +45,9 @@ function addReads(app: FastifyInstance, { control, dataPlane, audit }: ChangeTar
   for (const url of ['/v1/upstreams', '/clusters']) {
     resource(app, url, { GET: (_request, reply) => reply.send({ upstreams: dataPlane.upstreams() }) });
   }
+  resource(app, '/v1/overload', {
+    GET: (_request, reply) => reply.send(dataPlane.overload()),
+  });
   resource(app, '/v1/experiments', {
     GET: (_request, reply) => reply.send({ experiments: experimentViews(control, dataPlane.breakers()) }),
   });

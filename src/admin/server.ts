@@ -29,7 +29,7 @@ const KEEP_ALIVE_MS = 5000;
 const PARAMETER_MAX_CHARS = 512;
 
 /** The resources that show numbers of the data plane. */
-const COUNTED = ['/v1/breakers', '/v1/upstreams', '/clusters'];
+const COUNTED = ['/v1/breakers', '/v1/upstreams', '/v1/overload', '/clusters'];
 
 /** Everything the admin API reads and acts on. */
 export interface AdminOptions {

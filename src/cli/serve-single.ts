@@ -42,6 +42,7 @@ export function singleProcess(context: TrafficContext): Traffic {
     breakers: () => plane.breakers(),
     isOpen: (breaker) => plane.isOpen(breaker),
     upstreams: () => upstreamsOf(plane),
+    overload: () => plane.limits.view(),
     force: (name, kind, forMs, reason) => plane.force(name, kind, forMs, reason),
     reset: (name, reason) => plane.reset(name, reason),
     inFlight: () => plane.inFlight(),
@@ -66,6 +67,7 @@ export function connectPlane({ metrics }: Pick<TrafficContext, 'metrics'>, plane
     plane.listeners.map(({ settings, open }) => ({ listener: settings.name, connections: open })),
   );
   metrics.connections.setCertificateSource(() => plane.certificates.list);
+  metrics.overload.setSource(() => plane.limits.view());
 }
 
 /** The plane's upstreams as people see them. */

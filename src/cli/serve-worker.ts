@@ -195,7 +195,12 @@ class Worker {
 
   #state() {
     const plane = this.#plane;
-    return { breakers: plane.breakers(), upstreams: upstreamsOf(plane), inFlight: plane.inFlight() };
+    return {
+      breakers: plane.breakers(),
+      upstreams: upstreamsOf(plane),
+      overload: plane.limits.view(),
+      inFlight: plane.inFlight(),
+    };
   }
 }
 

@@ -14,7 +14,6 @@ import { ConfigWatcher } from '../control/reload.ts';
 import { StaleWatch } from '../control/stale-watch.ts';
 import { ConfigInvalidError, ControlState, type ReloadResult } from '../control/state.ts';
 import { conditionOf } from '../experiment/lifecycle.ts';
-import { NO_OVERLOAD, type OverloadView } from '../resilience/overload-view.ts';
 import { type Log, silentLog } from '../telemetry/log.ts';
 import { Metrics } from '../telemetry/metrics.ts';
 import { openLog } from '../telemetry/open-log.ts';
@@ -247,8 +246,8 @@ class Life implements DataPlaneView {
     return this.#traffic.upstreams();
   }
 
-  overload(): OverloadView {
-    return this.#traffic.overload?.() ?? NO_OVERLOAD;
+  overload() {
+    return this.#traffic.overload();
   }
 
   force(name: string, kind: ForceKind, forMs: number, reason: string): boolean {

@@ -6,11 +6,12 @@ import type { Clock, Random } from '../base/clock.ts';
 import { type OverloadRules, type RateLimitRule, variantKey } from '../config/compile-overload.ts';
 import type { Route, Upstream } from '../config/snapshot.ts';
 import type { UnitSource } from '../experiment/model.ts';
-import { type ConcurrencySettings, Limiter, type LimiterView } from '../resilience/limiter.ts';
-import { RateLimit, type RateLimitView } from '../resilience/rate-limit.ts';
+import { type ConcurrencySettings, Limiter } from '../resilience/limiter.ts';
+import type { OverloadView, Scope } from '../resilience/overload-view.ts';
+import { RateLimit } from '../resilience/rate-limit.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
-import { Shedding, type SheddingView } from './shedding.ts';
+import { Shedding } from './shedding.ts';
 
 /** A rate limit with what requests are counted by; null: all together. */
 export interface Rate {
@@ -35,16 +36,6 @@ export interface VariantLimits {
   readonly limiter: Limiter | null;
   /** Of the variant's upstream. */
   readonly upstream: Limiter | null;
-}
-
-type Scope = 'upstream' | 'variant' | 'route';
-
-/** Everything there is to see of the load and its limits. */
-export interface OverloadView {
-  /** Null: nothing is ever shed. */
-  readonly shedding: SheddingView | null;
-  readonly concurrency: readonly (LimiterView & { readonly scope: Scope })[];
-  readonly rateLimits: readonly (RateLimitView & { readonly scope: Scope })[];
 }
 
 /** A seed is any of this many. */

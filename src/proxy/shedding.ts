@@ -6,25 +6,13 @@
 import { totalmem } from 'node:os';
 import { getHeapStatistics } from 'node:v8';
 import { Level, type LoadSettings, LoadSignal, SHED, type Shed } from '../resilience/load-signal.ts';
+import type { SheddingView } from '../resilience/overload-view.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Counter, Metrics } from '../telemetry/metrics.ts';
 import { TICK_MS } from './deadlines.ts';
 
 /** Looking takes some ten microseconds, and memory does not change much faster. */
 const MEMORY_EVERY_MS = 1000;
-
-/** How the sidecar is, as people see it. */
-export interface SheddingView {
-  /** From 0, nothing is shed, to 5. */
-  readonly level: number;
-  /** The last that is shed; null: nothing. */
-  readonly upTo: Shed | null;
-  readonly eventLoopDelayMs: number;
-  /** In use, as a share of the limit; null: there is no limit, or it was not looked at yet. */
-  readonly memoryRatio: number | null;
-  /** Which signal is beyond its limit; '' when none is. */
-  readonly reason: string;
-}
 
 export class Shedding {
   /** From 0, nothing is shed, to 5; see `Level`. */

@@ -7,6 +7,7 @@ import type { Config } from '../config/schema.ts';
 import type { SocketAddress } from '../config/snapshot.ts';
 import type { BreakerView } from '../resilience/breaker.ts';
 import type { Fault, FaultScope } from '../resilience/fault.ts';
+import type { OverloadView } from '../resilience/overload-view.ts';
 import type { Elsewhere, Opening, Report, Standing } from '../resilience/sharing.ts';
 import type { FamilySamples } from '../telemetry/exposition.ts';
 
@@ -101,6 +102,7 @@ export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 export interface WorkerState {
   readonly breakers: readonly BreakerView[];
   readonly upstreams: readonly UpstreamState[];
+  readonly overload: OverloadView;
   readonly inFlight: number;
 }
 

@@ -62,6 +62,12 @@ export class FakePlane implements DataPlaneView {
     return this.breaker.name === name && this.breaker.state === 'open';
   }
 
+  shedding: { level: number; upTo: string | null; reason: string } | null = null;
+
+  overload() {
+    return { shedding: this.shedding, concurrency: [], rateLimits: [] };
+  }
+
   upstreams() {
     return [{ name: 'v1', endpoints: [{ id: '127.0.0.1:9001', active: 3, idle: 1 }] }];
   }

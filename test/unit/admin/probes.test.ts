@@ -33,6 +33,15 @@ describe('readiness', () => {
     const { body } = await ask('/readyz?verbose');
     expect(body).toBe('[+] started ok\n[-] accepting no\nrequests in flight: 7\nnot ready\n');
   });
+
+  test('says what is shed under load, and stays ready: elsewhere there would be no less of it', async () => {
+    bench.plane.shedding = { level: 3, upTo: 'candidate', reason: 'the event loop is 132ms late > 100ms' };
+    const { statusCode, body } = await ask('/readyz?verbose');
+    expect(statusCode).toBe(200);
+    expect(body).toContain(
+      '\noverload: level 3, shed up to candidate; the event loop is 132ms late > 100ms\nrequests in flight: 7\n',
+    );
+  });
 });
 
 test('liveness does not change with readiness', async () => {

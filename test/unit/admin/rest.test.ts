@@ -80,6 +80,7 @@ describe('reading', () => {
   test('upstreams have their endpoints, under the alias too', async () => {
     const upstreams = [{ name: 'v1', endpoints: [{ id: '127.0.0.1:9001', active: 3, idle: 1 }] }];
     expect((await get('/v1/upstreams')).json()).toEqual({ upstreams });
+    expect((await get('/v1/overload')).json()).toEqual({ shedding: null, concurrency: [], rateLimits: [] });
     expect((await get('/clusters')).json()).toEqual({ upstreams });
   });
 

@@ -52,6 +52,18 @@ describe('the page of several processes', () => {
     expect(await values(primary, totals, 'fairlead_request_duration_seconds_count')).toEqual([7]);
   });
 
+  test('shows the highest level of overload, as long as the worker that has it lives', async () => {
+    const [primary, totals] = [newMetrics(), new SeriesTotals()];
+    for (const [worker, level] of [1, 4, 2].entries()) {
+      const metrics = newMetrics();
+      metrics.overload.setSource(() => ({ shedding: { level }, concurrency: [], rateLimits: [] }));
+      totals.reported(worker, await report(metrics));
+    }
+    expect(await values(primary, totals, 'fairlead_overload_level')).toEqual([4]);
+    totals.forget(1);
+    expect(await values(primary, totals, 'fairlead_overload_level')).toEqual([2]);
+  });
+
   test('shows what is true of the whole sidecar as the primary says it', async () => {
     const [primary, worker, totals] = [newMetrics(), newMetrics(), new SeriesTotals()];
     primary.configured('0123456789ab', 7);

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { compile } from '../../../src/config/compile.ts';
 import { EMPTY_RUNTIME } from '../../../src/config/runtime.ts';
+import { overloadTotal } from '../../../src/resilience/overload-view.ts';
 import { shareOfUpstreams, withListenersOf } from '../../../src/workers/share.ts';
 import { breakerTotal, upstreamTotals } from '../../../src/workers/state-totals.ts';
 import { SETTINGS } from '../../support/breaker-bench.ts';
@@ -70,6 +71,7 @@ describe('a breaker of all workers', () => {
 test('upstreams are added up by endpoint', () => {
   const state = (active: number, names: readonly string[]) => ({
     breakers: [],
+    overload: { shedding: null, concurrency: [], rateLimits: [] },
     inFlight: 0,
     upstreams: names.map((name) => ({
       name,
@@ -88,6 +90,39 @@ test('upstreams are added up by endpoint', () => {
   ]);
 });
 
+describe('the load of all workers', () => {
+  const limiter = { scope: 'upstream', name: 'app', kind: 'adaptive' } as const;
+  const rate = { scope: 'route', name: 'all', isByUnit: false } as const;
+  const shedding = (level: number) => ({
+    level,
+    upTo: null,
+    eventLoopDelayMs: level,
+    memoryRatio: null,
+    reason: '',
+  });
+
+  test('is that of the one that sheds most, and limits and counts are added up', () => {
+    const total = overloadTotal([
+      {
+        shedding: shedding(1),
+        concurrency: [{ ...limiter, limit: 10, inFlight: 3, rejected: 1, usualMs: 4 }],
+        rateLimits: [{ ...rate, perSecond: 50, burst: 10, limited: 1 }],
+      },
+      {
+        shedding: shedding(3),
+        concurrency: [{ ...limiter, limit: 14, inFlight: 4, rejected: 0, usualMs: null }],
+        rateLimits: [{ ...rate, perSecond: 50, burst: 10, limited: 2 }],
+      },
+    ]);
+    expect(total).toEqual({
+      shedding: shedding(3),
+      concurrency: [{ ...limiter, limit: 24, inFlight: 7, rejected: 1, usualMs: 4 }],
+      rateLimits: [{ ...rate, perSecond: 100, burst: 20, limited: 3 }],
+    });
+    expect(overloadTotal([])).toEqual({ shedding: null, concurrency: [], rateLimits: [] });
+  });
+});
+
 describe('the share of a worker', () => {
   test('of a limit is rounded up', () => {
     const config = configOf(
@@ -103,6 +138,27 @@ describe('the share of a worker', () => {
     const shared = withListenersOf(snapshot, snapshot, 3);
     expect(shared.listeners.map(({ connectionsMax }) => connectionsMax)).toEqual([3334]);
     expect(withListenersOf(snapshot, snapshot, 1_000_000).listeners[0]!.connectionsMax).toBe(1);
+  });
+
+  test('of what may be under way and come in is its part, so that all together have what is configured', () => {
+    const snapshot = snapshotOf(
+      [
+        'version: 1',
+        'upstreams: { a: { endpoints: ["127.0.0.1:1"], concurrency: 10 }, b: { endpoints: ["127.0.0.1:2"], concurrency: adaptive } }',
+        'routes: [{ name: all, upstream: a, rateLimit: { rate: 100/s, by: { header: x-key } } }, { name: b, match: { path: /b }, upstream: b }]',
+        'overload: { eventLoopDelay: 100ms, memory: 80% }',
+      ].join('\n'),
+    );
+    const { overload } = withListenersOf(snapshot, snapshot, 4);
+    expect(overload!.upstreams.get('a')).toEqual({ kind: 'fixed', max: 3 });
+    expect(overload!.upstreams.get('b')).toMatchObject({ initial: 5, min: 5, max: 50, queue: 4 });
+    expect(overload!.routeRates.get('all')!.settings).toEqual({
+      perSecond: 25,
+      burst: 25,
+      entriesMax: 100_000,
+    });
+    // They share the memory, and each has an event loop and a heap of its own.
+    expect(overload!.load).toEqual({ delayMs: 100, memoryBytes: null, memoryRatio: 0.2, heapRatio: 0.8 });
   });
 
   test('a worker that comes after a reload opens the listeners of the start', () => {
