@@ -1,33 +1,47 @@
 /**
  * Writes the state file behind the changes: one write at a time, the newest state wins, equal states are not written
- * twice. A write that fails is reported once and tried again with the next change. Never throws.
+ * twice. A write that fails is reported once and tried again until it works: what people changed, such as a kill, must
+ * not be undone by a restart because a disk was full for a minute. Never throws.
  */
 import type { RuntimeState } from '../config/runtime.ts';
 import { formatState, saveState } from './state-file.ts';
 
+/** After a failure, between two attempts. */
+const RETRY_MS = 2000;
+
 export class StateWriter {
   readonly #file: string | null;
   readonly #onProblem: (message: string) => void;
+  readonly #retryMs: number;
   #pending: RuntimeState | null = null;
   #writing: Promise<void> | null = null;
   #written = '';
   #isFailing = false;
+  /** Could not be written, and nothing newer is there. */
+  #failed: RuntimeState | null = null;
+  #retry: NodeJS.Timeout | null = null;
 
   /** @param file Null: nothing is kept. */
-  constructor(file: string | null, onProblem: (message: string) => void) {
+  constructor(file: string | null, onProblem: (message: string) => void, retryMs = RETRY_MS) {
     this.#file = file;
     this.#onProblem = onProblem;
+    this.#retryMs = retryMs;
   }
 
   /** Returns at once. */
   write(state: RuntimeState): void {
     if (this.#file === null) return;
     this.#pending = state;
+    if (this.#retry !== null) clearTimeout(this.#retry);
+    this.#retry = null;
+    this.#failed = null;
     this.#writing ??= this.#drain(this.#file);
   }
 
-  /** Resolves when nothing is left to write. */
+  /** Resolves when nothing is left to write, after one more attempt at what could not be. */
   async flush(): Promise<void> {
+    await this.#writing;
+    if (this.#failed !== null) this.write(this.#failed);
     await this.#writing;
   }
 
@@ -45,9 +59,17 @@ export class StateWriter {
         this.#isFailing = false;
       } catch (error) {
         this.#report(file, error);
+        if (this.#pending === null) this.#tryLater(state);
       }
     }
     this.#writing = null;
+  }
+
+  /** Keeps no process alive: whoever ends it flushes. */
+  #tryLater(state: RuntimeState): void {
+    this.#failed = state;
+    this.#retry = setTimeout(() => this.write(state), this.#retryMs);
+    this.#retry.unref();
   }
 
   #report(file: string, error: unknown): void {
