@@ -13,13 +13,18 @@ export interface RunningProcess {
   readonly exited: Promise<number | null>;
 }
 
-/** Starts `fairlead` with these arguments; killed with the test's process if it outlives it. */
+/**
+ * Starts `fairlead` with these arguments; killed with the test's process if it outlives it. `through` is a command that
+ * runs what comes behind it, such as `sh -c 'ulimit -n 64; exec "$@"' sh`.
+ */
 export function fairlead(
   args: readonly string[],
   cwd: string,
   env: Record<string, string> = {},
+  through: readonly string[] = [],
 ): RunningProcess {
-  const child = spawn(process.execPath, [MAIN, ...args], {
+  const [command = process.execPath, ...rest] = [...through, process.execPath, MAIN, ...args];
+  const child = spawn(command, rest, {
     cwd,
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -37,8 +42,9 @@ export function fairlead(
 export async function runSidecar(
   configFile: string,
   cwd: string,
+  through: readonly string[] = [],
 ): Promise<RunningProcess & { readonly ports: Readonly<Record<string, number>> }> {
-  const running = fairlead(['run', '-c', configFile], cwd);
+  const running = fairlead(['run', '-c', configFile], cwd, {}, through);
   const failed = running.exited.then((code) => {
     throw new Error(`fairlead run exited with ${code}: ${running.log()}`);
   });
