@@ -76,6 +76,12 @@ export class ReadBuffer {
     return wanted;
   };
 
+  /** As `next`, and never null: for a socket that tries several addresses, which has another handle for each. */
+  readonly always = (): Buffer => {
+    this.#inUse = this.#own ?? shared;
+    return this.#inUse;
+  };
+
   /** A large body is coming in. */
   enlarge(): void {
     this.#own ??= this.#buffers.take();

@@ -82,8 +82,11 @@ export class Upstream {
     return `127.0.0.1:${this.port}`;
   }
 
-  async listen(): Promise<this> {
-    await new Promise<void>((resolve) => this.#server.listen(0, '127.0.0.1', resolve));
+  async listen(host = '127.0.0.1', port = 0): Promise<this> {
+    await new Promise<void>((resolve, reject) => {
+      this.#server.once('error', reject);
+      this.#server.listen(port, host, resolve);
+    });
     const address = this.#server.address();
     this.port = typeof address === 'object' && address !== null ? address.port : 0;
     return this;

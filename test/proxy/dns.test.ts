@@ -1,0 +1,270 @@
+/** Upstreams that are declared by name, behind a DNS server of the test: who gets the requests, and that none is lost. */
+import { describe, expect, test } from 'vitest';
+import { blackHole } from '../support/black-hole.ts';
+import { DnsServer } from '../support/dns.ts';
+import type { TestPlane } from '../support/plane.ts';
+import { get, ok, type Received, Upstream, useRig } from '../support/rig.ts';
+
+const rig = useRig();
+
+async function dns(): Promise<DnsServer> {
+  const server = await new DnsServer().listen();
+  rig.also(() => server.close());
+  return server;
+}
+
+const answerWith = (body: string) => (request: Received) => void request.socket.write(ok(body));
+
+/** Upstreams on the same port of these addresses; each answers with its address. */
+async function hosts<T extends readonly string[]>(
+  ...addresses: T
+): Promise<{ port: number; at: Upstream[] }> {
+  const at: Upstream[] = [];
+  for (const address of addresses) {
+    const upstream = new Upstream(answerWith(address));
+    rig.also(() => upstream.close());
+    at.push(await upstream.listen(address, at[0]?.port ?? 0));
+  }
+  return { port: at[0]!.port, at };
+}
+
+/** A plane in front of the one upstream `app`. */
+function planeOf(server: DnsServer, app: object, more: object = {}): Promise<TestPlane> {
+  const settings = { dns: { servers: [server.address], minTtl: '50ms', ...more }, upstreams: { app } };
+  return rig.plane([], settings);
+}
+
+/** One request on a connection of its own; the body, or the status where it is not 200. */
+async function ask(plane: TestPlane): Promise<string> {
+  const client = rig.client(plane.port).send(get('/', 'connection: close\r\n'));
+  const answer = await client.response();
+  client.close();
+  const status = answer.slice(9, 12);
+  return status === '200' ? answer.slice(answer.indexOf('\r\n\r\n') + 4) : status;
+}
+
+async function askMany(plane: TestPlane, count: number): Promise<Record<string, number>> {
+  const counts: Record<string, number> = {};
+  for (let i = 0; i < count; i++) {
+    const answer = await ask(plane);
+    counts[answer] = (counts[answer] ?? 0) + 1;
+  }
+  return counts;
+}
+
+const isKnown = (plane: TestPlane) =>
+  plane.plane.upstreams()[0]!.names.every(({ state }) => state === 'known');
+const resolved = (plane: TestPlane) => expect.poll(() => isKnown(plane), { timeout: 5000 }).toBe(true);
+
+describe('an upstream by name', () => {
+  test('spreads its requests over all addresses of the name', async () => {
+    const server = await dns();
+    const { port } = await hosts('127.0.0.1', '127.0.0.2', '127.0.0.3');
+    server.set('app.test', { A: ['127.0.0.1', '127.0.0.2', '127.0.0.3'] }, 60);
+    const plane = await planeOf(server, { endpoints: [`app.test:${port}`], balance: 'roundRobin' });
+    await resolved(plane);
+    expect(await askMany(plane, 9)).toEqual({ '127.0.0.1': 3, '127.0.0.2': 3, '127.0.0.3': 3 });
+    expect(server.count('A app.test')).toBe(1);
+  });
+
+  test('sends them elsewhere when its record says so, and no request fails for it', async () => {
+    const server = await dns();
+    const { port, at } = await hosts('127.0.0.1', '127.0.0.2');
+    server.set('app.test', { A: ['127.0.0.1'] }, 0);
+    const plane = await planeOf(server, { endpoints: [`app.test:${port}`] });
+    await resolved(plane);
+    const clients = Array.from({ length: 8 }, () => rig.client(plane.port));
+    const isMoved = () => at[1]!.requests.length >= 50;
+    let isChanged = false;
+    const answers = await Promise.all(
+      clients.map(async (client) => {
+        const statuses = new Set<string>();
+        while (!isMoved()) {
+          statuses.add((await client.send(get('/')).response()).slice(9, 12));
+          if (!isChanged && at[0]!.requests.length >= 50) {
+            isChanged = true;
+            server.set('app.test', { A: ['127.0.0.2'] }, 0);
+          }
+        }
+        return [...statuses];
+      }),
+    );
+    expect(answers).toEqual(clients.map(() => ['200']));
+    // What was connected to the address of before is closed as it falls idle.
+    await at[0]!.until(() => at[0]!.sockets.every((_, index) => at[0]!.ended[index] || at[0]!.closed[index]));
+    expect(plane.plane.upstreams()[0]!.endpoints.map(({ id }) => id)).toEqual([`127.0.0.2:${port}`]);
+  });
+
+  test('finishes what is under way at an address that is gone', async () => {
+    const server = await dns();
+    const slow = await rig.upstream(() => {});
+    server.set('app.test', { A: ['127.0.0.1'] }, 0);
+    const plane = await planeOf(server, { endpoints: [`app.test:${slow.port}`] });
+    await resolved(plane);
+    const client = rig.client(plane.port).send(get('/'));
+    const request = await slow.request();
+    server.set('app.test', { A: ['127.0.0.9'] }, 0);
+    await expect
+      .poll(() => plane.plane.upstreams()[0]!.endpoints.map(({ id }) => id))
+      .toEqual([`127.0.0.9:${slow.port}`]);
+    request.socket.write(ok('late'));
+    expect(await client.response()).toContain('late');
+  });
+
+  test('goes on with what it knows when DNS fails', async () => {
+    const server = await dns();
+    const { port } = await hosts('127.0.0.1');
+    server.set('app.test', { A: ['127.0.0.1'] }, 0);
+    const plane = await planeOf(server, { endpoints: [`app.test:${port}`] });
+    await resolved(plane);
+    server.fail('app.test', 'servfail');
+    await expect
+      .poll(() => plane.plane.upstreams()[0]!.names)
+      .toMatchObject([{ state: 'stale', endpoints: 1 }]);
+    expect(await ask(plane)).toBe('127.0.0.1');
+  });
+
+  test('that was never resolved is answered 503 at once, and served as soon as it is', async () => {
+    const server = await dns();
+    const { port } = await hosts('127.0.0.1');
+    server.fail('app.test', 'silent');
+    const plane = await planeOf(server, { endpoints: [`app.test:${port}`] }, { timeout: '200ms' });
+    const client = rig.client(plane.port).send(get('/'));
+    const answer = await client.response();
+    expect(answer).toContain('503');
+    expect(answer).toContain('upstream_unresolved');
+    expect(plane.access[0]).toMatchObject({ status: 503, code: 'upstream_unresolved' });
+    server.set('app.test', { A: ['127.0.0.1'] }, 60);
+    await resolved(plane);
+    expect(await ask(plane)).toBe('127.0.0.1');
+  });
+
+  test('that does not exist any more is used for keepMissing, and then nobody gets its requests', async () => {
+    const server = await dns();
+    const { port } = await hosts('127.0.0.1');
+    server.set('app.test', { A: ['127.0.0.1'] }, 0);
+    const plane = await planeOf(
+      server,
+      { endpoints: [`app.test:${port}`] },
+      { keepMissing: '500ms', maxTtl: '100ms' },
+    );
+    await resolved(plane);
+    server.fail('app.test', 'nxdomain');
+    await expect
+      .poll(() => plane.plane.upstreams()[0]!.names)
+      .toMatchObject([{ state: 'stale', endpoints: 1 }]);
+    expect(await ask(plane)).toBe('127.0.0.1');
+    await expect
+      .poll(() => plane.plane.upstreams()[0]!.names)
+      .toMatchObject([{ state: 'missing', endpoints: 0 }]);
+    expect(await ask(plane)).toBe('503');
+  });
+
+  test('is not asked for again by a reload, and keeps its connections', async () => {
+    const server = await dns();
+    const { port, at } = await hosts('127.0.0.1');
+    server.set('app.test', { A: ['127.0.0.1'] }, 60);
+    const app = { endpoints: [`app.test:${port}`] };
+    const plane = await planeOf(server, app);
+    await resolved(plane);
+    await ask(plane);
+    const before = plane.plane.upstreams()[0]!.endpoints[0]!;
+    expect(before).toMatchObject({ idle: 1 });
+    plane.reload(
+      JSON.stringify({
+        version: 1,
+        dns: { servers: [server.address], minTtl: '50ms' },
+        upstreams: { app: { ...app, connectionsMax: 7 } },
+      }),
+    );
+    expect(await ask(plane)).toBe('127.0.0.1');
+    expect(at[0]!.sockets).toHaveLength(1);
+    expect(server.count('A app.test')).toBe(1);
+  });
+
+  test('asks the servers of a reload, and uses what it knows until they answer', async () => {
+    const [first, second] = [await dns(), await dns()];
+    const { port } = await hosts('127.0.0.1', '127.0.0.2');
+    first.set('app.test', { A: ['127.0.0.1'] }, 3600);
+    second.set('app.test', { A: ['127.0.0.2'] }, 3600);
+    const plane = await planeOf(first, { endpoints: [`app.test:${port}`] });
+    await resolved(plane);
+    const upstreams = { app: { endpoints: [`app.test:${port}`] } };
+    plane.reload(JSON.stringify({ version: 1, dns: { servers: [second.address] }, upstreams }));
+    expect(['127.0.0.1', '127.0.0.2']).toContain(await ask(plane));
+    await expect.poll(() => ask(plane)).toBe('127.0.0.2');
+  });
+
+  test('in thousands is asked for a few at a time, and all come to be known', async () => {
+    const server = await dns();
+    const names = Array.from({ length: 2000 }, (_, index) => `app${index}.test`);
+    for (const name of names) server.set(name, { A: ['127.0.0.1'] }, 3600);
+    const upstreams = Object.fromEntries(
+      [0, 1].map((half) => [
+        `u${half}`,
+        {
+          endpoints: names
+            .slice(half * 1000, (half + 1) * 1000)
+            .map((name, index) => `${name}:${1000 + index}`),
+        },
+      ]),
+    );
+    const routes = [{ name: 'all', upstream: 'u0' }];
+    const plane = await rig.plane([], {
+      dns: { servers: [server.address], family: 'ipv4' },
+      upstreams,
+      routes,
+    });
+    const known = () =>
+      plane.plane.upstreams().flatMap((upstream) => upstream.names.filter(({ state }) => state === 'known'))
+        .length;
+    await expect.poll(known, { timeout: 10_000 }).toBe(2000);
+    expect(server.asked).toHaveLength(2000);
+  });
+});
+
+describe('a name with addresses of both families', () => {
+  test('is connected by the other one when the first is refused', async () => {
+    const server = await dns();
+    const { port } = await hosts('127.0.0.1');
+    server.set('app.test', { A: ['127.0.0.1'], AAAA: ['::1'] }, 60);
+    const plane = await planeOf(server, { endpoints: [`app.test:${port}`] });
+    await resolved(plane);
+    expect(await askMany(plane, 3)).toEqual({ '127.0.0.1': 3 });
+  });
+
+  test('is connected by the other one when nobody answers at the first, and from then on at once', async (context) => {
+    const server = await dns();
+    const { port } = await hosts('127.0.0.1');
+    const hole = await blackHole('::1', port);
+    if (hole === null) return context.skip('this machine has no IPv6');
+    rig.also(() => hole.close());
+    server.set('app.test', { A: ['127.0.0.1'], AAAA: ['::1'] }, 60);
+    // Each request needs a connection of its own.
+    const app = { endpoints: [`app.test:${port}`], connection: { requestsMax: 1 } };
+    const plane = await planeOf(server, app);
+    await resolved(plane);
+    expect(await askMany(plane, 4)).toEqual({ '127.0.0.1': 4 });
+    expect(plane.plane.upstreams()[0]!.endpoints.map(({ id }) => id)).toEqual([`127.0.0.1:${port}`]);
+  });
+});
+
+describe('an upstream by SRV records', () => {
+  test('has the ports that they say', async () => {
+    const server = await dns();
+    const one = await rig.upstream(answerWith('one'));
+    const two = await rig.upstream(answerWith('two'));
+    const spare = await rig.upstream(answerWith('spare'));
+    server.set('host.test', { A: ['127.0.0.1'] }, 60);
+    server.set('_http._tcp.app.test', {
+      SRV: [
+        { priority: 1, weight: 1, port: one.port, target: 'host.test' },
+        { priority: 1, weight: 1, port: two.port, target: 'host.test' },
+        { priority: 2, weight: 1, port: spare.port, target: 'host.test' },
+      ],
+    });
+    const plane = await planeOf(server, { endpoints: ['srv:_http._tcp.app.test'], balance: 'roundRobin' });
+    await resolved(plane);
+    expect(await askMany(plane, 6)).toEqual({ one: 3, two: 3 });
+  });
+});
