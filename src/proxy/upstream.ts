@@ -58,7 +58,7 @@ export class UpstreamConnection implements Timed {
     const { endpoint, tls } = pool;
     this.reads = new ReadBuffer(tls === null ? pool.plane.largeBuffers : NO_LARGE_BUFFERS);
     const onread = {
-      buffer: this.reads.next as () => Uint8Array,
+      buffer: endpoint.others.length > 0 ? this.reads.always : (this.reads.next as () => Uint8Array),
       callback: (length: number, bytes: Uint8Array) => this.#onRead(length, bytes as Buffer),
     };
     this.socket = tls === null ? openPlain(endpoint, onread) : tls.connect(endpoint, onread);
