@@ -72,7 +72,10 @@ function combine(
     for (const sample of samples) {
       const key = keyOf(sample, texts);
       const total = totals.get(key);
-      totals.set(key, total === undefined ? sample : { ...total, value: together(total.value, sample.value) });
+      totals.set(
+        key,
+        total === undefined ? sample : { ...total, value: together(total.value, sample.value) },
+      );
     }
   }
   return totals;
