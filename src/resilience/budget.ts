@@ -175,8 +175,9 @@ export class Budget {
   ): string {
     const { targetRatio, periodMs } = this.#settings;
     const { remainingRatio } = this.view(nowMs);
+    const left = remainingRatio > 0 ? percent(remainingRatio) : 'nothing';
     const over = `${factor(longRate)} over ${formatSpan(longMs)} (${failures} of ${requests} calls) and ${factor(shortRate)} over ${formatSpan(shortMs)}`;
-    return `error budget burns ${over} >= ${factor(rate)}; of ${percent(1 - targetRatio)} in ${formatSpan(periodMs)}, ${percent(remainingRatio)} is left`;
+    return `error budget burns ${over} >= ${factor(rate)}; of ${percent(1 - targetRatio)} in ${formatSpan(periodMs)}, ${left} is left`;
   }
 }
 
