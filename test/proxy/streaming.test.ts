@@ -42,7 +42,7 @@ async function world(
       version: 1,
       listeners: [{ name: 'inbound', address: '127.0.0.1:0' }],
       upstreams: { v1: control.endpoint, v2: upstream.endpoint },
-      routes: [{ name: 'feed', upstream: 'v1', experiments: ['feed'], streaming: true }],
+      routes: [{ name: 'feed', upstream: 'v1', experiments: ['feed'], streaming: true, failover: false }],
       experiments: {
         feed: { variants: { control: {}, candidate: { weight: '1%', upstream: 'v2' } }, breaker },
       },
@@ -66,7 +66,7 @@ async function world(
   return { ...proxy, upstream, open, stream };
 }
 
-const ORDINARY = { routes: [{ name: 'feed', upstream: 'v1', experiments: ['feed'] }] };
+const ORDINARY = { routes: [{ name: 'feed', upstream: 'v1', experiments: ['feed'], failover: false }] };
 const LABELS = 'direction="inbound",route="feed",experiment="feed",variant="candidate"';
 
 function breakerOf({ plane }: World) {
