@@ -69,6 +69,8 @@ const BREAKERS: readonly Column[] = [
 const UPSTREAMS: readonly Column[] = [
   { title: 'UPSTREAM', text: (item) => show(item.upstream) },
   { title: 'ENDPOINT', text: (item) => show(item.id) },
+  { title: 'NAME', isWide: true, text: (item) => show(item.name) },
+  { title: 'STATE', text: endpointState },
   { title: 'ACTIVE', text: (item) => show(item.active) },
   { title: 'IDLE', text: (item) => show(item.idle) },
 ];
@@ -127,7 +129,17 @@ export const NO_LINES = {
 
 function endpointsOf(upstream: Item): Item[] {
   const endpoints = Array.isArray(upstream.endpoints) ? (upstream.endpoints as Item[]) : [];
-  return endpoints.map((endpoint) => ({ ...endpoint, upstream: upstream.name }));
+  const names = Array.isArray(upstream.names) ? (upstream.names as Item[]) : [];
+  const unknown = names
+    .filter((name) => name.endpoints === 0)
+    .map(({ name, state }) => ({ id: name, state }));
+  return [...endpoints, ...unknown].map((endpoint) => ({ ...endpoint, upstream: upstream.name }));
+}
+
+/** Whether it gets requests, and if not, why; of a name without an address, what became of it. */
+function endpointState(endpoint: Item): string {
+  if (endpoint.isHealthy === undefined) return show(endpoint.state);
+  return endpoint.isHealthy ? 'ok' : 'unhealthy';
 }
 
 function variantsOf(item: Item): readonly VariantItem[] {

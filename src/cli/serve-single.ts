@@ -72,8 +72,9 @@ export function connectPlane({ metrics }: Pick<TrafficContext, 'metrics'>, plane
 
 /** The plane's upstreams as people see them. */
 export function upstreamsOf(plane: DataPlane) {
-  return plane.upstreams().map(({ name, endpoints }) => ({
+  return plane.upstreams().map(({ name, endpoints, names }) => ({
     name,
+    names,
     endpoints: endpoints.map(({ open, ...endpoint }) => ({ ...endpoint, active: open - endpoint.idle })),
   }));
 }

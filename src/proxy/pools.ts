@@ -18,6 +18,10 @@ export interface EndpointView {
   readonly idle: number;
   readonly requests: number;
   readonly connectFailures: number;
+  /** As its health checks say; true for one that is not checked. */
+  readonly isHealthy: boolean;
+  /** That it is an address of. */
+  readonly name?: string;
 }
 
 export interface UpstreamView {
@@ -115,6 +119,7 @@ export class Pools {
         requests: pool.requests,
         connectFailures: pool.connectFailures,
         isHealthy: pool.isHealthy,
+        ...(pool.endpoint.name === '' ? {} : { name: pool.endpoint.name }),
       })),
       names: this.#sources.get(upstream.name)?.endpoints.names ?? [],
     }));

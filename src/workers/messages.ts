@@ -108,6 +108,8 @@ export interface WorkerState {
 
 export interface UpstreamState {
   readonly name: string;
+  /** Its endpoints that are names, and how they are resolved. */
+  readonly names: readonly { readonly name: string; readonly state: string; readonly endpoints: number }[];
   readonly endpoints: readonly EndpointState[];
 }
 
@@ -117,4 +119,6 @@ export interface EndpointState {
   readonly idle: number;
   readonly requests: number;
   readonly connectFailures: number;
+  readonly isHealthy: boolean;
+  readonly name?: string;
 }

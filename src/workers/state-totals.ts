@@ -49,21 +49,26 @@ export function breakerTotal(
 
 /** Upstreams and endpoints as the first worker that has them lists them, their numbers added up. */
 export function upstreamTotals(states: readonly WorkerState[]): UpstreamState[] {
-  const totals = new Map<string, Map<string, EndpointState>>();
+  const totals = new Map<string, { names: UpstreamState['names']; endpoints: Map<string, EndpointState> }>();
   for (const { upstreams } of states) {
-    for (const { name, endpoints } of upstreams) {
-      const total = totals.get(name) ?? new Map<string, EndpointState>();
+    for (const { name, names, endpoints } of upstreams) {
+      const total = totals.get(name) ?? { names, endpoints: new Map<string, EndpointState>() };
       totals.set(name, total);
-      for (const endpoint of endpoints) total.set(endpoint.id, add(total.get(endpoint.id), endpoint));
+      for (const endpoint of endpoints)
+        total.endpoints.set(endpoint.id, add(total.endpoints.get(endpoint.id), endpoint));
     }
   }
-  return [...totals].map(([name, endpoints]) => ({ name, endpoints: [...endpoints.values()] }));
+  return Array.from(totals, ([name, { names, endpoints }]) => ({
+    name,
+    names,
+    endpoints: [...endpoints.values()],
+  }));
 }
 
 function add(total: EndpointState | undefined, one: EndpointState): EndpointState {
   if (total === undefined) return one;
   return {
-    id: one.id,
+    ...total,
     active: total.active + one.active,
     idle: total.idle + one.idle,
     requests: total.requests + one.requests,

@@ -75,17 +75,26 @@ test('upstreams are added up by endpoint', () => {
     inFlight: 0,
     upstreams: names.map((name) => ({
       name,
-      endpoints: [{ id: '127.0.0.1:9001', active, idle: 1, requests: 10, connectFailures: 2 }],
+      names: [{ name: 'app.test:9001', state: 'known', endpoints: 1 }],
+      endpoints: [
+        { id: '127.0.0.1:9001', active, idle: 1, requests: 10, connectFailures: 2, isHealthy: true },
+      ],
     })),
   });
   expect(upstreamTotals([state(1, ['a']), state(4, ['a', 'b'])])).toEqual([
     {
       name: 'a',
-      endpoints: [{ id: '127.0.0.1:9001', active: 5, idle: 2, requests: 20, connectFailures: 4 }],
+      names: [{ name: 'app.test:9001', state: 'known', endpoints: 1 }],
+      endpoints: [
+        { id: '127.0.0.1:9001', active: 5, idle: 2, requests: 20, connectFailures: 4, isHealthy: true },
+      ],
     },
     {
       name: 'b',
-      endpoints: [{ id: '127.0.0.1:9001', active: 4, idle: 1, requests: 10, connectFailures: 2 }],
+      names: [{ name: 'app.test:9001', state: 'known', endpoints: 1 }],
+      endpoints: [
+        { id: '127.0.0.1:9001', active: 4, idle: 1, requests: 10, connectFailures: 2, isHealthy: true },
+      ],
     },
   ]);
 });
