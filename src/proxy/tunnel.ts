@@ -119,15 +119,18 @@ export class Tunnel implements UpstreamUser {
     this.#in.end();
   }
 
-  /** Other rules are in force: a variant that was killed gives its tunnels up, so that their clients come back. */
+  /** Other rules are in force: a variant that was killed, or has lost, gives its tunnels up: their clients come back. */
   heed(snapshot: Snapshot): void {
     const { participations, count } = this.#exchange.decision;
     for (let i = 0; i < count; i++) {
       const { assignment, served } = participations[i]!;
       if (!assignment!.isIncluded) continue;
       const experiment = snapshot.experiments.get(assignment!.experiment.name);
-      if (experiment?.status === 'killed' && served!.variant.name !== experiment.fallback.name)
-        this.close('killed');
+      if (experiment === undefined) continue;
+      const { status, fallback, winner } = experiment;
+      const { name } = served!.variant;
+      if (status === 'killed' && name !== fallback.name) this.close('killed');
+      if (status === 'concluded' && name !== (winner ?? fallback).name) this.close('concluded');
     }
   }
 

@@ -14,6 +14,7 @@ export const TUNNEL_CAUSES = [
   'max-age',
   'drain',
   'killed',
+  'concluded',
 ] as const;
 
 export type TunnelCause = (typeof TUNNEL_CAUSES)[number];

@@ -1,4 +1,4 @@
-/** A tunnel's variant, which stays unless its experiment is killed, and what is on record of a tunnel. */
+/** A tunnel’s variant, which stays unless its experiment is killed or lost, and what is on record of a tunnel. */
 import { once } from 'node:events';
 import { describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/base/clock.ts';
@@ -86,6 +86,23 @@ describe('the variant of a tunnel', () => {
     expect(
       await metric(proxy, 'fairlead_tunnels_total', `cause="killed",${variantLabels('candidate')}`),
     ).toBe(1);
+  });
+
+  it('is left when the experiment is concluded and it has lost, and kept by who has won', async () => {
+    const { control, candidate, reload, yaml, ...proxy } = await chat();
+    const [atControl, atCandidate] = [control.accepted(), candidate.accepted()];
+    const stays = await webSocket(rig, proxy.port, ON('candidate'));
+    const away = await webSocket(rig, proxy.port, ON('control'));
+    const codes = Promise.all([closed(away), closed(await atControl)]);
+    await atCandidate;
+    reload(yaml({ status: 'concluded', winner: 'candidate' }));
+    expect(await codes).toEqual([GOING_AWAY, GOING_AWAY]);
+    stays.send('and I?');
+    expect(String((await once(stays, 'message'))[0])).toBe('and I?');
+    expect(await ended(proxy)).toMatchObject({ closedBy: 'concluded', outcome: 'ok' });
+    const again = candidate.accepted();
+    await webSocket(rig, proxy.port, ON('control'));
+    await again;
   });
 
   it('is left at once when the experiment is killed before the 101', async () => {
