@@ -20,7 +20,6 @@ export interface FamilySources {
   readonly fallbacks: LabelSets<Counter>;
   readonly retries: LabelSets<Counter>;
   readonly localAnswers: LabelSets<Counter>;
-  readonly transitions: LabelSets<Counter>;
   readonly reloads: LabelSets<Counter>;
   breakers(): Iterable<BreakerSample>;
   endpoints(): Iterable<EndpointSample>;
@@ -129,12 +128,6 @@ function registerDecisions(registry: Registry, from: FamilySources): void {
         value: BREAKER_STATES[breaker.state],
       })),
   });
-  counterFamily(
-    registry,
-    from.transitions,
-    'fairlead_breaker_transitions_total',
-    'Changes of state of each breaker, by cause.',
-  );
 }
 
 function registerConnections(registry: Registry, from: FamilySources): void {

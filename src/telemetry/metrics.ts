@@ -5,10 +5,12 @@
  * Labels are names out of the config and words out of fixed lists: never ids, raw paths or field values. Label
  * sets are capped; past the cap they share one overflow set, and `fairlead_series_overflow_total` counts.
  */
+
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type Metric, Registry } from '@prometheus-io/client';
 import type { ErrorCode } from '../base/error.ts';
 import type { Reason } from '../experiment/model.ts';
+import { BreakerMetrics } from './breaker-metrics.ts';
 import { ConnectionMetrics } from './connection-metrics.ts';
 import { ContextMetrics } from './context-metrics.ts';
 import { EndpointMetrics } from './endpoint-metrics.ts';
@@ -25,14 +27,13 @@ import { OverloadMetrics } from './overload-metrics.ts';
 import { collectProcessMetrics } from './process-metrics.ts';
 import { RecoveryMetrics } from './recovery-metrics.ts';
 import { Counter, ProcessCounters, RequestSeries } from './series.ts';
-import {
-  type BreakerSample,
-  type BreakerTransition,
-  breakerLabels,
-  type EndpointSample,
-  type ExperimentSample,
-  type ListenerSample,
-  type WorkerSample,
+import type {
+  BreakerSample,
+  BreakerTransition,
+  EndpointSample,
+  ExperimentSample,
+  ListenerSample,
+  WorkerSample,
 } from './sources.ts';
 import { TrafficMetrics } from './traffic-metrics.ts';
 import { TrustMetrics } from './trust-metrics.ts';
@@ -78,6 +79,7 @@ export class Metrics {
   readonly health: HealthMetrics;
   readonly recoveries: RecoveryMetrics;
   readonly faults: FaultMetrics;
+  readonly breakers: BreakerMetrics;
   readonly #registry = new Registry();
   readonly #budget: LabelBudget;
   readonly #requests: LabelSets<RequestSeries>;
@@ -87,7 +89,6 @@ export class Metrics {
   readonly #fallbacks: LabelSets<Counter>;
   readonly #retries: LabelSets<Counter>;
   readonly #localAnswers: LabelSets<Counter>;
-  readonly #transitions: LabelSets<Counter>;
   readonly #reloads: LabelSets<Counter>;
   #breakers: () => Iterable<BreakerSample> = () => [];
   #endpoints: () => Iterable<EndpointSample> = () => [];
@@ -114,6 +115,7 @@ export class Metrics {
     this.health = new HealthMetrics(budget);
     this.recoveries = new RecoveryMetrics(budget);
     this.faults = new FaultMetrics(budget);
+    this.breakers = new BreakerMetrics(budget);
     this.#overhead = new LabelSets(['direction', 'route'], budget, () => new Histogram(OVERHEAD_BUCKETS));
     this.#requests = new LabelSets(['direction', 'route', 'experiment', 'variant'], budget, (values) => {
       const [direction = '', route = ''] = values;
@@ -128,7 +130,6 @@ export class Metrics {
     this.#fallbacks = counter('experiment', 'cause');
     this.#retries = counter('route', 'cause');
     this.#localAnswers = counter('code');
-    this.#transitions = counter('route', 'experiment', 'variant', 'from', 'to', 'cause');
     this.#reloads = counter('result');
     this.#registerAll(options);
   }
@@ -168,9 +169,7 @@ export class Metrics {
 
   /** Counts a breaker's change of state. */
   breakerTransition(transition: BreakerTransition): void {
-    const { route, experiment, variant } = breakerLabels(transition.breaker);
-    const { from, to, cause } = transition;
-    this.#transitions.get(route, experiment, variant, from, to, cause).value++;
+    this.breakers.moved(transition);
   }
 
   /** Where the states of the breakers are read at each scrape. */
@@ -261,7 +260,6 @@ export class Metrics {
       fallbacks: this.#fallbacks,
       retries: this.#retries,
       localAnswers: this.#localAnswers,
-      transitions: this.#transitions,
       reloads: this.#reloads,
       breakers: () => this.#breakers(),
       endpoints: () => this.#endpoints(),
@@ -284,6 +282,7 @@ export class Metrics {
     this.health.register(this.#registry);
     this.recoveries.register(this.#registry);
     this.faults.register(this.#registry);
+    this.breakers.register(this.#registry, () => this.#breakers());
     registerTunnels(this.#registry, this.#tunnels);
     registerExperiments(this.#registry, () => this.#experiments());
     registerWorkers(this.#registry, () => this.#workers());

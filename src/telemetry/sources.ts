@@ -7,6 +7,10 @@
 export interface BreakerSample {
   readonly name: string;
   readonly state: 'closed' | 'half-open' | 'open';
+  /** Left out: enforce. */
+  readonly mode?: string;
+  /** Null: it has none. */
+  readonly budget?: { readonly remainingRatio: number } | null;
 }
 
 /** A change of state, to be counted. */
@@ -15,6 +19,8 @@ export interface BreakerTransition {
   readonly from: string;
   readonly to: string;
   readonly cause: string;
+  /** Left out: enforce. */
+  readonly mode?: string;
 }
 
 /** Connections to one endpoint. */
