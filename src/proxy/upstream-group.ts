@@ -86,11 +86,13 @@ export class UpstreamGroup {
       good.length,
     );
     this.#usable = this.isPanicking ? present : good;
+    // Those of the start all begin alike.
     const wasServing = pools.some(({ isUsable }) => isUsable);
+    const isWarming = upstream.slowStartMs > 0 && wasServing && !this.isPanicking;
     for (const pool of pools) {
       const isUsable = this.#usable.includes(pool);
-      // Those of the start all begin alike.
-      if (isUsable && !pool.isUsable && wasServing && !this.isPanicking) {
+      const isBack = isUsable && !pool.isUsable && wasServing && !this.isPanicking;
+      if (isBack && upstream.slowStartMs > 0) {
         pool.warmFromMs = nowMs;
         this.#warmMs = nowMs + upstream.slowStartMs;
       }
