@@ -10,6 +10,7 @@ import { breakersOf } from '../config/breakers.ts';
 import type { Config } from '../config/schema.ts';
 import type { ListenerSettings, Snapshot, SocketAddress } from '../config/snapshot.ts';
 import { Certificates } from '../proxy/certificates.ts';
+import { EndpointWatch } from '../proxy/endpoint-watch.ts';
 import { removeStaleSocket } from '../proxy/unix-socket.ts';
 import type { BreakerView } from '../resilience/breaker.ts';
 import type { ScopedFault } from '../resilience/fault.ts';
@@ -55,6 +56,8 @@ export class WorkerTraffic implements Traffic {
   readonly #sharedFile: number | null;
   /** For the page; the workers warn of those that end. */
   readonly #certificates: Certificates;
+  /** Checks endpoints for all workers. */
+  readonly #endpoints: EndpointWatch;
   #faults: readonly ScopedFault[] = [];
   #turn = 0;
 
@@ -95,7 +98,17 @@ export class WorkerTraffic implements Traffic {
     this.#certificates = new Certificates(log);
     this.#certificates.adopt(control.snapshot);
     metrics.connections.setCertificateSource(() => this.#certificates.list);
-    metrics.setBreakerSource(() => this.#exchange.breakers().map(({ name, state }) => ({ name, state })));
+    const tellHealth = (unhealthy: ReadonlySet<string>): void => {
+      for (const link of this.#supervisor.told()) link.send({ kind: 'health', unhealthy: [...unhealthy] });
+    };
+    this.#endpoints = new EndpointWatch(control.snapshot, {
+      ...{ clock, random: systemRandom, metrics, log },
+      onChange: tellHealth,
+    });
+    metrics.setBreakerSource(() => {
+      const nowMs = clock.now();
+      return this.#exchange.breakers().map((one) => ({ name: one.name, ...one.standing(nowMs) }));
+    });
     metrics.setWorkerSource(() => ({
       serving: this.#supervisor.serving().length,
       restarts: Array.from(this.#supervisor.restarts, ([cause, count]) => ({ cause, count })),
@@ -120,6 +133,7 @@ export class WorkerTraffic implements Traffic {
   adopt(snapshot: Snapshot): void {
     this.#exchange.configure(breakersOf(snapshot), snapshot.version);
     this.#certificates.adopt(snapshot);
+    this.#endpoints.adopt(snapshot);
     for (const link of this.#supervisor.told()) link.adopt(this.#context.control.rules);
   }
 
@@ -211,6 +225,7 @@ export class WorkerTraffic implements Traffic {
   async stop(): Promise<void> {
     process.off('exit', this.#stopNow);
     this.#exchange.stop();
+    this.#endpoints.close();
     await Promise.all(this.#handovers.map((handover) => handover.close()));
     this.#supervisor.stop();
     await Promise.all([this.#stdout.close(), this.#decisions?.close()]);
@@ -271,6 +286,8 @@ export class WorkerTraffic implements Traffic {
     const isSharing = this.#sharedFile !== null;
     link.start({ workers: this.#count, isSharing, atStart: this.#atStart, bindings }, rules);
     if (this.#faults.length > 0) link.send(this.#faultsNow());
+    const unhealthy = [...this.#endpoints.unhealthy];
+    if (unhealthy.length > 0) link.send({ kind: 'health', unhealthy });
   }
 
   /** Clocks that never jump begin with the process: what is left is the same in all. */

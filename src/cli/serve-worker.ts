@@ -80,6 +80,7 @@ class Worker {
       }),
       onTransition: (transition) => this.#opened(transition),
       isShared: true,
+      isCheckedElsewhere: true,
       otherMemories: isSharing ? otherMemories(workers, worker) : null,
       onTick: () => this.#report(),
     });
@@ -105,6 +106,9 @@ class Worker {
             untilWallMs: Number.POSITIVE_INFINITY,
           })),
         );
+        return;
+      case 'health':
+        this.#plane.heedHealth(new Set(message.unhealthy));
         return;
       case 'standings':
         for (const standing of message.standings)
@@ -157,7 +161,9 @@ class Worker {
   }
 
   /** A breaker opens by itself here, and the others hear of it at once; all its other moves are the primary's. */
-  #opened({ breaker, cause, reason }: Transition): void {
+  #opened({ breaker, to, cause, reason }: Transition): void {
+    // What is held back is in the report.
+    if (to !== 'open') return;
     const opening = this.#plane.shared.get(breaker)?.opening(systemClock.now());
     if (opening === undefined) return;
     send({ kind: 'opened', opening: { breaker, cause: cause as Opening['cause'], reason, ...opening } });
@@ -169,7 +175,7 @@ class Worker {
     if (this.#isReporting) return;
     const reports = [];
     for (const breaker of this.#plane.shared.values()) {
-      const report = breaker.report();
+      const report = breaker.report(systemClock.now());
       if (report !== null) reports.push(report);
     }
     if (reports.length === 0) return;

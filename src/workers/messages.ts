@@ -48,6 +48,8 @@ export type ToWorker =
       readonly kind: 'faults';
       readonly faults: readonly (FaultScope & { readonly fault: Fault; readonly leftMs: number })[];
     }
+  /** Keys of the endpoints that are not well, of all upstreams, from now on. */
+  | { readonly kind: 'health'; readonly unhealthy: readonly string[] }
   | { readonly kind: 'standings'; readonly standings: readonly Standing[] }
   | { readonly kind: 'elsewhere'; readonly breakers: readonly Elsewhere[] }
   /** Answered by `answer` with the same id, after everything that was said before. */
@@ -119,6 +121,10 @@ export interface EndpointState {
   readonly idle: number;
   readonly requests: number;
   readonly connectFailures: number;
+  readonly pending: number;
+  /** Whether it gets requests; otherwise why not, in a word and in a sentence. */
+  readonly state: string;
+  readonly reason: string;
   readonly isHealthy: boolean;
   readonly name?: string;
 }
