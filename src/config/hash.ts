@@ -8,6 +8,7 @@ import { withPem } from './pem.ts';
 import type { Config } from './schema.ts';
 import { withoutSegmentSecrets } from './segment-secrets.ts';
 import { withTokenText } from './tokens.ts';
+import { withoutWebhookSecrets } from './webhooks.ts';
 
 const HASH_DIGITS = 12;
 /** Stands for a secret. */
@@ -35,7 +36,7 @@ export function redact(config: Config): Config {
 
 function withoutSecrets(config: Config, replacement: string | undefined): Config {
   const shown = (): string => replacement ?? '';
-  const withoutFiles = withTokenText(withPem(withoutSegmentSecrets(config, replacement), shown), shown);
+  const withoutFiles = withTokenText(withPem(withoutNamed(config, replacement), shown), shown);
   const { $schema: _, ...rest } = withKeyFiles(withoutFiles, shown, () => replacement);
   const hide = (secret: string | undefined): string | undefined =>
     secret === undefined ? undefined : replacement;
@@ -44,6 +45,11 @@ function withoutSecrets(config: Config, replacement: string | undefined): Config
     admin: { ...config.admin, token: hide(config.admin.token) },
     exposures: { ...config.exposures, key: hide(config.exposures.key) },
   };
+}
+
+/** Without the secrets of what there are several of, by name. */
+function withoutNamed(config: Config, replacement: string | undefined): Config {
+  return withoutWebhookSecrets(withoutSegmentSecrets(config, replacement), replacement);
 }
 
 /** JSON with sorted keys; undefined is left out. */

@@ -6,8 +6,8 @@
 import { z } from 'zod';
 import { cacheSchema } from './schema-cache.ts';
 import { classifySchema } from './schema-classify.ts';
-import { dnsSchema } from './schema-dns.ts';
 import { decisionsSchema } from './schema-decisions.ts';
+import { dnsSchema } from './schema-dns.ts';
 import { experimentName, experimentSchema, upstreamName } from './schema-experiment.ts';
 import { faultSchema } from './schema-fault.ts';
 import { identitySchema, stickyKeysSchema } from './schema-identity.ts';
@@ -39,6 +39,7 @@ import {
   pathMatch,
   text,
 } from './schema-values.ts';
+import { webhooksSchema } from './schema-webhook.ts';
 
 const direction = z.enum(['inbound', 'outbound']);
 
@@ -169,6 +170,7 @@ export const configSchema = z.strictObject({
   admin: adminSchema.prefault({}).describe('The admin API and the probes.'),
   dns: dnsSchema.prefault({}),
   overload: overloadSchema.optional(),
+  webhooks: webhooksSchema,
   drain: drainSchema.prefault({}).describe('What happens at SIGTERM.'),
   stateFile: text(4096)
     .optional()

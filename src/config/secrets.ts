@@ -4,6 +4,7 @@
  */
 import type { ConfigPath } from './issue.ts';
 import type { Config } from './schema.ts';
+import { webhookFiles, withWebhookSecrets } from './webhooks.ts';
 
 export interface SecretFile {
   readonly path: ConfigPath;
@@ -17,7 +18,7 @@ export function secretFiles(config: Config): SecretFile[] {
     files.push({ path: ['admin', 'tokenFile'], file: config.admin.tokenFile });
   if (config.exposures.keyFile !== undefined)
     files.push({ path: ['exposures', 'keyFile'], file: config.exposures.keyFile });
-  return files;
+  return [...files, ...webhookFiles(config)];
 }
 
 /** @param contents By file name; surrounding white space is not part of a secret. */
@@ -25,7 +26,7 @@ export function withSecrets(config: Config, contents: ReadonlyMap<string, string
   const read = (file: string | undefined): string | undefined =>
     file === undefined ? undefined : contents.get(file)?.trim();
   return {
-    ...config,
+    ...withWebhookSecrets(config, read),
     admin: { ...config.admin, token: read(config.admin.tokenFile) ?? config.admin.token },
     exposures: { ...config.exposures, key: read(config.exposures.keyFile) ?? config.exposures.key },
   };

@@ -22,6 +22,7 @@ import { socketIssues } from './validate-tls.ts';
 import { trafficIssues } from './validate-traffic.ts';
 import { trustIssues } from './validate-trust.ts';
 import { upstreamIssues } from './validate-upstream.ts';
+import { webhookIssues } from './webhooks.ts';
 import { fallbackName, weightsProblem } from './weights.ts';
 
 type IssueAt = (
@@ -52,6 +53,7 @@ export function validate(config: Config, issueAt: IssueAt): ConfigIssue[] {
     ...retryIssues(config, issueAt),
     ...faultIssues(config, issueAt),
     ...overloadIssues(config, issueAt),
+    ...webhookIssues(config, issueAt),
   ];
 }
 
