@@ -10,9 +10,8 @@ type IssueAt = (
   options?: { severity?: ConfigIssue['severity'] },
 ) => ConfigIssue;
 
-/** Fields that say something else, to this hop or to all. */
-const TAKEN =
-  /^(?:host|te|trailer|transfer-encoding|content-.*|connection|keep-alive|proxy-.*|upgrade|expect|max-forwards|via|forwarded|x-forwarded-.*|x-request-id|traceparent|tracestate|baggage|cookie|authorization|grpc-timeout|x-fairlead-.*)$/;
+/** Fields of others that begin with x-. */
+const TAKEN = /^x-(?:forwarded-|request-id$|fairlead-|real-ip$|cache$)/;
 
 export function retryIssues(config: Config, issueAt: IssueAt): ConfigIssue[] {
   return [
@@ -26,8 +25,13 @@ function headerIssues({ deadlines, propagation }: Config, issueAt: IssueAt): Con
   if (header === undefined) return [];
   const { header: context, overrideHeader, explainHeader, tokenHeader } = propagation;
   const isOurs = [context, overrideHeader, explainHeader, tokenHeader].includes(header);
-  if (!isOurs && !TAKEN.test(header)) return [];
-  return [issueAt(['deadlines', 'header'], `the header ${header} says something else already`)];
+  if (!isOurs && header.startsWith('x-') && !TAKEN.test(header)) return [];
+  return [
+    issueAt(
+      ['deadlines', 'header'],
+      `the header ${header} may say something else; take a name that begins with x-`,
+    ),
+  ];
 }
 
 function routeIssues(config: Config, route: RouteConfig, index: number, issueAt: IssueAt): ConfigIssue[] {

@@ -20,7 +20,7 @@ describe('recognise', () => {
 
   it('has one name for each number', () => {
     expect(FIELD_NAMES).toHaveLength(Object.keys(Field).length);
-    expect(new Set(Object.values(Field)).size).toBe(30);
+    expect(new Set(Object.values(Field)).size).toBe(31);
     expect(FIELD_NAMES[Field.forwardedFor]).toBe('x-forwarded-for');
     expect(FIELD_NAMES[Field.xFairleadVariant]).toBe('x-fairlead-variant');
     expect(FIELD_NAMES[Field.maxForwards]).toBe('max-forwards');
