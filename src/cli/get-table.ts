@@ -36,7 +36,9 @@ const EXPERIMENTS: readonly Column[] = [
   { title: 'ROUTES', text: (item) => show(item.routes) },
   { title: 'UNIT', isWide: true, text: (item) => show(item.unit) },
   { title: 'TARGETING', isWide: true, text: (item) => show(item.targeting) },
+  { title: 'ALGORITHM', isWide: true, text: (item) => show(item.algorithm) },
   { title: 'SALT', isWide: true, text: (item) => show(item.salt) },
+  { title: 'STICKY', isWide: true, text: (item) => show(memberOf(item.sticky, 'in')) },
   { title: 'EPOCH', isWide: true, text: (item) => show(item.epoch) },
   { title: 'LAYER', isWide: true, text: layerText },
   { title: 'REQUIRES', isWide: true, text: (item) => show(item.requires) },
@@ -73,6 +75,8 @@ const UPSTREAMS: readonly Column[] = [
   { title: 'STATE', text: endpointState },
   { title: 'ACTIVE', text: (item) => show(item.active) },
   { title: 'IDLE', text: (item) => show(item.idle) },
+  { title: 'PENDING', isWide: true, text: (item) => show(item.pending) },
+  { title: 'REASON', text: (item) => show(item.reason) },
 ];
 
 /** A table with its "\n"; experiments changed at run time bear a star. */
@@ -138,8 +142,7 @@ function endpointsOf(upstream: Item): Item[] {
 
 /** Whether it gets requests, and if not, why; of a name without an address, what became of it. */
 function endpointState(endpoint: Item): string {
-  if (endpoint.isHealthy === undefined) return show(endpoint.state);
-  return endpoint.isHealthy ? 'ok' : 'unhealthy';
+  return show(endpoint.state);
 }
 
 function variantsOf(item: Item): readonly VariantItem[] {

@@ -63,6 +63,14 @@ export function connectPlane({ metrics }: Pick<TrafficContext, 'metrics'>, plane
       endpoints.map(({ id, active, idle }) => ({ upstream: name, endpoint: id, active, idle })),
     ),
   );
+  metrics.breakers.setPassedSource(() => plane.breakers());
+  metrics.endpoints.setSource(() =>
+    plane
+      .upstreams()
+      .flatMap(({ name, endpoints }) =>
+        endpoints.map(({ state, pending }) => ({ upstream: name, state, pending })),
+      ),
+  );
   metrics.setListenerSource(() =>
     plane.listeners.map(({ settings, open }) => ({ listener: settings.name, connections: open })),
   );

@@ -277,6 +277,11 @@ export class DataPlane implements Memory {
     this.faults = Faults.of([...this.plan.snapshot.faults, ...faults], this);
   }
 
+  /** These endpoints, as `healthKey` names them, get nothing new from now on; those of before are back. */
+  drainEndpoints(drained: ReadonlySet<string>): void {
+    this.#pools.heedDrained(drained);
+  }
+
   /** Requests under way. */
   inFlight(): number {
     let count = 0;

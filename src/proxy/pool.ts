@@ -18,6 +18,9 @@ import type { TlsClient } from './tls-client.ts';
 import { UpstreamConnection, type UpstreamUser } from './upstream.ts';
 import type { UpstreamGroup } from './upstream-group.ts';
 
+/** What an endpoint is good for. In a panic, those that are unhealthy or ejected get requests as well. */
+export type EndpointWord = 'ok' | 'ejected' | 'unhealthy' | 'draining';
+
 export class Pool implements Candidate, RingMember {
   readonly id: string;
   /** Changed when its name has other addresses: for the connections that are opened from then on. */
@@ -90,6 +93,13 @@ export class Pool implements Candidate, RingMember {
     const { connectionsMax, pendingMax } = this.upstream;
     const limit = `The endpoint has ${connectionsMax} connections, which is its limit`;
     return pendingMax === 0 ? `${limit}.` : `${limit}, and ${pendingMax} requests wait, which is theirs.`;
+  }
+
+  /** In a word whether it gets requests, and if not, why. */
+  get state(): EndpointWord {
+    if (this.isDraining) return 'draining';
+    if (!this.isHealthy) return 'unhealthy';
+    return this.isEjected ? 'ejected' : 'ok';
   }
 
   /** Nobody else gets a connection now. */
@@ -191,15 +201,13 @@ export class Pool implements Candidate, RingMember {
     this.#cutLater();
   }
 
-  /** Take it out by hand, or let it back in. */
+  /** Take it out by hand, or let it back in. Its group is to be told. */
   drain(isDraining: boolean): void {
     this.isDraining = isDraining;
     this.#cutMs = Number.POSITIVE_INFINITY;
-    if (isDraining) {
-      this.#closeIdle();
-      this.#cutLater();
-    }
-    this.group?.refresh();
+    if (!isDraining) return;
+    this.#closeIdle();
+    this.#cutLater();
   }
 
   /** Cuts what is under way when its time is up. Answers whether there is no more to do. */

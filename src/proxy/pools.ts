@@ -6,7 +6,7 @@ import type { Snapshot, Timeouts, Upstream } from '../config/snapshot.ts';
 import type { DataPlane } from './data-plane.ts';
 import type { Endpoint } from './endpoint.ts';
 import { healthKey } from './health-checks.ts';
-import { Pool } from './pool.ts';
+import { type EndpointWord, Pool } from './pool.ts';
 import { type TlsClient, tlsClientFor } from './tls-client.ts';
 import { type NameView, UpstreamEndpoints } from './upstream-endpoints.ts';
 import { UpstreamGroup } from './upstream-group.ts';
@@ -18,6 +18,11 @@ export interface EndpointView {
   readonly idle: number;
   readonly requests: number;
   readonly connectFailures: number;
+  /** Requests that wait for a connection. */
+  readonly pending: number;
+  readonly state: EndpointWord;
+  /** Why it is not `ok`, '' when it is or nothing is known. */
+  readonly reason: string;
   /** As its health checks say; true for one that is not checked. */
   readonly isHealthy: boolean;
   /** That it is an address of. */
@@ -48,6 +53,8 @@ export class Pools {
   readonly #sources = new Map<string, Source>();
   /** Keys (`healthKey`) of endpoints that are not well. */
   #unhealthy: ReadonlySet<string> = new Set();
+  /** And of those that are taken out by hand. */
+  #drained: ReadonlySet<string> = new Set();
   #timeouts: Timeouts | null = null;
 
   constructor(plane: DataPlane) {
@@ -88,6 +95,19 @@ export class Pools {
     for (const group of changed) group.refresh();
   }
 
+  /** Keys (`healthKey`) of the endpoints that are taken out by hand, from now on. */
+  heedDrained(drained: ReadonlySet<string>): void {
+    this.#drained = drained;
+    const changed = new Set<UpstreamGroup>();
+    for (const [key, pool] of this.#pools) {
+      if (pool.isDraining === drained.has(key)) continue;
+      pool.drain(!pool.isDraining);
+      if (pool.isDraining) this.#leaving.add(pool);
+      if (pool.group !== null) changed.add(pool.group);
+    }
+    for (const group of changed) group.refresh();
+  }
+
   /** `snapshot` is in force: its timeouts count, and what it no longer names is retired. */
   adopt(snapshot: Snapshot): void {
     for (const upstream of snapshot.upstreams.values()) this.group(upstream);
@@ -118,6 +138,9 @@ export class Pools {
         idle: pool.idle,
         requests: pool.requests,
         connectFailures: pool.connectFailures,
+        pending: pool.pending,
+        state: pool.state,
+        reason: pool.isEjected ? pool.record!.reason : '',
         isHealthy: pool.isHealthy,
         ...(pool.endpoint.name === '' ? {} : { name: pool.endpoint.name }),
       })),
@@ -173,9 +196,8 @@ export class Pools {
     if (pool === undefined || pool.tls !== tls) {
       // What was connected under other settings finishes what it has begun.
       if (pool !== undefined) this.#retire(pool);
-      const { isDraining = false } = pool ?? {};
       pool = new Pool(endpoint, upstream, tls, this.#plane);
-      pool.isDraining = isDraining;
+      pool.isDraining = this.#drained.has(key);
       pool.isHealthy = !this.#unhealthy.has(key);
       this.#setTimeouts(pool);
       this.#pools.set(key, pool);

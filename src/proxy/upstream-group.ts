@@ -87,17 +87,18 @@ export class UpstreamGroup {
     );
     this.#usable = this.isPanicking ? present : good;
     // Those of the start all begin alike.
-    const wasServing = pools.some(({ isUsable }) => isUsable);
-    const isWarming = upstream.slowStartMs > 0 && wasServing && !this.isPanicking;
+    const isStart = !pools.some(({ isUsable }) => isUsable);
+    const usable = new Set(this.#usable);
     for (const pool of pools) {
-      const isUsable = this.#usable.includes(pool);
-      const isBack = isUsable && !pool.isUsable && wasServing && !this.isPanicking;
-      if (isBack && upstream.slowStartMs > 0) {
-        pool.warmFromMs = nowMs;
-        this.#warmMs = nowMs + upstream.slowStartMs;
-      }
-      pool.isUsable = isUsable;
+      const isBack = usable.has(pool) && !pool.isUsable;
+      pool.isUsable = usable.has(pool);
+      if (isBack && !isStart && !this.isPanicking && upstream.slowStartMs > 0) this.#warm(pool, nowMs);
     }
+  }
+
+  #warm(pool: Pool, nowMs: number): void {
+    pool.warmFromMs = nowMs;
+    this.#warmMs = nowMs + this.upstream.slowStartMs;
   }
 
   /** An endpoint answered, and not that it failed. */

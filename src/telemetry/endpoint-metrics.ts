@@ -41,6 +41,7 @@ export class EndpointMetrics {
     registerFamily(registry, {
       name: 'fairlead_upstream_endpoints',
       type: 'gauge',
+      aggregator: 'max',
       help: 'Endpoints of each upstream, by what they are good for now.',
       read: () =>
         sums(

@@ -40,6 +40,7 @@ export function breakerTotal(
     consecutiveFailures,
     inFlight: sum(views, (view) => view.inFlight),
     overdue: sum(known, (view) => view.overdue),
+    heldBack: known.find((view) => view.heldBack !== null)?.heldBack ?? null,
     probes: sum(known, (view) => view.probes),
     probesOk: sum(known, (view) => view.probesOk),
     turnedAway: sum(views, (view) => view.turnedAway),
@@ -67,8 +68,13 @@ export function upstreamTotals(states: readonly WorkerState[]): UpstreamState[] 
 
 function add(total: EndpointState | undefined, one: EndpointState): EndpointState {
   if (total === undefined) return one;
+  // Each worker puts endpoints aside by what it has seen itself.
+  const { state, reason } = total.state === 'ok' ? one : total;
   return {
     ...total,
+    state,
+    reason,
+    pending: total.pending + one.pending,
     active: total.active + one.active,
     idle: total.idle + one.idle,
     requests: total.requests + one.requests,

@@ -86,8 +86,8 @@ describe('get', () => {
     expect(io.outText.split('\n').map((line) => line.split(/\s{2,}/))).toEqual([
       ['NAME', 'STATE', 'REQUESTS', 'ERRORS', 'SLOW', 'IN-FLIGHT', 'REASON'],
       ['api/ranking/candidate', 'closed', '-', '-', '-', '-', 'never opened'],
-      ['UPSTREAM', 'ENDPOINT', 'STATE', 'ACTIVE', 'IDLE'],
-      ['v1', '127.0.0.1:9001', '-', '3', '1'],
+      ['UPSTREAM', 'ENDPOINT', 'STATE', 'ACTIVE', 'IDLE', 'REASON'],
+      ['v1', '127.0.0.1:9001', '-', '3', '1', '-'],
       [''],
     ]);
   });

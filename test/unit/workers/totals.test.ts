@@ -77,7 +77,17 @@ test('upstreams are added up by endpoint', () => {
       name,
       names: [{ name: 'app.test:9001', state: 'known', endpoints: 1 }],
       endpoints: [
-        { id: '127.0.0.1:9001', active, idle: 1, requests: 10, connectFailures: 2, isHealthy: true },
+        {
+          id: '127.0.0.1:9001',
+          active,
+          idle: 1,
+          requests: 10,
+          connectFailures: 2,
+          pending: 1,
+          state: 'ok',
+          reason: '',
+          isHealthy: true,
+        },
       ],
     })),
   });
@@ -86,14 +96,34 @@ test('upstreams are added up by endpoint', () => {
       name: 'a',
       names: [{ name: 'app.test:9001', state: 'known', endpoints: 1 }],
       endpoints: [
-        { id: '127.0.0.1:9001', active: 5, idle: 2, requests: 20, connectFailures: 4, isHealthy: true },
+        {
+          id: '127.0.0.1:9001',
+          active: 5,
+          idle: 2,
+          requests: 20,
+          connectFailures: 4,
+          pending: 2,
+          state: 'ok',
+          reason: '',
+          isHealthy: true,
+        },
       ],
     },
     {
       name: 'b',
       names: [{ name: 'app.test:9001', state: 'known', endpoints: 1 }],
       endpoints: [
-        { id: '127.0.0.1:9001', active: 4, idle: 1, requests: 10, connectFailures: 2, isHealthy: true },
+        {
+          id: '127.0.0.1:9001',
+          active: 4,
+          idle: 1,
+          requests: 10,
+          connectFailures: 2,
+          pending: 1,
+          state: 'ok',
+          reason: '',
+          isHealthy: true,
+        },
       ],
     },
   ]);

@@ -1,0 +1,160 @@
+/** Several endpoints on real sockets: who is put aside, comes back, is slow, is drained, or is taken out. */
+import type { Socket } from 'node:net';
+import { describe, expect, it } from 'vitest';
+import type { RawClient } from '../support/peers.ts';
+import type { TestPlane } from '../support/plane.ts';
+import { answer, configOf, get, ok, type Upstream, useRig } from '../support/rig.ts';
+
+const rig = useRig();
+
+const FAILED = 'HTTP/1.1 500 Internal Server Error\r\nContent-Length: 3\r\n\r\nbad';
+
+/** Three endpoints that answer with their number; `answers` says what one of them does instead. */
+async function three(settings: object, answers: (index: number, socket: Socket) => boolean = () => false) {
+  const upstreams = await Promise.all(
+    [0, 1, 2].map((index) =>
+      rig.upstream(({ socket }) => {
+        if (!answers(index, socket)) socket.write(ok(String(index)));
+      }),
+    ),
+  );
+  const endpoints = upstreams.map(({ endpoint }) => endpoint);
+  const plane = await rig.plane(endpoints, { upstreams: { app: { endpoints, ...settings } } });
+  return { plane, upstreams, endpoints, client: rig.client(plane.port) };
+}
+
+async function bodies(client: RawClient, count: number, fields = ''): Promise<string[]> {
+  const found: string[] = [];
+  for (let i = 0; i < count; i++) {
+    client.send(get('/', fields));
+    found.push((await answer(client)).body);
+  }
+  return found;
+}
+
+function stateOf(plane: TestPlane, { endpoint }: Upstream) {
+  return plane.plane.upstreams()[0]!.endpoints.find(({ id }) => id === endpoint)!;
+}
+
+describe('an endpoint of three that fails fast', () => {
+  it('is put aside after five failures, and its siblings serve everything', async () => {
+    const { client, upstreams, plane } = await three(
+      {},
+      (index, socket) => index === 1 && socket.write(FAILED),
+    );
+    const before = await bodies(client, 15);
+    expect(before.filter((body) => body === 'bad')).toHaveLength(5);
+    expect(stateOf(plane, upstreams[1]!)).toMatchObject({
+      state: 'ejected',
+      reason: '5 failures in a row, the limit is 5',
+    });
+    expect(new Set(await bodies(client, 20))).toEqual(new Set(['0', '2']));
+    expect(upstreams[1]!.requests).toHaveLength(5);
+    expect(
+      plane.plane.metrics.endpoints.ejections('app', upstreams[1]!.endpoint, 'consecutive-failures').value,
+    ).toBe(1);
+  });
+
+  it('gets requests again when its time is up, and keeps them when it is well', async () => {
+    let isWell = false;
+    const { client, plane, upstreams } = await three(
+      { outlier: { consecutiveFailures: 3, ejectFor: '100ms', ejectForMax: '100ms' } },
+      (index, socket) => index === 1 && !isWell && socket.write(FAILED),
+    );
+    await bodies(client, 9);
+    expect(stateOf(plane, upstreams[1]!).state).toBe('ejected');
+    isWell = true;
+    await expect.poll(() => stateOf(plane, upstreams[1]!).state).toBe('ok');
+    expect(new Set(await bodies(client, 6))).toEqual(new Set(['0', '1', '2']));
+  });
+
+  it('is put aside when it cannot be connected, and no client sees it', async () => {
+    const { client, upstreams, plane } = await three({});
+    upstreams[2]!.close();
+    expect(new Set(await bodies(client, 30))).toEqual(new Set(['0', '1']));
+    expect(stateOf(plane, upstreams[2]!).state).toBe('ejected');
+    expect(stateOf(plane, upstreams[2]!).connectFailures).toBe(5);
+  });
+
+  it('with outlier: false keeps its share', async () => {
+    const { client } = await three(
+      { outlier: false },
+      (index, socket) => index === 1 && socket.write(FAILED),
+    );
+    expect((await bodies(client, 30)).filter((body) => body === 'bad')).toHaveLength(10);
+  });
+
+  it('a reload of other settings keeps it aside', async () => {
+    const { client, plane, upstreams, endpoints } = await three(
+      {},
+      (index, socket) => index === 1 && socket.write(FAILED),
+    );
+    await bodies(client, 15);
+    plane.reload(configOf(endpoints, { upstreams: { app: { endpoints, connectionsMax: 7 } } }));
+    expect(stateOf(plane, upstreams[1]!).state).toBe('ejected');
+    expect(await bodies(client, 10)).not.toContain('bad');
+  });
+});
+
+describe('all three fail', () => {
+  it('and nobody is put aside', async () => {
+    const { client, plane } = await three({}, (_index, socket) => socket.write(FAILED));
+    expect(new Set(await bodies(client, 60))).toEqual(new Set(['bad']));
+    expect(plane.plane.upstreams()[0]!.endpoints.map(({ state }) => state)).toEqual(['ok', 'ok', 'ok']);
+  });
+});
+
+describe('an endpoint that is slow', () => {
+  it.each(['leastRequest', 'peakEwma'] as const)('gets fewer requests with %s', async (balance) => {
+    const { plane, upstreams } = await three({ balance }, (index, socket) => {
+      if (index !== 0) return false;
+      setTimeout(() => socket.write(ok('0')), 60);
+      return true;
+    });
+    const clients = Array.from({ length: 6 }, () => rig.client(plane.port));
+    await Promise.all(clients.map((client) => bodies(client, 40)));
+    const [slow, ...fast] = upstreams.map(({ requests }) => requests.length);
+    expect(slow).toBeLessThan(Math.min(...fast) / 2);
+  });
+
+  it('gets as many as the others in turn', async () => {
+    const { plane, upstreams } = await three({ balance: 'roundRobin' });
+    const clients = Array.from({ length: 4 }, () => rig.client(plane.port));
+    await Promise.all(clients.map((client) => bodies(client, 30)));
+    expect(upstreams.map(({ requests }) => requests.length)).toEqual([40, 40, 40]);
+  });
+});
+
+describe('ringHash', () => {
+  it('keeps a user at an endpoint, and only those of one that is gone move', async () => {
+    const { client, plane, endpoints } = await three({
+      balance: 'ringHash',
+      hashKey: { header: 'x-user-id' },
+    });
+    const users = Array.from({ length: 30 }, (_, index) => `x-user-id: u-${index}\r\n`);
+    const ask = async (): Promise<string[]> => {
+      const found: string[] = [];
+      for (const user of users) found.push(...(await bodies(client, 1, user)));
+      return found;
+    };
+    const before = await ask();
+    expect(await ask()).toEqual(before);
+    expect(new Set(before).size).toBe(3);
+    plane.reload(
+      configOf(endpoints, {
+        upstreams: {
+          app: { endpoints: endpoints.slice(0, 2), balance: 'ringHash', hashKey: { header: 'x-user-id' } },
+        },
+      }),
+    );
+    const after = await ask();
+    for (const [index, body] of before.entries()) if (body !== '2') expect(after[index]).toBe(body);
+    expect(after).not.toContain('2');
+  });
+
+  it('reads cookies, and chooses as it likes for those without', async () => {
+    const { client } = await three({ balance: 'ringHash', hashKey: [{ cookie: 'sid' }] });
+    expect(new Set(await bodies(client, 6, 'cookie: sid=abc\r\n')).size).toBe(1);
+    expect(new Set(await bodies(client, 6)).size).toBe(3);
+  });
+});
