@@ -1,0 +1,93 @@
+/** Endpoints with `workers: 2`: checked by the primary for both, and a worker that comes later knows as much. */
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { describe, expect, it } from 'vitest';
+import { DnsServer } from '../support/dns.ts';
+import { ask, PLAIN, TOKEN, useWorkers } from '../support/workers.ts';
+
+const rig = useWorkers();
+const INTERVAL_MS = 200;
+
+/** An upstream that answers requests with its name, and checks with a status that can be changed. */
+async function checked(name: string) {
+  const state = { status: 200, checkedMs: [] as number[], port: 0 };
+  const server = createServer((request, response) => {
+    if (request.headers['user-agent'] !== 'fairlead-health') return void response.end(name);
+    state.checkedMs.push(performance.now());
+    response.writeHead(state.status).end();
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  state.port = (server.address() as AddressInfo).port;
+  rig.closers.push(() => {
+    server.close();
+    server.closeAllConnections();
+  });
+  return state;
+}
+
+describe.skipIf(process.platform !== 'linux')('endpoints with workers: 2', () => {
+  it('are checked once and not by each, and no worker uses one that is not well', async () => {
+    const [one, two] = [await checked('one'), await checked('two')];
+    const dns = await new DnsServer().listen();
+    rig.closers.push(() => dns.close());
+    dns.set('app.test', { A: ['127.0.0.1'] }, 60);
+    const sidecar = await rig.start(
+      () => `
+version: 1
+workers: 2
+dns: { servers: ["${dns.address}"] }
+upstreams:
+  app:
+    endpoints: ["app.test:${one.port}", "app.test:${two.port}"]
+    balance: roundRobin
+    health: { http: { path: /health }, interval: ${INTERVAL_MS}ms, rise: 2, fall: 2 }
+admin: { address: 127.0.0.1:0, probeAddress: 127.0.0.1:0, token: ${TOKEN} }
+listeners: [{ name: inbound, address: "127.0.0.1:0", direction: inbound }]
+accessLog: { enabled: false }
+`,
+    );
+    await expect.poll(() => one.checkedMs.length, { timeout: 10_000 }).toBeGreaterThan(8);
+    // Each gap is at least nine tenths of the interval, unless somebody else checks as well.
+    const tookMs = one.checkedMs[8]! - one.checkedMs[0]!;
+    expect(tookMs).toBeGreaterThan(8 * INTERVAL_MS * 0.8);
+    one.status = 500;
+    const healthy = () =>
+      sidecar.metric(`fairlead_endpoint_healthy{upstream="app",endpoint="127.0.0.1:${one.port}"`);
+    await expect.poll(healthy, { timeout: 5000 }).toBe(0);
+    const clients = await sidecar.clientsOfEach(1);
+    for (const [client] of clients.values())
+      for (let i = 0; i < 4; i++) expect(await ask(client!, PLAIN)).toBe('two');
+    expect(await sidecar.get('/v1/upstreams')).toMatchObject({
+      upstreams: [
+        {
+          name: 'app',
+          endpoints: [
+            { id: `127.0.0.1:${one.port}`, name: 'app.test', isHealthy: false },
+            { id: `127.0.0.1:${two.port}`, name: 'app.test', isHealthy: true },
+          ],
+          names: [
+            { name: `app.test:${one.port}`, state: 'known', endpoints: 1 },
+            { name: `app.test:${two.port}`, state: 'known', endpoints: 1 },
+          ],
+        },
+      ],
+    });
+
+    const [killed] = await sidecar.workers();
+    process.kill(killed!.pid, 'SIGKILL');
+    const isReplaced = async () => {
+      const workers = await sidecar.workers();
+      return (
+        workers.length === 2 && workers.every(({ pid, state }) => pid !== killed!.pid && state === 'serving')
+      );
+    };
+    await expect.poll(isReplaced, { timeout: 10_000 }).toBe(true);
+    const later = await sidecar.clientsOfEach(1);
+    for (const [client] of later.values()) {
+      // It may still be asking for the name.
+      await expect.poll(() => ask(client!, PLAIN)).not.toBe('status 503');
+      for (let i = 0; i < 4; i++) expect(await ask(client!, PLAIN)).toBe('two');
+    }
+    expect(sidecar.log()).toContain(`127.0.0.1:${one.port} of app is not well: it failed 2 checks in a row`);
+  });
+});
