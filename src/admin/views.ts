@@ -2,8 +2,9 @@
  * What the admin API shows, made out of the Snapshot and the control plane's view of itself, which has no
  * secrets. Pure functions; percentages are shown as people write them.
  */
+import { NATIVE_ALGORITHM } from '../config/schema-algorithm.ts';
 import type { Direction, Snapshot } from '../config/snapshot.ts';
-import { formatPercent } from '../config/units.ts';
+import { formatDuration, formatPercent } from '../config/units.ts';
 import type { RuntimeView } from '../control/state.ts';
 import type { Experiment } from '../experiment/model.ts';
 import { unitText } from '../experiment/unit.ts';
@@ -26,7 +27,12 @@ export interface ExperimentView extends LifecycleView {
   readonly status: string;
   readonly owner: string | null;
   readonly hypothesis: string | null;
+  /** `fairlead1`, or the system whose cohorts are kept. */
+  readonly algorithm: string;
+  /** Of another algorithm its name, with a fingerprint of its options. */
   readonly salt: string;
+  /** How clients keep their variant; null: they do not. */
+  readonly sticky: StickyView | null;
   readonly unit: readonly string[];
   readonly traffic: string;
   readonly targeting: readonly string[];
@@ -34,6 +40,14 @@ export interface ExperimentView extends LifecycleView {
   readonly variants: readonly VariantView[];
   /** What was changed at run time; the rest is as declared. */
   readonly runtime: RuntimeView[string] | null;
+}
+
+export interface StickyView {
+  /** `cookie fairlead_sticky`. */
+  readonly in: string;
+  readonly ttl: string;
+  readonly bucketVersion: number;
+  readonly minBucketVersion: number;
 }
 
 /** All experiments of the Snapshot, in the order of the config. */
@@ -57,7 +71,9 @@ export function experimentView(
     status,
     owner,
     hypothesis,
+    algorithm: experiment.bucketing?.name ?? NATIVE_ALGORITHM,
     salt,
+    sticky: stickyView(experiment.sticky),
     unit: experiment.unit.map(unitText),
     traffic: formatPercent(experiment.trafficPpm),
     targeting: experiment.targeting.map((clause) => clause.text),
@@ -74,6 +90,12 @@ export function experimentView(
     })),
     runtime: rules.runtime[name] ?? null,
   };
+}
+
+function stickyView(sticky: Experiment['sticky']): StickyView | null {
+  if (sticky === null) return null;
+  const { place, ttlMs, bucketVersion, minBucketVersion } = sticky;
+  return { in: `${place.kind} ${place.name}`, ttl: formatDuration(ttlMs), bucketVersion, minBucketVersion };
 }
 
 /** Status and weights as they hold. */

@@ -175,7 +175,11 @@ function notesOf(
   const notes: string[] = [];
   const texts = (experiment: NonNullable<Compiled>) => experiment.targeting.map(({ text }) => text);
   if (isOvertaken) notes.push('its run-time weights end: the file is newer');
-  if (before.salt !== after.salt) notes.push('another salt: everyone is dealt anew');
+  if (before.salt !== after.salt) {
+    const what =
+      before.bucketing === null && after.bucketing === null ? 'salt' : 'algorithm, or other options';
+    notes.push(`another ${what}: everyone is dealt anew`);
+  }
   if (!isDeepStrictEqual(before.unit, after.unit))
     notes.push('another unit: who has other ids is dealt anew');
   if (!isDeepStrictEqual(texts(before), texts(after)))

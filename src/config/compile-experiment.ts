@@ -12,6 +12,7 @@ import { compileExclusion, type Layering } from './compile-layers.ts';
 import { compileLifecycle, epochOf } from './compile-lifecycle.ts';
 import { compileSticky } from './compile-sticky.ts';
 import { compileUnit } from './compile-unit.ts';
+import { saltOf } from './dealing.ts';
 import type { NamedSlotRange, RuntimeExperiment } from './runtime.ts';
 import type { ExperimentConfig } from './schema-experiment.ts';
 import { PPM } from './units.ts';
@@ -36,7 +37,7 @@ export function compileExperiment(
   );
   const fallback = variants.find((variant) => variant.name === fallbackName(config));
   if (fallback === undefined) throw new RangeError(`experiment ${name} has no fallback`);
-  const salt = config.salt ?? name;
+  const salt = saltOf(name, config);
   const slots = slotTable(variants, fallback, runtime !== null && runtime.salt === salt ? runtime.slots : []);
   return {
     name,

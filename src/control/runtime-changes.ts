@@ -2,6 +2,7 @@
  * The arithmetic of run-time changes: a change asked for is checked against the declared config and gives the next
  * run-time state, or says why not. Deterministic; keeps nothing and does no I/O.
  */
+import { saltOf } from '../config/dealing.ts';
 import type { ChangeRecord, RuntimeExperiment, RuntimeState, RuntimeStatus } from '../config/runtime.ts';
 import { isSameWeights, isSteerable } from '../config/runtime.ts';
 import type { Config } from '../config/schema.ts';
@@ -143,7 +144,8 @@ function completeWeights(
  */
 export function markSeen(config: Config, runtime: RuntimeState, at: string): RuntimeState {
   const experiments = new Map(runtime.experiments);
-  for (const [name, { salt = name }] of Object.entries(config.experiments)) {
+  for (const [name, declared] of Object.entries(config.experiments)) {
+    const salt = saltOf(name, declared);
     const before = experiments.get(name);
     if (before === undefined)
       experiments.set(name, { salt, status: null, weights: null, slots: [], epoch: 1, seenAt: at });

@@ -58,3 +58,17 @@ test('the numbers of a system are changed in the file only, whatever was set bef
   expect(second.change(kill, 'anna').ok).toBe(true);
   await second.flush();
 });
+
+test('another seed of the algorithm is another epoch, as another salt is; the same one is not', async () => {
+  const epochWith = async (algorithm: string): Promise<number> => {
+    declare('{ control: {}, candidate: { weight: 50% } }', algorithm);
+    const control = await here.open();
+    await control.flush();
+    return control.snapshot.experiments.get('ranking')!.epoch;
+  };
+  expect(await epochWith('{ name: growthbook2, seed: one }')).toBe(1);
+  expect(await epochWith('{ name: growthbook2, seed: one }')).toBe(1);
+  expect(await epochWith('{ name: growthbook2, seed: two }')).toBe(2);
+  expect(await epochWith('growthbook1')).toBe(3);
+  expect(await epochWith('fairlead1')).toBe(4);
+});
