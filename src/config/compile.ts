@@ -5,14 +5,13 @@
 import { createHash } from 'node:crypto';
 import type { Experiment } from '../experiment/model.ts';
 import { evaluationOrder } from '../experiment/prerequisite.ts';
-import type { BreakerSettings } from '../resilience/breaker.ts';
 import { type RouteMatch, RouteTable } from '../routing/match.ts';
 import { pathParameters } from '../routing/path-parameters.ts';
-import { compileBreaker } from './compile-breaker.ts';
+import { compileBreaker, patient } from './compile-breaker.ts';
 import { compileCache } from './compile-cache.ts';
 import { compileClassify } from './compile-classify.ts';
-import { compileDns } from './compile-dns.ts';
 import { compileDecisions } from './compile-decisions.ts';
+import { compileDns } from './compile-dns.ts';
 import { compileExperiment } from './compile-experiment.ts';
 import { compileFaults } from './compile-fault.ts';
 import { compileIdentity, compileStickyKeys } from './compile-identity.ts';
@@ -175,11 +174,6 @@ function compileRouteExperiment(
     };
   });
   return { experiment, variants };
-}
-
-/** How long an answer on a streaming route takes is no fault: nothing is slow, and a probe may wait like any call. */
-function patient(breaker: BreakerSettings, idleMs: number): BreakerSettings {
-  return { ...breaker, slow: null, probeMaxMs: idleMs === 0 ? Number.POSITIVE_INFINITY : idleMs };
 }
 
 function settings(config: Config) {

@@ -2,12 +2,14 @@
 import type { ConfigPath } from './issue.ts';
 import type { ExperimentConfig } from './schema-experiment.ts';
 import { formatDuration } from './units.ts';
+import { budgetIssues } from './validate-budget.ts';
 
 export function breakerIssues(
   experiment: ExperimentConfig,
   at: (keys: ConfigPath, message: string) => void,
 ): void {
   const { breaker } = experiment;
+  budgetIssues(experiment, at);
   const check = (keys: ConfigPath, openFor: number, openForMax: number): void => {
     if (openFor <= openForMax) return;
     at(keys, `openFor ${formatDuration(openFor)} is longer than openForMax ${formatDuration(openForMax)}`);

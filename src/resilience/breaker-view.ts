@@ -1,8 +1,7 @@
 /** What a breaker shows of itself. */
 import type { BudgetView, KeptBudget } from './budget.ts';
 import type { CircuitState } from './circuit.ts';
-import type { Evidence } from './evidence.ts';
-import type { InFlight } from './in-flight.ts';
+import type { ClosedCalls } from './closed-calls.ts';
 import type { BreakerMode, ForceKind } from './mode.ts';
 import type { Probes } from './probes.ts';
 import type { Stance } from './stance.ts';
@@ -33,6 +32,8 @@ export interface BreakerView {
   readonly inFlight: number;
   /** Of those, counted as slow already. */
   readonly overdue: number;
+  /** Why a limit that is reached does not open it; null: none is reached. */
+  readonly heldBack: string | null;
   /** Probes admitted, of which good; 0 unless half-open. */
   readonly probes: number;
   readonly probesOk: number;
@@ -64,8 +65,8 @@ export interface BreakerParts {
   readonly name: string;
   readonly stance: Stance;
   /** As of now. */
-  readonly evidence: Evidence;
-  readonly inFlight: InFlight;
+  readonly calls: ClosedCalls;
+  readonly heldBack: string | null;
   readonly probes: Probes;
   readonly turnedAway: number;
   readonly wouldTurnAway: number;
@@ -73,8 +74,8 @@ export interface BreakerParts {
 }
 
 export function breakerView(parts: BreakerParts, nowMs: number): BreakerView {
-  const { name, stance, evidence, inFlight, probes, turnedAway, wouldTurnAway, settings } = parts;
-  const { requests, failures, slow, overdue, consecutiveFailures } = evidence;
+  const { name, stance, calls, heldBack, probes, turnedAway, wouldTurnAway, settings } = parts;
+  const { requests, failures, slow, overdue, consecutiveFailures } = calls.evidence;
   return {
     name,
     ...stance.shown(nowMs),
@@ -84,8 +85,9 @@ export function breakerView(parts: BreakerParts, nowMs: number): BreakerView {
     errorRatio: requests === 0 ? null : failures / requests,
     slowRatio: requests === 0 ? null : slow / requests,
     consecutiveFailures,
-    inFlight: inFlight.count,
+    inFlight: calls.inFlight.count,
     overdue,
+    heldBack,
     probes: probes.admitted,
     probesOk: probes.ok,
     turnedAway,

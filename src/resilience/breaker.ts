@@ -16,12 +16,13 @@ import type { Random } from '../base/clock.ts';
 import { type BreakerView, breakerView, type KeptBreaker } from './breaker-view.ts';
 import type { Budget } from './budget.ts';
 import { Circuit, type CircuitState } from './circuit.ts';
-import { Evidence } from './evidence.ts';
-import { ageOf, type Call, InFlight } from './in-flight.ts';
+import { ClosedCalls } from './closed-calls.ts';
+import { Criteria } from './criteria.ts';
+import { ageOf, type Call, type InFlight } from './in-flight.ts';
 import { type Force, type ForceKind, forceFor, isObserving } from './mode.ts';
-import type { Outcome } from './outcome.ts';
+import type { CallEnd, Outcome } from './outcome.ts';
 import { Probes, probeLimitMs, rampedSlots } from './probes.ts';
-import { formatMs, openReason } from './reason.ts';
+import { halfOpenReason, openReason } from './reason.ts';
 import { type Elsewhere, type Opening, type Report, Share, type Standing } from './sharing.ts';
 import { Stance } from './stance.ts';
 import type { BreakerSettings, Transition, TransitionCause } from './transition.ts';
@@ -29,9 +30,6 @@ import type { BreakerSettings, Transition, TransitionCause } from './transition.
 export type { BreakerView, KeptBreaker } from './breaker-view.ts';
 export { Call } from './in-flight.ts';
 export type { BreakerSettings, Transition, TransitionCause } from './transition.ts';
-
-/** The generation of no call. */
-const NOT_CLOSED = -2;
 
 /**
  * A breaker. All times are of one monotonic clock. `onTransition` is called once for each change of state, after it
@@ -44,17 +42,14 @@ export class Breaker {
   readonly #random: Random;
   readonly #onAwake: (breaker: Breaker) => void;
   readonly #circuit: Circuit;
-  readonly #inFlight = new InFlight();
-  readonly #evidence: Evidence;
+  readonly #calls: ClosedCalls;
+  readonly #inFlight: InFlight;
+  readonly #criteria: Criteria;
   /** That of `#stance`, kept here so that the request path reads one field. */
   #budget: Budget | null;
   #settings: BreakerSettings;
-  /** `slow.thresholdMs`, or Infinity. */
-  #slowAfterMs: number;
   /** The circuit's state, kept here so that the request path reads one field. */
   #state: CircuitState = 'closed';
-  /** Moves with every transition; calls of an earlier one are stale. */
-  #generation = 0;
   readonly #probes = new Probes();
   /** With other workers; null: this process decides alone. */
   readonly #share: Share | null;
@@ -80,9 +75,10 @@ export class Breaker {
     this.#onAwake = onAwake;
     this.#circuit = new Circuit(name);
     this.#share = isShared ? new Share() : null;
-    this.#evidence = new Evidence(settings.windowMs);
+    this.#calls = new ClosedCalls(settings);
+    this.#inFlight = this.#calls.inFlight;
+    this.#criteria = new Criteria(settings, this.#calls, this.#stance);
     this.#budget = this.#stance.budget;
-    this.#slowAfterMs = settings.slow?.thresholdMs ?? Number.POSITIVE_INFINITY;
     this.#isObserving = isObserving(this.#stance.mode);
   }
 
@@ -91,9 +87,8 @@ export class Breaker {
    * `isAwake` to false.
    */
   get isAtRest(): boolean {
-    const { overdue, overdueElsewhere } = this.#evidence;
     if (this.#stance.force !== null || this.#budget?.isTaken === false) return false;
-    return this.#state === 'closed' && this.#inFlight.count === 0 && overdue + overdueElsewhere === 0;
+    return this.#state === 'closed' && this.#calls.isQuiet && this.#criteria.held === null;
   }
 
   /** As of the last call to any method. */
@@ -108,9 +103,9 @@ export class Breaker {
 
   /** May this call be made? True arms `call`, which must then be settled exactly once. Throws if it is armed already. */
   admit(call: Call, nowMs: number): boolean {
-    if (!this.isAwake) this.#wake();
+    if (!this.isAwake) this.#wake(nowMs);
     // A call that has become too old may open the circuit, before another one follows it.
-    if (this.#inFlight.fresh !== null) this.#age(nowMs);
+    if (this.#calls.age(nowMs)) this.#judge(nowMs, false);
     if (this.#state !== 'closed' && !this.#admitProbe(nowMs)) {
       if (!this.#isObserving) {
         this.#turnedAway++;
@@ -120,7 +115,7 @@ export class Breaker {
       this.#inFlight.appendUncounted(call);
       return true;
     }
-    this.#inFlight.append(call, nowMs, this.#generation);
+    this.#inFlight.append(call, nowMs, this.#calls.generation);
     return true;
   }
 
@@ -139,7 +134,7 @@ export class Breaker {
     if (!call.isSending) return;
     call.isSending = false;
     // A stale call counts for nothing, and stays where it is so that the newest calls are those of this state.
-    if (call.generation === this.#generation) this.#inFlight.restart(call, nowMs);
+    if (call.generation === this.#calls.generation) this.#inFlight.restart(call, nowMs);
   }
 
   /**
@@ -153,23 +148,18 @@ export class Breaker {
   }
 
   /** The end of an admitted call, exactly once; throws if the call is not in flight here. */
-  settle(call: Call, outcome: Outcome, nowMs: number): void {
+  settle(call: Call, end: CallEnd, nowMs: number): void {
     this.#inFlight.remove(call);
-    if (this.#inFlight.fresh !== null) this.#age(nowMs);
+    if (this.#calls.age(nowMs)) this.#judge(nowMs, false);
     // Every call is part of the budget, whatever the breaker makes of it.
-    if (this.#budget !== null && outcome !== 'ignored') this.#budget.count(outcome === 'failure');
-    if (call.generation !== this.#generation) return;
+    if (this.#budget !== null && end !== 'ignored' && end !== 'left') this.#budget.count(end === 'failure');
+    if (call.generation !== this.#calls.generation) return;
     const ageMs = ageOf(call, nowMs);
     if (this.#state === 'half-open') {
-      this.#settleProbe(call, outcome, ageMs, nowMs);
-      return;
+      this.#settleProbe(call, end === 'left' ? 'ignored' : end, ageMs, nowMs);
+    } else if (this.#calls.end(call, end, ageMs, nowMs)) {
+      this.#judge(nowMs, false);
     }
-    const evidence = this.#evidence;
-    if (call.isCounted) evidence.overdue--;
-    if (outcome === 'ignored') return;
-    // By age as well as by outcome, so that a call counts the same whether a tick saw it first or not.
-    evidence.add(outcome === 'failure', outcome === 'slow' || ageMs > this.#slowAfterMs, nowMs);
-    if (evidence.failures + evidence.slow > 0) this.#judge(nowMs);
   }
 
   /** Let time pass: age the calls in flight, and leave the open state when it is due. Every 20 to 50 ms is enough. */
@@ -177,19 +167,14 @@ export class Breaker {
     this.#endForce(nowMs);
     if (this.#budget !== null) this.#spend(this.#budget, nowMs);
     if (this.#state === 'closed') {
-      this.#age(nowMs);
+      if (this.#calls.age(nowMs)) this.#judge(nowMs, false);
       // Good calls leave the window while hung ones stay: the rate can rise without a new call.
-      if (this.#evidence.overdue > 0) this.#judge(nowMs);
+      if (this.#criteria.isWatching) this.#judge(nowMs, true);
     } else if (this.#state === 'half-open') {
       this.#judgeProbes(nowMs);
     } else if (this.#isDue(nowMs)) {
       this.#halfOpen(nowMs);
     }
-  }
-
-  /** `force` open. */
-  trip(nowMs: number, reason: string, forMs: number): void {
-    this.force('open', nowMs, reason, forMs);
   }
 
   /**
@@ -198,7 +183,7 @@ export class Breaker {
    */
   force(kind: ForceKind, nowMs: number, reason: string, forMs: number): void {
     const force = forceFor(kind, forMs, reason, nowMs);
-    if (!this.isAwake) this.#wake();
+    if (!this.isAwake) this.#wake(nowMs);
     this.#obey(force);
     if (kind === 'open') this.#open('forced', force.reason, forMs, nowMs);
     else if (kind === 'closed') this.#move('closed', 'forced', force.reason, nowMs);
@@ -218,14 +203,13 @@ export class Breaker {
     this.#stance.reconfigure(settings, nowMs);
     this.#budget = this.#stance.budget;
     this.#isObserving = isObserving(this.#stance.mode);
-    this.#evidence.resize(settings.windowMs);
-    const slowAfterMs = settings.slow?.thresholdMs ?? Number.POSITIVE_INFINITY;
-    if (slowAfterMs === this.#slowAfterMs) return;
-    this.#slowAfterMs = slowAfterMs;
-    if (this.#state !== 'closed') return;
-    // Age the calls in flight again, from the oldest on, by the new threshold.
-    this.#evidence.overdue = 0;
-    this.#inFlight.rewind();
+    this.#calls.reconfigure(settings);
+    this.#criteria.reconfigure(settings);
+  }
+
+  /** Judge the calls beside those of the control from now on; null: there is none. */
+  compareWith(control: Breaker | null): void {
+    this.#criteria.compareWith(control === null ? null : control.#calls);
   }
 
   /** How long a call turned away should stay away; 0 when closed, and when half-open with all probes under way. */
@@ -235,18 +219,20 @@ export class Breaker {
 
   /** Everything there is to see, as of `nowMs`. */
   view(nowMs: number): BreakerView {
-    this.#evidence.advance(nowMs);
-    const parts = {
-      name: this.name,
-      stance: this.#stance,
-      evidence: this.#evidence,
-      inFlight: this.#inFlight,
-      probes: this.#probes,
-      turnedAway: this.#turnedAway,
-      wouldTurnAway: this.#wouldTurnAway,
-      settings: this.#settings,
-    };
-    return breakerView(parts, nowMs);
+    this.#calls.evidence.advance(nowMs);
+    return breakerView(
+      {
+        name: this.name,
+        stance: this.#stance,
+        calls: this.#calls,
+        heldBack: this.#criteria.held,
+        probes: this.#probes,
+        turnedAway: this.#turnedAway,
+        wouldTurnAway: this.#wouldTurnAway,
+        settings: this.#settings,
+      },
+      nowMs,
+    );
   }
 
   /** It has a budget or counts its openings. */
@@ -277,21 +263,23 @@ export class Breaker {
   }
 
   /** Count what the other workers have, and judge the sum. */
-  merge({ era, calls, overdue }: Elsewhere, nowMs: number): void {
-    const evidence = this.#evidence;
-    if (era !== this.#share?.era || this.#state !== 'closed') return;
-    evidence.overdueElsewhere = overdue;
-    if (overdue > 0 && !this.isAwake) this.#wake();
-    if (calls !== null) evidence.merge(calls, nowMs);
-    if (evidence.failures + evidence.slow > 0) this.#judge(nowMs);
+  merge(elsewhere: Elsewhere, nowMs: number): void {
+    if (elsewhere.era !== this.#share?.era || this.#state !== 'closed') return;
+    if (elsewhere.overdue > 0 && !this.isAwake) this.#wake(nowMs);
+    if (this.#calls.merge(elsewhere, nowMs)) this.#judge(nowMs, true);
   }
 
   /** What the others need to know of the calls here; null: nothing new since the last time. */
-  report(): Report | null {
+  report(nowMs: number): Report | null {
     if (this.#share === null) return null;
-    const turnedAway = this.#turnedAway + this.#wouldTurnAway;
-    const parts = { evidence: this.#evidence, probes: this.#probes, budget: this.#budget, turnedAway };
-    return this.#share.report(this.name, parts);
+    return this.#share.report(this.name, {
+      evidence: this.#calls.evidence,
+      aged: this.#calls.aged(nowMs),
+      held: this.#criteria.held,
+      probes: this.#probes,
+      budget: this.#budget,
+      turnedAway: this.#turnedAway + this.#wouldTurnAway,
+    });
   }
 
   /** How long this breaker, which has just opened by itself, is open. */
@@ -300,27 +288,18 @@ export class Breaker {
     return { era: this.#share?.era ?? 0, openForMs: this.#stance.remainingMs(nowMs), openings };
   }
 
-  #wake(): void {
+  #wake(nowMs: number): void {
+    this.#calls.begin(nowMs);
     this.isAwake = true;
     this.#onAwake(this);
   }
 
   // Closed: judge every call.
 
-  /** Count the calls that have passed the slow threshold since last time. */
-  #age(nowMs: number): void {
-    // Calls of another state are looked at, and not counted.
-    const generation = this.#state === 'closed' ? this.#generation : NOT_CLOSED;
-    const overdue = this.#inFlight.age(nowMs, this.#slowAfterMs, generation);
-    if (overdue === 0) return;
-    this.#evidence.overdue += overdue;
-    this.#judge(nowMs);
-  }
-
-  #judge(nowMs: number): void {
+  #judge(nowMs: number, isTick: boolean): void {
     if (this.#stance.force !== null) this.#endForce(nowMs);
     if (this.#stance.force?.kind === 'closed') return;
-    const breach = this.#evidence.breach(this.#settings, nowMs);
+    const breach = this.#criteria.breach(nowMs, isTick);
     if (breach === null) return;
     if (this.#stance.hasLasted(this.#settings.windowMs, nowMs)) this.#stance.openings = 0;
     this.#openByItself(breach.cause, breach.reason, nowMs);
@@ -354,7 +333,7 @@ export class Breaker {
 
   #judgeProbes(nowMs: number): void {
     const { newest } = this.#inFlight;
-    const probe = newest?.generation === this.#generation ? newest : null;
+    const probe = newest?.generation === this.#calls.generation ? newest : null;
     const bad = this.#probes.judge(probe, probeLimitMs(this.#settings), this.#settings.openForMs, nowMs);
     if (bad !== null) this.#openByItself('probe-failed', bad, nowMs);
     else this.#closeIfProven(nowMs);
@@ -386,9 +365,7 @@ export class Breaker {
   }
 
   #halfOpen(nowMs: number): void {
-    const openMs = nowMs - (this.#stance.sinceMs ?? nowMs);
-    const { halfOpenRequests } = this.#settings;
-    const reason = `was open for ${formatMs(openMs)}; up to ${halfOpenRequests} probes may pass`;
+    const reason = halfOpenReason(this.#stance.openedForMs(nowMs), this.#settings.halfOpenRequests);
     this.#move('half-open', 'timer', reason, nowMs);
   }
 
@@ -411,11 +388,11 @@ export class Breaker {
 
   /** The one place where the state changes: what was counted is forgotten, and what is in flight is stale. */
   #enter(to: CircuitState, reason: string, nowMs: number): void {
-    if (!this.isAwake) this.#wake();
+    if (!this.isAwake) this.#wake(nowMs);
     this.#circuit.enter(to);
     this.#state = this.#circuit.state;
-    this.#generation++;
-    this.#evidence.clear();
+    this.#calls.enter(to === 'closed', nowMs);
+    this.#criteria.held = null;
     this.#probes.clear();
     this.#stance.enter(to, reason, nowMs);
   }

@@ -5,13 +5,13 @@
  * Told the time; never moves a circuit. Of the control it only reads. Limits of its own are judged with each call; the
  * others, which ask for arithmetic, on each tick, so that a call costs the same with them and without.
  */
+import type { ClosedCalls } from './closed-calls.ts';
 import { besideReason, fixedQuantileReason, heldReason, quantileReason } from './compared-reason.ts';
 import { type Relative, type Share, surpriseAt, surpriseBeside } from './confidence.ts';
-import { type Breach, badMin, Evidence } from './evidence.ts';
-import type { InFlight } from './in-flight.ts';
-import { columnOf, LATENCY_COLUMNS } from './latency-scale.ts';
+import { type Breach, badMin } from './evidence.ts';
 import type { Compared, Limits, QuantileLimit } from './limits.ts';
-import { compareQuantiles, type Sizes } from './quantile.ts';
+import { compareQuantiles } from './quantile.ts';
+import type { Stance } from './stance.ts';
 
 /**
  * A control at this much of a limit is bad too. Less than all of it, because when both go bad at one time, either may
@@ -23,75 +23,63 @@ const NEAR = 0.5;
 const SAME: Relative = { factor: 1, plus: 0 };
 
 export class Criteria {
-  readonly evidence: Evidence;
-  /** Why a limit that is reached does not open the breaker; null: none is reached. */
+  /** Why a limit that is reached does not open the breaker; null: none is reached, or it has opened. */
   held: string | null = null;
-  readonly #inFlight: InFlight;
+  readonly #calls: ClosedCalls;
+  readonly #stance: Stance;
   #limits: Limits;
-  #control: Criteria | null = null;
-  /** Whether the breaker is closed, and of which generation its calls are. */
-  #isClosed = true;
-  #generation = 0;
+  #control: ClosedCalls | null = null;
+  /** When it was last said that a limit is held back. */
+  #toldMs = Number.NEGATIVE_INFINITY;
 
-  constructor(limits: Limits, inFlight: InFlight) {
+  constructor(limits: Limits, calls: ClosedCalls, stance: Stance) {
     this.#limits = limits;
-    this.#inFlight = inFlight;
-    this.evidence = new Evidence(limits.windowMs, limits.watch);
+    this.#calls = calls;
+    this.#stance = stance;
   }
 
   /** Null: there is nobody to compare with. */
-  compareWith(control: Criteria | null): void {
+  compareWith(control: ClosedCalls | null): void {
     this.#control = control;
   }
 
   reconfigure(limits: Limits): void {
     this.#limits = limits;
-    this.evidence.reconfigure(limits.windowMs, limits.watch);
-  }
-
-  /** The breaker has moved: what was counted is forgotten. */
-  enter(isClosed: boolean, generation: number, nowMs: number): void {
-    this.#isClosed = isClosed;
-    this.#generation = generation;
-    this.held = null;
-    this.evidence.clear(nowMs);
   }
 
   /** Time can bring a limit to be reached without another call. */
   get isWatching(): boolean {
-    return this.#limits.compared !== undefined || this.held !== null || this.evidence.overdue > 0;
+    return this.#limits.compared !== undefined || this.held !== null || this.#calls.evidence.overdue > 0;
   }
 
   /** The limit that is reached at `nowMs` and opens the breaker, or null. While it is held back only ticks look. */
   breach(nowMs: number, isTick: boolean): Breach | null {
     if (this.held !== null && !isTick) return null;
-    const { evidence } = this;
-    evidence.advance(nowMs);
+    this.#calls.evidence.advance(nowMs);
     const before = this.held;
     this.held = null;
+    const { compared } = this.#limits;
     const breach =
       this.#ownBreach(nowMs) ??
-      (isTick && this.#limits.compared !== undefined
-        ? this.#comparedBreach(this.#limits.compared, nowMs)
-        : null);
-    // The first sentence stays as long as the trouble does.
-    if (this.held !== null && before !== null) this.held = before;
+      (isTick && compared !== undefined ? this.#comparedBreach(compared, nowMs) : null);
+    if (breach !== null) this.held = null;
+    else if (this.held !== null) this.#hold(before ?? this.held, nowMs);
     return breach;
   }
 
-  /** In flight here, past each level that is counted. */
-  aged(nowMs: number): number[] {
-    return (this.evidence.latencies?.levelsMs ?? []).map((levelMs) => this.#aged(levelMs, nowMs));
-  }
-
-  #aged(levelMs: number, nowMs: number): number {
-    return this.#inFlight.older(nowMs, levelMs, this.#generation);
+  /** The first sentence stays as long as the trouble does, and is said at most once in a window. */
+  #hold(reason: string, nowMs: number): void {
+    const isNew = this.held === reason;
+    this.held = reason;
+    if (!isNew || nowMs - this.#toldMs < this.#limits.windowMs) return;
+    this.#toldMs = nowMs;
+    this.#stance.note('held-back', reason, nowMs);
   }
 
   // Limits of its own.
 
   #ownBreach(nowMs: number): Breach | null {
-    const { evidence } = this;
+    const { evidence } = this.#calls;
     const limits = this.#limits;
     const { errorRatio, slow } = limits;
     const inARow = evidence.consecutiveBreach(limits);
@@ -99,13 +87,13 @@ export class Criteria {
     const errors = evidence.errorBreach(limits);
     if (
       errors !== null &&
-      !this.#isShared(errors, errorRatio!, nowMs, (arm, since) => arm.evidence.failing(since))
+      !this.#isShared(errors, errorRatio!, nowMs, (calls, since) => calls.evidence.failing(since))
     )
       return errors;
     const slowness = evidence.slowBreach(limits);
     if (slowness === null) return null;
     const { thresholdMs, ratio } = slow!;
-    return this.#isShared(slowness, ratio!, nowMs, (arm, since) => arm.#over(thresholdMs, nowMs, since))
+    return this.#isShared(slowness, ratio!, nowMs, (calls, since) => calls.over(thresholdMs, nowMs, since))
       ? null
       : slowness;
   }
@@ -114,7 +102,7 @@ export class Criteria {
     const control = this.#holder();
     if (control === null) return false;
     const limit = this.#limits.consecutiveFailures! * NEAR;
-    if (control.#isClosed && control.evidence.consecutiveFailures < limit) return false;
+    if (control.isClosed && control.evidence.consecutiveFailures < limit) return false;
     this.held ??= heldReason(reason, null);
     return true;
   }
@@ -124,17 +112,17 @@ export class Criteria {
     { reason }: Breach,
     limit: number,
     nowMs: number,
-    read: (arm: Criteria, sinceMs: number) => Share | null,
+    read: (calls: ClosedCalls, sinceMs: number) => Share | null,
   ): boolean {
     const control = this.#holder();
     if (control === null) return false;
-    if (!control.#isClosed) {
+    if (!control.isClosed) {
       this.held ??= heldReason(reason, null);
       return true;
     }
     control.evidence.advance(nowMs);
     const since = this.#since(control);
-    const own = read(this, since);
+    const own = read(this.#calls, since);
     const other = read(control, since);
     if (own === null || other === null || other.calls < this.#limits.minimumRequests) return false;
     if (other.bad / other.calls < limit * NEAR) return false;
@@ -144,7 +132,7 @@ export class Criteria {
   }
 
   /** The control, if a shared outage holds the breaker back. */
-  #holder(): Criteria | null {
+  #holder(): ClosedCalls | null {
     return this.#limits.sharedOutage?.policy === 'hold' ? this.#control : null;
   }
 
@@ -160,23 +148,26 @@ export class Criteria {
           : this.#quantileBreach(compared, quantile, quantile.limit, nowMs);
       if (breach !== null) return breach;
     }
-    if (control === null || !control.#isClosed) return null;
+    if (control === null || !control.isClosed) return null;
     return this.#errorsBeside(compared, control) ?? this.#slowBeside(compared, control, nowMs);
   }
 
-  #errorsBeside(compared: Compared, control: Criteria): Breach | null {
+  #errorsBeside(compared: Compared, control: ClosedCalls): Breach | null {
     if (compared.error === null) return null;
     const since = this.#since(control);
-    const shares = { candidate: this.evidence.failing(since), control: control.evidence.failing(since) };
+    const shares = {
+      candidate: this.#calls.evidence.failing(since),
+      control: control.evidence.failing(since),
+    };
     return this.#beside('error-rate', 'error rate', compared.error, shares);
   }
 
-  #slowBeside(compared: Compared, control: Criteria, nowMs: number): Breach | null {
+  #slowBeside(compared: Compared, control: ClosedCalls, nowMs: number): Breach | null {
     const { slow } = this.#limits;
     if (compared.slow === null || slow === null) return null;
     const since = this.#since(control);
-    const candidate = this.#over(slow.thresholdMs, nowMs, since);
-    const other = control.#over(slow.thresholdMs, nowMs, since);
+    const candidate = this.#calls.over(slow.thresholdMs, nowMs, since);
+    const other = control.over(slow.thresholdMs, nowMs, since);
     if (candidate === null || other === null) return null;
     return this.#beside('slow-rate', 'slow calls', compared.slow, { candidate, control: other });
   }
@@ -202,13 +193,13 @@ export class Criteria {
     nowMs: number,
   ): Breach | null {
     const { minimumRequests } = this.#limits;
-    const aged = this.#aged(limitMs, nowMs);
-    const over = this.evidence.latencies?.over(limitMs, aged, Number.NEGATIVE_INFINITY) ?? null;
+    const aged = this.#calls.agedOver(limitMs, nowMs);
+    const over = this.#calls.evidence.latencies?.over(limitMs, aged, Number.NEGATIVE_INFINITY) ?? null;
     if (over === null || over.calls < minimumRequests || over.bad < badMin(minimumRequests)) return null;
     if (surpriseAt(over, share) < confidence.surprise) return null;
     const reason = fixedQuantileReason(name, limitMs, over, { aged, confidence });
     const breach: Breach = { cause: 'latency-quantile', reason };
-    return this.#isShared(breach, share, nowMs, (arm, since) => arm.#over(limitMs, nowMs, since))
+    return this.#isShared(breach, share, nowMs, (calls, since) => calls.over(limitMs, nowMs, since))
       ? null
       : breach;
   }
@@ -220,11 +211,11 @@ export class Criteria {
     nowMs: number,
   ): Breach | null {
     const control = this.#control;
-    if (control === null || !control.#isClosed) return null;
+    if (control === null || !control.isClosed) return null;
     const { minimumRequests, windowMs } = this.#limits;
     const since = this.#since(control);
-    const candidate = this.#sizes(nowMs, since);
-    const other = control.#sizes(nowMs, since);
+    const candidate = this.#calls.sizes(nowMs, since);
+    const other = control.sizes(nowMs, since);
     if (candidate === null || other === null) return null;
     const finding = compareQuantiles({
       candidate,
@@ -243,22 +234,7 @@ export class Criteria {
   }
 
   /** From when on both have counted: what is compared must be of the same time. */
-  #since(control: Criteria): number {
-    return Math.max(this.evidence.sinceMs, control.evidence.sinceMs);
-  }
-
-  #over(levelMs: number, nowMs: number, sinceMs: number): Share | null {
-    const { latencies } = this.evidence;
-    return latencies === null ? null : latencies.over(levelMs, this.#aged(levelMs, nowMs), sinceMs);
-  }
-
-  #sizes(nowMs: number, sinceMs: number): Sizes | null {
-    const { latencies } = this.evidence;
-    if (latencies?.hasHistogram !== true) return null;
-    const inFlight = new Array<number>(LATENCY_COLUMNS).fill(0);
-    this.#inFlight.eachAge(nowMs, this.#generation, (ageMs) => {
-      inFlight[columnOf(ageMs)]! += 1;
-    });
-    return { finished: latencies.sizes(sinceMs), inFlight };
+  #since(control: ClosedCalls): number {
+    return Math.max(this.#calls.evidence.sinceMs, control.evidence.sinceMs);
   }
 }

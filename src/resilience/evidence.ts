@@ -60,7 +60,7 @@ export class Evidence {
   #window: Window;
   /** How long calls took; null: nobody asks. */
   latencies: Latencies | null;
-  /** When it began to count; -Infinity: before anybody asked. */
+  /** When it began to count; -Infinity: it has not. */
   sinceMs = Number.NEGATIVE_INFINITY;
   /** Calls in flight past the slow threshold: each is a request and a slow one now, and until its end. */
   overdue = 0;
@@ -88,6 +88,11 @@ export class Evidence {
 
   get slow(): number {
     return this.#window.total(SLOW) + this.overdue + this.overdueElsewhere;
+  }
+
+  /** Begins to count now, unless it has begun. */
+  begin(nowMs: number): void {
+    if (this.sinceMs === Number.NEGATIVE_INFINITY) this.sinceMs = nowMs;
   }
 
   /** Failures among the calls finished since `sinceMs`. */
@@ -147,7 +152,7 @@ export class Evidence {
   }
 
   /** Forget everything, and begin to count at `nowMs`. */
-  clear(nowMs = Number.NEGATIVE_INFINITY): void {
+  clear(nowMs: number): void {
     this.sinceMs = nowMs;
     this.#window.clear();
     this.latencies?.clear();
@@ -163,16 +168,6 @@ export class Evidence {
     if (watch === undefined) this.latencies = null;
     else if (this.latencies?.layout === layoutOf(watch)) this.latencies.resize(windowMs);
     else this.latencies = new Latencies(windowMs, watch);
-  }
-
-  resize(windowMs: number): void {
-    this.reconfigure(windowMs);
-  }
-
-  /** The limit of its own that is reached at `nowMs`, or null. */
-  breach(limits: Limits, nowMs: number): Breach | null {
-    this.advance(nowMs);
-    return this.consecutiveBreach(limits) ?? this.errorBreach(limits) ?? this.slowBreach(limits);
   }
 
   consecutiveBreach({ consecutiveFailures: limit }: Limits): Breach | null {
@@ -192,7 +187,7 @@ export class Evidence {
   /** As of the last `advance`. */
   slowBreach({ slow: limit, minimumRequests }: Limits): Breach | null {
     const { requests, slow } = this;
-    if (limit === null || limit.ratio === null) return null;
+    if (limit === null) return null;
     if (requests < minimumRequests || slow < badMin(minimumRequests)) return null;
     if (slow / requests < limit.ratio) return null;
     const overdue = this.overdue + this.overdueElsewhere;

@@ -66,10 +66,10 @@ export class FailureRule {
     return this.#errors.has(code);
   }
 
-  /** Does the answer whose fields `valueOf` reads, by lower-case name, say that it is a failure? */
-  hasField(valueOf: (name: string) => string | null): boolean {
+  /** Does the answer whose fields `read` reads, by lower-case name, say that it is a failure? */
+  hasField(read: (name: string) => string | null): boolean {
     return this.fields.some(({ name, value }) => {
-      const found = valueOf(name);
+      const found = read(name);
       return found !== null && (value === null || value === found.trim());
     });
   }

@@ -7,8 +7,7 @@ export interface Limits {
   /** Below this many counted calls no rate is judged; at least 1. */
   readonly minimumRequests: number;
   readonly errorRatio: number | null;
-  /** With a ratio of null slow calls are counted, and not judged by a limit of their own. */
-  readonly slow: { readonly thresholdMs: number; readonly ratio: number | null } | null;
+  readonly slow: { readonly thresholdMs: number; readonly ratio: number } | null;
   readonly consecutiveFailures: number | null;
   /** What needs more than a comparison of two numbers; left out: nothing. */
   readonly compared?: Compared;

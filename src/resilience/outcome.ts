@@ -9,6 +9,9 @@ import { ERRORS, type ErrorCode } from '../base/error.ts';
 /** `ignored` is not counted at all, neither as good nor as bad. */
 export type Outcome = 'ok' | 'failure' | 'slow' | 'ignored';
 
+/** `left`: as `ignored`, but the upstream was asked and the client did not wait: its answer took at least so long. */
+export type CallEnd = Outcome | 'left';
+
 /** What is known of a call at its end. */
 export interface CallFacts {
   /** Final status the upstream sent; 0: none. */

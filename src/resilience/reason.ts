@@ -37,6 +37,11 @@ export function openReason(why: string, forMs: number): string {
   return `${why}; open for ${formatMs(forMs)}`;
 }
 
+/** `was open for 5.3s; up to 5 probes may pass` */
+export function halfOpenReason(openMs: number, probes: number): string {
+  return `was open for ${formatMs(openMs)}; up to ${probes} probes may pass`;
+}
+
 /** `30d`, `6h`, `5m`, `90s`: for times that people give in words. */
 export function formatSpan(ms: number): string {
   if (ms < 120_000) return formatMs(ms);

@@ -14,7 +14,7 @@ import type { CircuitState } from './circuit.ts';
 import { addTallies, type Tally } from './evidence.ts';
 import { type ForceKind, forceFor, isObserving } from './mode.ts';
 import { rampedSlots } from './probes.ts';
-import { formatMs, openReason } from './reason.ts';
+import { halfOpenReason, openReason } from './reason.ts';
 import type { Elsewhere, Opening, Report, Standing } from './sharing.ts';
 import type { Spent } from './span-ring.ts';
 import { Stance } from './stance.ts';
@@ -33,6 +33,8 @@ export interface SharedOptions {
 /** What is known of one worker. */
 class Member {
   overdue = 0;
+  /** In flight past each level that is counted. */
+  aged: readonly number[] = [];
   /** Finished calls of the others that it has not been told of. */
   pending: Tally | null = null;
   isOverdueNew = false;
@@ -51,6 +53,7 @@ class Member {
   /** The breaker has moved. */
   clear(): void {
     this.overdue = 0;
+    this.aged = [];
     this.pending = null;
     this.isOverdueNew = false;
     this.slots = 0;
@@ -66,6 +69,8 @@ export class SharedBreaker {
   readonly #options: SharedOptions;
   readonly #members = new Map<number, Member>();
   #settings: BreakerSettings;
+  /** When it was last told that a limit is held back. */
+  #heldMs = Number.NEGATIVE_INFINITY;
   readonly #stance: Stance;
   #era: number;
   /** Good probes of workers that are gone. */
@@ -148,6 +153,7 @@ export class SharedBreaker {
     if (report.era !== this.#era) return;
     if (this.#stance.state === 'closed') {
       this.#passOn(worker, member, report);
+      if (report.held !== null) this.#noteHeld(report.held, nowMs);
       return;
     }
     member.demand += turnedAway;
@@ -162,9 +168,11 @@ export class SharedBreaker {
     const calls = member.pending;
     member.pending = null;
     member.isOverdueNew = false;
-    let overdue = -member.overdue;
-    for (const other of this.#members.values()) overdue += other.overdue;
-    return { breaker: this.name, era: this.#era, calls, overdue };
+    const others = [...this.#members.values()].filter((other) => other !== member);
+    const sum = (read: (other: Member) => number): number =>
+      others.reduce((total, other) => total + read(other), 0);
+    const aged = member.aged.map((_, level) => sum((other) => other.aged[level] ?? 0));
+    return { breaker: this.name, era: this.#era, calls, overdue: sum((other) => other.overdue), aged };
   }
 
   /** Let time pass. Every 20 to 50 ms is enough. */
@@ -217,14 +225,23 @@ export class SharedBreaker {
     this.#open('budget-burn', openReason(reason, forMs), forMs, nowMs);
   }
 
-  #passOn(worker: number, member: Member, { calls, overdue }: Report): void {
-    const isOverdueNew = overdue !== member.overdue;
+  #passOn(worker: number, member: Member, { calls, overdue, aged }: Report): void {
+    const isAgedNew = aged.some((count, level) => count !== member.aged[level]);
+    const isOverdueNew = overdue !== member.overdue || isAgedNew;
     member.overdue = overdue;
+    member.aged = aged;
     for (const [id, other] of this.#members) {
       if (id === worker) continue;
       if (isOverdueNew) other.isOverdueNew = true;
       if (calls !== null) other.pending = other.pending === null ? calls : addTallies(other.pending, calls);
     }
+  }
+
+  /** All workers see the same trouble; it is told once in a window. */
+  #noteHeld(reason: string, nowMs: number): void {
+    if (nowMs - this.#heldMs < this.#settings.windowMs) return;
+    this.#heldMs = nowMs;
+    this.#stance.note('held-back', reason, nowMs);
   }
 
   // Half-open.
@@ -290,9 +307,7 @@ export class SharedBreaker {
   }
 
   #halfOpen(nowMs: number): void {
-    const openMs = nowMs - (this.#stance.sinceMs ?? nowMs);
-    const { halfOpenRequests } = this.#settings;
-    const reason = `was open for ${formatMs(openMs)}; up to ${halfOpenRequests} probes may pass`;
+    const reason = halfOpenReason(this.#stance.openedForMs(nowMs), this.#settings.halfOpenRequests);
     this.#move('half-open', 'timer', reason, nowMs);
   }
 

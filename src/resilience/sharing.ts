@@ -49,6 +49,10 @@ export interface Report {
   readonly spent: Spent | null;
   /** In flight past the slow threshold. */
   readonly overdue: number;
+  /** In flight past each level that is counted; see `latencies.ts`. */
+  readonly aged: readonly number[];
+  /** Why a limit that is reached does not open the breaker; null: none is reached. */
+  readonly held: string | null;
   readonly probes: number;
   readonly probesOk: number;
   readonly slots: number;
@@ -62,11 +66,14 @@ export interface Elsewhere {
   readonly era: number;
   readonly calls: Tally | null;
   readonly overdue: number;
+  readonly aged: readonly number[];
 }
 
 /** What a worker's breaker is made of, as far as the others need to know. */
 export interface Reported {
   readonly evidence: Evidence;
+  readonly aged: readonly number[];
+  readonly held: string | null;
   readonly probes: Probes;
   readonly budget: Budget | null;
   readonly turnedAway: number;
@@ -93,7 +100,7 @@ export class Share {
   }
 
   /** What is new since the last report, or null. */
-  report(breaker: string, { evidence, probes, budget, turnedAway }: Reported): Report | null {
+  report(breaker: string, { evidence, aged, held, probes, budget, turnedAway }: Reported): Report | null {
     const { era, slots } = this;
     const spent = budget?.take() ?? null;
     const { overdue } = evidence;
@@ -104,6 +111,8 @@ export class Share {
       spent === null &&
       told !== null &&
       told.overdue === overdue &&
+      told.held === held &&
+      told.aged.every((count, level) => count === aged[level]) &&
       told.probes === probes.admitted &&
       told.probesOk === probes.ok &&
       told.slots === slots &&
@@ -115,6 +124,8 @@ export class Share {
       calls,
       spent,
       overdue,
+      aged,
+      held,
       probes: probes.admitted,
       probesOk: probes.ok,
       slots,

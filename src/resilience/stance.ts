@@ -136,9 +136,29 @@ export class Stance {
     this.#onTransition({ breaker: this.#name, from, to: state, mode, cause, reason, tooOften, atMs });
   }
 
+  /** What is to be said without a move. */
+  note(cause: TransitionCause, reason: string, atMs: number): void {
+    const { mode, state } = this;
+    this.#onTransition({
+      breaker: this.#name,
+      from: state,
+      to: state,
+      mode,
+      cause,
+      reason,
+      tooOften: null,
+      atMs,
+    });
+  }
+
   /** Whether it has been in this state for `ms`. */
   hasLasted(ms: number, nowMs: number): boolean {
     return this.sinceMs === null || nowMs - this.sinceMs >= ms;
+  }
+
+  /** How long it has been in this state. */
+  openedForMs(nowMs: number): number {
+    return nowMs - (this.sinceMs ?? nowMs);
   }
 
   /** Until probes may go; 0 unless open. */

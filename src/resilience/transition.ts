@@ -29,6 +29,7 @@ export interface TripsMax {
 
 export type TransitionCause =
   | TripCause
+  | 'held-back'
   | 'budget-burn'
   | 'probes-ok'
   | 'probe-failed'

@@ -118,7 +118,7 @@ export class SharedBench {
 
   #tick(id: number, breaker: Breaker): void {
     breaker.tick(this.nowMs);
-    const report = breaker.report();
+    const report = breaker.report(this.nowMs);
     if (report !== null) this.#send(() => this.shared.report(id, report, this.nowMs));
   }
 

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { compile } from '../../../src/config/compile.ts';
+import { patient } from '../../../src/config/compile-breaker.ts';
 import { configHash, redact } from '../../../src/config/hash.ts';
 import { EMPTY_RUNTIME, type RuntimeExperiment, type RuntimeState } from '../../../src/config/runtime.ts';
 import { secretFiles, withSecrets } from '../../../src/config/secrets.ts';
@@ -163,18 +164,79 @@ describe('breakers', () => {
     openForMs: 5000,
     openForMaxMs: 60_000,
     halfOpenRequests: 5,
+    mode: 'enforce',
+    budget: null,
+    tripsMax: null,
   };
+  /** Of variants that can be held beside the control. */
+  const confidence = { ratio: 0.99999, surprise: expect.closeTo(13.35, 2) };
+  const guarded = { ...standard, sharedOutage: { policy: 'hold', confidence } };
 
   test('every variant has one without being asked, control too', () => {
-    expect(breakers()).toEqual([standard, standard]);
+    expect(breakers()).toEqual([standard, guarded]);
   });
 
   test('false leaves them out, for all or for one', () => {
     expect(breakers('breaker: false')).toEqual([null, null]);
-    expect(breakers('variants: { control: { breaker: false }, candidate: { weight: 1% } }')).toEqual([
-      null,
+    expect(breakers('variants: { control: {}, candidate: { weight: 1%, breaker: false } }')).toEqual([
       standard,
+      null,
     ]);
+  });
+
+  test('a fallback without one still counts for those who compare themselves, and opens never', () => {
+    const bare = 'variants: { control: { breaker: false }, candidate: { weight: 1% } }';
+    expect(breakers(bare)).toEqual([{ ...standard, errorRatio: null, mode: 'observe' }, guarded]);
+    expect(breakers(bare, 'breaker: { sharedOutage: trip }')?.[0]).toBeNull();
+    expect(breakers(bare, 'breaker: { sharedOutage: trip, p99: 2 x control }')?.[0]).toMatchObject({
+      errorRatio: null,
+      watch: { levelsMs: [], hasHistogram: true },
+    });
+  });
+
+  test('limits against the control arrive as a factor and what is added, beside those of their own', () => {
+    const [control, candidate] =
+      breakers(
+        'breaker: { errorRate: [5%, 2 x control], slow: { threshold: 1s, rate: control + 5% }, p50: 200ms, p99: [1s, 1.3x control + 20ms], p99.9: control + 1s, confidence: 99.9% }',
+      ) ?? [];
+    const relaxed = { ratio: 0.999, surprise: expect.closeTo(8.52, 2) };
+    expect(candidate).toMatchObject({
+      errorRatio: 0.05,
+      slow: { thresholdMs: 1000, ratio: 0.5 },
+      compared: {
+        confidence: relaxed,
+        error: { factor: 2, plus: 0 },
+        slow: { factor: 1, plus: 0.05 },
+        quantiles: [
+          { name: 'p50', share: 0.5, limit: { kind: 'fixed', ms: 200 } },
+          { name: 'p99', share: 0.01, limit: { kind: 'fixed', ms: 1000 } },
+          { name: 'p99', share: 0.01, limit: { kind: 'relative', factor: 1.3, plus: 20 } },
+          { name: 'p99.9', share: 0.001, limit: { kind: 'relative', factor: 1, plus: 1000 } },
+        ],
+      },
+      watch: { levelsMs: [200, 1000], hasHistogram: true },
+    });
+    expect(control).not.toHaveProperty('compared');
+    expect(control).not.toHaveProperty('sharedOutage');
+    expect(control?.watch).toEqual({ levelsMs: [200, 1000], hasHistogram: true });
+  });
+
+  test('a limit against the control alone leaves the 50 % there are by default', () => {
+    expect(breakers('breaker: { errorRate: control + 1% }')?.[1]).toMatchObject({
+      errorRatio: 0.5,
+      compared: { error: { factor: 1, plus: 0.01 } },
+    });
+  });
+
+  test('on a route of streams nothing takes too long', () => {
+    const [control, candidate] =
+      breakers('breaker: { errorRate: control + 1%, slow: { threshold: 1s, rate: 2 x control }, p99: 1s }') ??
+      [];
+    expect([patient(control!, 1000), patient(candidate!, 1000)]).toMatchObject([
+      { slow: null },
+      { slow: null, compared: { error: { factor: 1, plus: 0.01 }, slow: null, quantiles: [] } },
+    ]);
+    expect(patient(candidate!, 1000)).not.toHaveProperty('watch');
   });
 
   test('ratios and thresholds arrive as fractions and milliseconds', () => {
@@ -182,16 +244,17 @@ describe('breakers', () => {
       breakers('breaker: { errorRate: 5%, slow: { threshold: 250ms, rate: 20% }, consecutiveFailures: 7 }') ??
       [];
     expect(candidate).toEqual({
-      ...standard,
+      ...guarded,
       errorRatio: 0.05,
       slow: { thresholdMs: 250, ratio: 0.2 },
       consecutiveFailures: 7,
+      watch: { levelsMs: [250], hasHistogram: false },
     });
   });
 
   test('the last resort opens at 50 % of errors at least, and not for slowness, unless it says so itself', () => {
     const declared = 'breaker: { errorRate: 5%, slow: { threshold: 250ms, rate: 20% } }';
-    expect(breakers(declared)?.[0]).toEqual({ ...standard, errorRatio: 0.5, slow: null });
+    expect(breakers(declared)?.[0]).toMatchObject({ errorRatio: 0.5, slow: null });
     expect(breakers('breaker: { errorRate: 80% }')?.[0]).toMatchObject({ errorRatio: 0.8 });
     expect(breakers('breaker: { errorRate: off, consecutiveFailures: 5 }')?.[0]).toMatchObject({
       errorRatio: null,
@@ -209,9 +272,8 @@ describe('breakers', () => {
       'variants: { control: { breaker: { errorRate: off, slow: off, consecutiveFailures: off } }, candidate: { weight: 1%, breaker: { window: 2s } } }';
     const [control, candidate] =
       breakers('breaker: { slow: { threshold: 1s }, consecutiveFailures: 3 }', settings) ?? [];
-    expect(control).toEqual({ ...standard, errorRatio: null });
-    expect(candidate).toEqual({
-      ...standard,
+    expect(control).toMatchObject({ errorRatio: null, slow: null, consecutiveFailures: null });
+    expect(candidate).toMatchObject({
       windowMs: 2000,
       slow: { thresholdMs: 1000, ratio: 0.5 },
       consecutiveFailures: 3,

@@ -6,7 +6,7 @@ describe('a trip by hand', () => {
   test('opens for its time, then recovers by probes as usual', () => {
     const bench = new Bench();
     bench.run(50, 'ok');
-    bench.breaker.trip(bench.nowMs, 'game day', 30_000);
+    bench.breaker.force('open', bench.nowMs, 'game day', 30_000);
     expect(bench.last).toMatchObject({
       to: 'open',
       cause: 'forced',
@@ -26,14 +26,14 @@ describe('a trip by hand', () => {
   test('needs a time limit', () => {
     const bench = new Bench();
     for (const forMs of [0, -1, Number.NaN, Number.POSITIVE_INFINITY]) {
-      expect(() => bench.breaker.trip(0, 'for ever', forMs)).toThrow(RangeError);
+      expect(() => bench.breaker.force('open', 0, 'for ever', forMs)).toThrow(RangeError);
     }
     expect(bench.state).toBe('closed');
   });
 
   test('of an open breaker changes until when, and does not count as a trip', () => {
     const bench = new Bench().open();
-    bench.breaker.trip(bench.nowMs, 'not before the fix is out', 60_000);
+    bench.breaker.force('open', bench.nowMs, 'not before the fix is out', 60_000);
     expect(bench.moves.map(({ from, to, mode }) => [from, to, mode])).toEqual([
       ['closed', 'open', 'enforce'],
       ['open', 'open', 'forced-open'],
@@ -48,7 +48,7 @@ describe('a trip by hand', () => {
 
   test('does not make the next back-off longer', () => {
     const bench = new Bench();
-    bench.breaker.trip(0, 'game day', 1_000);
+    bench.breaker.force('open', 0, 'game day', 1_000);
     bench.wait(1_000);
     bench.run(1, 'failure');
     expect(bench.breaker.retryAfterMs(bench.nowMs)).toBe(5_000);
@@ -232,7 +232,7 @@ describe('a breaker that time alone does not move', () => {
     breaker.settle(call, 'ok', 3);
     expect(awake).toEqual(['b']);
     breaker.isAwake = false;
-    breaker.trip(4, 'game day', 1000);
+    breaker.force('open', 4, 'game day', 1000);
     expect([breaker.isAtRest, awake.length]).toEqual([false, 2]);
   });
 });

@@ -62,7 +62,7 @@ describe('a call whose request is still being sent', () => {
 
   it('gives a probe slot back when it is not finished within an open period', () => {
     const { breaker, moves } = breakerWith(SETTINGS);
-    breaker.trip(0, 'test', 1000);
+    breaker.force('open', 0, 'test', 1000);
     const upload = new Call();
     const probe = new Call();
     expect(breaker.admit(upload, 1000)).toBe(true);
@@ -81,7 +81,7 @@ describe('a call whose request is still being sent', () => {
     breaker.admit(call, 0);
     breaker.sending(call);
     breaker.reset(10, 'test');
-    breaker.trip(20, 'test', 1000);
+    breaker.force('open', 20, 'test', 1000);
     breaker.sent(call, 30);
     breaker.tick(900);
     breaker.settle(call, 'failure', 900);

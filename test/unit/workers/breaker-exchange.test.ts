@@ -43,6 +43,8 @@ function failures(era: number, requests: number): Report {
     calls,
     spent: null,
     overdue: 0,
+    aged: [],
+    held: null,
     probes: 0,
     probesOk: 0,
     slots: 0,

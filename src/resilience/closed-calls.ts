@@ -1,0 +1,122 @@
+/**
+ * The calls of one breaker as they are counted while it is closed: those that ended, and those in flight that are
+ * already too old. Told the time; counts, and never judges.
+ */
+import type { Share } from './confidence.ts';
+import { Evidence } from './evidence.ts';
+import { type Call, InFlight } from './in-flight.ts';
+import { columnOf, LATENCY_COLUMNS } from './latency-scale.ts';
+import type { Limits } from './limits.ts';
+import type { CallEnd } from './outcome.ts';
+import type { Sizes } from './quantile.ts';
+import type { Elsewhere } from './sharing.ts';
+
+/** The generation of no call. */
+const NOT_CLOSED = -2;
+
+export class ClosedCalls {
+  readonly inFlight = new InFlight();
+  readonly evidence: Evidence;
+  isClosed = true;
+  /** Moves with every transition; calls of an earlier one are stale. */
+  generation = 0;
+  /** `slow.thresholdMs`, or Infinity. */
+  #slowAfterMs: number;
+
+  constructor(limits: Limits) {
+    this.evidence = new Evidence(limits.windowMs, limits.watch);
+    this.#slowAfterMs = slowAfterMs(limits);
+  }
+
+  /** Nothing is in flight and nothing counts as overdue: time changes nothing. */
+  get isQuiet(): boolean {
+    const { overdue, overdueElsewhere } = this.evidence;
+    return this.inFlight.count === 0 && overdue + overdueElsewhere === 0;
+  }
+
+  /** The first call is coming, unless there have been some. */
+  begin(nowMs: number): void {
+    this.evidence.begin(nowMs);
+  }
+
+  /** The breaker has moved: what was counted is forgotten, and what is in flight is stale. */
+  enter(isClosed: boolean, nowMs: number): void {
+    this.isClosed = isClosed;
+    this.generation++;
+    this.evidence.clear(nowMs);
+  }
+
+  /** Other limits; what is in flight is looked at again, by the new threshold. */
+  reconfigure(limits: Limits): void {
+    this.evidence.reconfigure(limits.windowMs, limits.watch);
+    const afterMs = slowAfterMs(limits);
+    if (afterMs === this.#slowAfterMs) return;
+    this.#slowAfterMs = afterMs;
+    if (!this.isClosed) return;
+    this.evidence.overdue = 0;
+    this.inFlight.rewind();
+  }
+
+  /** Count the calls that have passed the slow threshold since last time; true: there are some. */
+  age(nowMs: number): boolean {
+    if (this.inFlight.fresh === null) return false;
+    // Calls of another state are looked at, and not counted.
+    const generation = this.isClosed ? this.generation : NOT_CLOSED;
+    const overdue = this.inFlight.age(nowMs, this.#slowAfterMs, generation);
+    this.evidence.overdue += overdue;
+    return overdue > 0;
+  }
+
+  /** Count the end of a call of this generation, which took `ageMs`; true: there are bad calls. */
+  end(call: Call, end: CallEnd, ageMs: number, nowMs: number): boolean {
+    const { evidence } = this;
+    if (call.isCounted) evidence.overdue--;
+    if (end === 'ignored') return false;
+    if (evidence.latencies !== null) evidence.latencies.add(end === 'ok' || end === 'slow', ageMs, nowMs);
+    // By age as well as by outcome, so that a call counts the same whether a tick saw it first or not.
+    const isSlow = end === 'slow' || ageMs > this.#slowAfterMs;
+    if (end === 'left' && !isSlow) return false;
+    evidence.add(end === 'failure', isSlow, nowMs);
+    return evidence.failures + evidence.slow > 0;
+  }
+
+  /** Count what the other workers have; true: there are bad calls. */
+  merge({ calls, overdue, aged }: Elsewhere, nowMs: number): boolean {
+    const { evidence } = this;
+    evidence.overdueElsewhere = overdue;
+    if (evidence.latencies !== null) evidence.latencies.agedElsewhere = aged;
+    if (calls !== null) evidence.merge(calls, nowMs);
+    return evidence.failures + evidence.slow > 0;
+  }
+
+  /** In flight here, past each level that is counted. */
+  aged(nowMs: number): number[] {
+    return (this.evidence.latencies?.levelsMs ?? []).map((levelMs) => this.agedOver(levelMs, nowMs));
+  }
+
+  /** In flight here, for longer than `levelMs`. */
+  agedOver(levelMs: number, nowMs: number): number {
+    return this.inFlight.older(nowMs, levelMs, this.generation);
+  }
+
+  /** Calls over a level, since `sinceMs` and in flight; null: it is not counted. */
+  over(levelMs: number, nowMs: number, sinceMs: number): Share | null {
+    const { latencies } = this.evidence;
+    return latencies === null ? null : latencies.over(levelMs, this.agedOver(levelMs, nowMs), sinceMs);
+  }
+
+  /** Calls by size, since `sinceMs` and in flight; null: they are not kept. */
+  sizes(nowMs: number, sinceMs: number): Sizes | null {
+    const { latencies } = this.evidence;
+    if (latencies?.hasHistogram !== true) return null;
+    const inFlight = new Array<number>(LATENCY_COLUMNS).fill(0);
+    this.inFlight.eachAge(nowMs, this.generation, (ageMs) => {
+      inFlight[columnOf(ageMs)]! += 1;
+    });
+    return { finished: latencies.sizes(sinceMs), inFlight };
+  }
+}
+
+function slowAfterMs({ slow }: Limits): number {
+  return slow?.thresholdMs ?? Number.POSITIVE_INFINITY;
+}
