@@ -123,6 +123,7 @@ export class Exchange implements UpstreamUser, ResponseHandler {
   #connect(): void {
     const { attempt } = this;
     this.phase = 'connecting';
+    if (this.decision.group!.isAsking && this.expiry.mayAsk()) return this.expiry.putOff(ASKING_MS);
     if (this.requestBody.isDone) this.expiry.beginTry();
     if (!attempt.connect(this.decision.group!))
       return this.#failed(attempt.pool === null ? 'upstream_unresolved' : 'overloaded');
@@ -388,5 +389,8 @@ export class Exchange implements UpstreamUser, ResponseHandler {
     this.tunnel = null;
   }
 }
+
+/** How soon it is looked again whether the first answer of DNS has come. */
+const ASKING_MS = 20;
 
 const NO_BODY: Framing = new Framing();

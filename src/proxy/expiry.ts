@@ -86,6 +86,13 @@ export class Expiry {
     this.#variantMs = NEVER;
   }
 
+  /** Whether there is time to wait for the first answer of DNS: as much as for a connection. */
+  mayAsk(): boolean {
+    const { plan, request } = this.#exchange;
+    const { connectMs } = plan.snapshot.timeouts;
+    return this.#nowMs() < deadline(request.startedMs, connectMs);
+  }
+
   /** Another attempt, but not at once. */
   putOff(delayMs: number): void {
     this.endTry();

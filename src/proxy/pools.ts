@@ -72,6 +72,7 @@ export class Pools {
       before?.endpoints.close();
       this.#sources.set(upstream.name, { endpoints, tls });
       group = new UpstreamGroup(upstream, this.#poolsOf(upstream, endpoints.list, tls), this.#plane);
+      group.isAsking = endpoints.isAsking;
       this.#groups.set(upstream.name, group);
       this.#plane.health?.watch(upstream, endpoints.list, tls);
     }
@@ -170,6 +171,7 @@ export class Pools {
     if (source === undefined || group === undefined) return;
     const { list } = source.endpoints;
     group.setPools(this.#poolsOf(upstream, list, source.tls));
+    group.isAsking = source.endpoints.isAsking;
     this.#plane.health?.watch(upstream, list, source.tls);
     this.#retireUnwanted();
   }

@@ -52,17 +52,20 @@ type Source =
 export class UpstreamEndpoints {
   /** In use: of services, the targets with the lowest priority that have an address. */
   list: readonly Endpoint[] = [];
+  /** There is none, and names are being asked for that never had an answer yet. */
+  isAsking: boolean;
   readonly #isOne: boolean;
   readonly #sources: readonly Source[];
   readonly #preferences = new Map<string, Preference>();
   readonly #onChange: () => void;
 
-  /** `onChange` is called when `list` is another one; never at once. */
+  /** `onChange` is called when `list` is another one, or `isAsking` is over; never at once. */
   constructor(upstream: Pick<Upstream, 'endpoints' | 'resolve'>, names: DnsNames, onChange: () => void) {
     this.#isOne = upstream.resolve === 'one';
     this.#onChange = onChange;
     this.#sources = upstream.endpoints.map((declared) => sourceOf(declared, names, this.#renew));
     this.list = this.#find();
+    this.isAsking = this.#isAsking();
   }
 
   /** Names that are declared, with what they stand for. */
@@ -95,10 +98,17 @@ export class UpstreamEndpoints {
     const found = this.#find();
     const isSame =
       found.length === this.list.length && found.every((endpoint, at) => endpoint === this.list[at]);
-    if (isSame) return;
+    const wasAsking = this.isAsking;
     this.list = found;
+    this.isAsking = this.#isAsking();
+    if (isSame && this.isAsking === wasAsking) return;
     this.#onChange();
   };
+
+  #isAsking(): boolean {
+    if (this.list.length > 0) return false;
+    return this.#sources.some((source) => source.kind !== 'fixed' && source.watched.name.state === 'asking');
+  }
 
   /** Each endpoint once; the objects of those that have not changed are the same as before. */
   #find(): Endpoint[] {

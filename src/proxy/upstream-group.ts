@@ -15,6 +15,8 @@ import type { Pool } from './pool.ts';
 export class UpstreamGroup {
   readonly upstream: Upstream;
   pools: readonly Pool[] = [];
+  /** There is none, since its names are being asked for, for the first time. */
+  isAsking = false;
   /** All are used, since hardly any should be. */
   isPanicking = false;
   readonly #plane: DataPlane;

@@ -124,11 +124,32 @@ describe('an upstream by name', () => {
     expect(await ask(plane)).toBe('127.0.0.1');
   });
 
+  test('is waited for while it is asked for the first time, at the start and after a reload', async () => {
+    const server = await dns();
+    const { port } = await hosts('127.0.0.1', '127.0.0.2');
+    server.set('app.test', { A: ['127.0.0.1'] }, 60);
+    server.set('new.test', { A: ['127.0.0.2'] }, 60);
+    const plane = await planeOf(server, { endpoints: [`app.test:${port}`] });
+    expect(await ask(plane)).toBe('127.0.0.1');
+    const upstreams = { app: { endpoints: [`new.test:${port}`] } };
+    plane.reload(JSON.stringify({ version: 1, dns: { servers: [server.address] }, upstreams }));
+    expect(await ask(plane)).toBe('127.0.0.2');
+  });
+
+  test('is waited for no longer than for a connection', async () => {
+    const server = await dns();
+    server.fail('app.test', 'silent');
+    const settings = { dns: { servers: [server.address], timeout: '60s' }, timeouts: { connect: '100ms' } };
+    const plane = await rig.plane([], { ...settings, upstreams: { app: { endpoints: ['app.test:80'] } } });
+    expect(await ask(plane)).toBe('503');
+  });
+
   test('that was never resolved is answered 503 at once, and served as soon as it is', async () => {
     const server = await dns();
     const { port } = await hosts('127.0.0.1');
     server.fail('app.test', 'silent');
     const plane = await planeOf(server, { endpoints: [`app.test:${port}`] }, { timeout: '200ms' });
+    await expect.poll(() => plane.plane.upstreams()[0]!.names).toMatchObject([{ state: 'failed' }]);
     const client = rig.client(plane.port).send(get('/'));
     const answer = await client.response();
     expect(answer).toContain('503');
