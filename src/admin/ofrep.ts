@@ -87,7 +87,7 @@ async function flagsOf(
   { control, dataPlane, identity, metrics, clock }: OfrepSources,
 ): Promise<(FlagAnswer | FlagFailure)[]> {
   const { snapshot } = control;
-  const carried = await carriedBy(request, snapshot, dataPlane);
+  const carried = await carriedBy(request, snapshot, { dataPlane, identity });
   const assignments = evaluate(
     evaluationOrder(wanted, snapshot.experiments) ?? wanted,
     {
@@ -115,15 +115,18 @@ async function flagsOf(
   });
 }
 
-/** What the request carries that the application got: by its fields, or by its ids if it has only these. */
+/** What the request carries that the application got: by its fields, by a signed token, or by its ids if it has only these. */
 async function carriedBy(
   request: RequestAttributes,
-  { propagation }: Snapshot,
-  dataPlane: OfrepSources['dataPlane'],
+  snapshot: Snapshot,
+  { dataPlane, identity }: Pick<OfrepSources, 'dataPlane' | 'identity'>,
 ): Promise<Carried | null> {
+  const { propagation } = snapshot;
   const baggage = propagation.baggage ? request.header('baggage') : null;
   const carried = readCarried(request.header(propagation.header), baggage);
   if (carried !== null && carried.members.length > 0) return carried;
+  const vouched = identity.vouched(request, snapshot);
+  if (vouched !== null) return vouched;
   const traceparent = request.header('traceparent') ?? '';
   const requestId = request.header('x-request-id') ?? '';
   if (propagation.join === null || `${traceparent}${requestId}` === '') return carried;

@@ -6,6 +6,7 @@ import type { Direction, Snapshot } from '../config/snapshot.ts';
 import type { ControlState } from '../control/state.ts';
 import type { Claim, RequestAttributes } from '../experiment/model.ts';
 import type { Sticky } from '../experiment/sticky.ts';
+import type { Carried } from '../propagation/header.ts';
 
 /** The single writer of the rules, as admin needs it. */
 export type ControlPort = Pick<
@@ -75,6 +76,8 @@ export interface IdentityReader {
   /** Of its token, if it is valid now. */
   claims(request: RequestAttributes, snapshot: Snapshot): { claim(pointer: string): Claim | null } | null;
   sticky(request: RequestAttributes, snapshot: Snapshot): Sticky | null;
+  /** What a signed token vouches for: verified, in time, and of the unit of this request. */
+  vouched(request: RequestAttributes, snapshot: Snapshot): Carried | null;
 }
 
 /** A request that somebody describes to the admin API. */

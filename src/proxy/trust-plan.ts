@@ -41,7 +41,7 @@ export function tokenPlan({ tokens, propagation, service }: Snapshot): TokenPlan
 }
 
 export function trustPlan(
-  { name, direction, trust }: ListenerSettings,
+  { name, direction, trust }: Pick<ListenerSettings, 'name' | 'direction' | 'trust'>,
   snapshot: Snapshot,
   tokens: TokenPlan,
   { metrics, clock }: { readonly metrics: Pick<Metrics, 'trust'>; readonly clock: Pick<Clock, 'wallMs'> },

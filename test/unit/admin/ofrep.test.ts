@@ -1,4 +1,8 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { TokenSigner } from '../../../src/propagation/token-signer.ts';
 import { type AdminBench, configWith, newAdminBench } from '../../support/admin.ts';
 import { ALL, type Answered, CANDIDATE, CONTROL, configure, FLAG, post } from '../../support/ofrep.ts';
 
@@ -104,6 +108,59 @@ describe('a flag', () => {
       'DEFAULT',
       'excluded',
     ]);
+  });
+
+  it('is that of whatever the configuration excludes: a bot, a path of health checks, synthetic traffic', async () => {
+    const classify =
+      'classify: { bots: { known: true }, healthChecks: { paths: [/healthz] }, synthetic: { header: x-synthetic } }\n';
+    bench.writeConfig(configWith('exposures:', `${classify}exposures:`));
+    expect(await bench.control.reload('signal')).toMatchObject({ ok: true });
+    const reasonOf = async (context: object) =>
+      (await ask({ targetingKey: CANDIDATE, ...context })).body.metadata?.['fairlead.reason'];
+    expect(await reasonOf({ headers: { 'user-agent': 'Googlebot/2.1' } })).toBe('excluded');
+    expect(await reasonOf({ path: '/healthz' })).toBe('excluded');
+    expect(await reasonOf({ headers: { 'x-synthetic': '1' } })).toBe('excluded');
+    expect(await reasonOf({ headers: { 'user-agent': 'Mozilla/5.0' }, path: '/cart' })).toBe('split');
+  });
+
+  describe('with a signed token', () => {
+    const USER = { 'x-user-id': 'anna' };
+    const folder = mkdtempSync(join(tmpdir(), 'fairlead-ofrep-'));
+    afterAll(() => rmSync(folder, { recursive: true }));
+    /** A token that says that anna has the variant `other`, as a sidecar would sign it now. */
+    async function tokenOf(unit: string, agoMs = 0): Promise<string> {
+      const keys = join(folder, 'key');
+      writeFileSync(keys, 'token-secret-0123456789-0123456789-0123456789');
+      const tokens = `tokens: { keys: [{ id: t1, secretFile: ${keys} }], ttl: 10m }\n`;
+      bench.writeConfig(configWith('exposures:', `${tokens}exposures:`));
+      expect(await bench.control.reload('signal')).toMatchObject({ ok: true });
+      const assignment = { experiment: 'ranking', variant: 'other', epoch: 1, unit };
+      return new TokenSigner(bench.control.snapshot.tokens!).sign([assignment], 1_700_000_000_000 - agoMs)!;
+    }
+    const answerTo = async (headers: object) => {
+      const { body } = await ask({ headers });
+      return [body.variant, body.metadata?.['fairlead.reason']];
+    };
+
+    it('is what the token vouches for, where no field says it', async () => {
+      const token = await tokenOf('anna');
+      expect(await answerTo({ ...USER, 'x-experiment-token': token })).toEqual(['other', 'propagated']);
+      const both = { ...USER, 'x-experiment-token': token, 'x-experiment': 'ranking=candidate' };
+      expect(await answerTo(both)).toEqual(['candidate', 'propagated']);
+    });
+
+    it('is not what a token says that is of somebody else, too old or forged', async () => {
+      const token = await tokenOf('anna');
+      const own = await answerTo(USER);
+      expect(own[1]).toBe('split');
+      expect(await answerTo({ 'x-user-id': 'bob', 'x-experiment-token': token })).toEqual(
+        await answerTo({ 'x-user-id': 'bob' }),
+      );
+      const forged = `${token.slice(0, -4)}AAAA`;
+      expect(await answerTo({ ...USER, 'x-experiment-token': forged })).toEqual(own);
+      const old = await tokenOf('anna', 3_600_000);
+      expect(await answerTo({ ...USER, 'x-experiment-token': old })).toEqual(own);
+    });
   });
 
   it('says DEFAULT for who takes no part, and DISABLED or STATIC where nobody is asked', async () => {
