@@ -12,6 +12,7 @@ import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { Audit } from './audit.ts';
 import { checkHostAndOrigin, isSameToken } from './auth.ts';
+import { addEndpoints, type EndpointTargets } from './endpoints.ts';
 import { addExplain } from './explain.ts';
 import { addFaults, type FaultTargets } from './faults.ts';
 import { addOfrep, OFREP_ROOT } from './ofrep.ts';
@@ -38,6 +39,7 @@ export interface AdminOptions {
   readonly identity: IdentityReader;
   readonly explain: Explain;
   readonly faults: FaultTargets['faults'];
+  readonly drained: EndpointTargets['drained'];
   readonly metrics: Pick<Metrics, 'render' | 'contentType' | 'evaluations'>;
   readonly audit: Audit;
   readonly log: Log;
@@ -69,6 +71,7 @@ export async function buildAdmin(options: AdminOptions): Promise<FastifyInstance
   addProbes(app, options);
   addRest(app, options);
   addFaults(app, options);
+  addEndpoints(app, options);
   addOfrep(app, options);
   addExplain(app, options);
   await app.ready();

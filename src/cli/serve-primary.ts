@@ -9,6 +9,7 @@ import { systemRandom } from '../base/clock.ts';
 import { breakersOf } from '../config/breakers.ts';
 import type { Config } from '../config/schema.ts';
 import type { ListenerSettings, Snapshot, SocketAddress } from '../config/snapshot.ts';
+import type { EndpointName } from '../control/drained-endpoints.ts';
 import { Certificates } from '../proxy/certificates.ts';
 import { EndpointWatch } from '../proxy/endpoint-watch.ts';
 import { removeStaleSocket } from '../proxy/unix-socket.ts';
@@ -59,6 +60,7 @@ export class WorkerTraffic implements Traffic {
   /** Checks endpoints for all workers. */
   readonly #endpoints: EndpointWatch;
   #faults: readonly ScopedFault[] = [];
+  #drained: readonly EndpointName[] = [];
   #turn = 0;
 
   constructor(context: TrafficContext, workers: number) {
@@ -93,6 +95,7 @@ export class WorkerTraffic implements Traffic {
       random: systemRandom,
       send: (worker, message) => this.#supervisor.link(worker)?.send(message),
       onTransition: recordTransition(context),
+      remembered: context.breakers.remembered,
     });
     this.#exchange.configure(breakersOf(control.snapshot), control.snapshot.version);
     this.#certificates = new Certificates(log);
@@ -135,6 +138,11 @@ export class WorkerTraffic implements Traffic {
     this.#certificates.adopt(snapshot);
     this.#endpoints.adopt(snapshot);
     for (const link of this.#supervisor.told()) link.adopt(this.#context.control.rules);
+  }
+
+  drainEndpoints(drained: readonly EndpointName[]): void {
+    this.#drained = drained;
+    for (const link of this.#supervisor.told()) link.send({ kind: 'drained', endpoints: drained });
   }
 
   inject(faults: readonly ScopedFault[]): void {
@@ -231,6 +239,10 @@ export class WorkerTraffic implements Traffic {
     await Promise.all([this.#stdout.close(), this.#decisions?.close()]);
   }
 
+  keepBreakers() {
+    return this.#exchange.keep();
+  }
+
   describe(): object {
     const { control } = this.#context;
     const workers = this.#supervisor.all().map(({ link, isServing }) => ({
@@ -286,6 +298,7 @@ export class WorkerTraffic implements Traffic {
     const isSharing = this.#sharedFile !== null;
     link.start({ workers: this.#count, isSharing, atStart: this.#atStart, bindings }, rules);
     if (this.#faults.length > 0) link.send(this.#faultsNow());
+    if (this.#drained.length > 0) link.send({ kind: 'drained', endpoints: this.#drained });
     const unhealthy = [...this.#endpoints.unhealthy];
     if (unhealthy.length > 0) link.send({ kind: 'health', unhealthy });
   }

@@ -27,6 +27,7 @@ export function singleProcess(context: TrafficContext): Traffic {
       random: systemRandom,
     }),
     onTransition: recordTransition(context),
+    remembered: context.breakers.remembered,
   });
   metrics.setBreakerSource(() => plane.breakers());
   connectPlane(context, plane);
@@ -42,6 +43,7 @@ export function singleProcess(context: TrafficContext): Traffic {
     breakers: () => plane.breakers(),
     isOpen: (breaker) => plane.isOpen(breaker),
     upstreams: () => upstreamsOf(plane),
+    drainEndpoints: (drained) => plane.drainEndpoints(drained),
     overload: () => plane.limits.view(),
     force: (name, kind, forMs, reason) => plane.force(name, kind, forMs, reason),
     reset: (name, reason) => plane.reset(name, reason),
@@ -52,6 +54,7 @@ export function singleProcess(context: TrafficContext): Traffic {
       plane.stop();
       await Promise.all([accessLog?.sink.close(), exposures?.sink.close(), decisionFile?.close()]);
     },
+    keepBreakers: () => plane.keepBreakers(),
     describe: () => ({}),
   };
 }

@@ -107,6 +107,9 @@ class Worker {
           })),
         );
         return;
+      case 'drained':
+        this.#plane.drainEndpoints(message.endpoints);
+        return;
       case 'health':
         this.#plane.heedHealth(new Set(message.unhealthy));
         return;

@@ -9,6 +9,7 @@ import type { DataPlaneView, ForceKind } from '../admin/ports.ts';
 import { buildAdmin, buildProbes, listen } from '../admin/server.ts';
 import { type Clock, systemClock, systemRandom } from '../base/clock.ts';
 import type { Snapshot, SocketAddress } from '../config/snapshot.ts';
+import { DrainedEndpoints } from '../control/drained-endpoints.ts';
 import { FaultRegistry } from '../control/fault-registry.ts';
 import { ConfigWatcher } from '../control/reload.ts';
 import { StaleWatch } from '../control/stale-watch.ts';
@@ -17,6 +18,7 @@ import { conditionOf } from '../experiment/lifecycle.ts';
 import { type Log, silentLog } from '../telemetry/log.ts';
 import { Metrics } from '../telemetry/metrics.ts';
 import { openLog } from '../telemetry/open-log.ts';
+import { BreakerSupport } from './breaker-support.ts';
 import { DescribedIdentity } from './described-identity.ts';
 import { liveExplainer } from './explain-live.ts';
 import { Exit, type Io } from './io.ts';
@@ -64,13 +66,17 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
   audit = new Audit(log, clock);
   for (const event of pending) audit.onControlEvent(event);
   const writeLog = (lines: string): boolean => opened.sink?.write(lines) ?? false;
-  const traffic = await openTraffic({ control, clock, metrics, log, writeLog });
+  const onEvent = (event: Parameters<Audit['onControlEvent']>[0]) => audit.onControlEvent(event);
+  const breakers = new BreakerSupport({ control, clock, metrics, log, onEvent });
+  const traffic = await openTraffic({ control, clock, metrics, log, writeLog, breakers });
+  breakers.start(() => traffic.keepBreakers());
   const life = new Life(traffic);
   const faults = new FaultRegistry({
     clock,
     onChange: (all) => traffic.inject(all),
     onEvent: (event) => audit.onControlEvent(event),
   });
+  const drained = new DrainedEndpoints((all) => traffic.drainEndpoints(all));
   metrics.configured(snapshot.hash, snapshot.version);
   metrics.reloaded({ ok: true, atMs: control.lastReload.atMs });
   const experiments = () =>
@@ -87,8 +93,10 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
         `the experiment ${experiment} is stale: it has been running for longer than staleAfter; conclude it, or give it an endsAt`,
       ),
   });
-  control.subscribe((next) => {
+  control.subscribe((next, previous) => {
+    breakers.prepare();
     traffic.adopt(next);
+    breakers.adopted(next, previous);
     metrics.configured(next.hash, next.version);
     staleness.look();
   });
@@ -126,6 +134,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     watcher?.close();
     staleness.close();
     faults.close();
+    await breakers.close();
     await traffic.stop();
     await Promise.all(servers.map((server) => server.close()));
     await control.flush();
@@ -141,6 +150,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
         identity,
         explain: liveExplainer(clock, systemRandom),
         faults,
+        drained,
         metrics: page,
         audit,
         log,

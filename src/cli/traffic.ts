@@ -5,11 +5,14 @@
 import type { DataPlaneView } from '../admin/ports.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Snapshot, SocketAddress } from '../config/snapshot.ts';
+import type { EndpointName } from '../control/drained-endpoints.ts';
 import type { ControlState } from '../control/state.ts';
-import type { Transition } from '../resilience/breaker.ts';
+import type { KeptBreaker, Transition } from '../resilience/breaker.ts';
 import type { ScopedFault } from '../resilience/fault.ts';
+import { isObserving } from '../resilience/mode.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
+import type { BreakerSupport } from './breaker-support.ts';
 
 /** What it is built from. */
 export interface TrafficContext {
@@ -19,6 +22,7 @@ export interface TrafficContext {
   readonly log: Log;
   /** Lines on stderr as they are; false: dropped. */
   readonly writeLog: (lines: string) => boolean;
+  readonly breakers: Pick<BreakerSupport, 'remembered' | 'moved'>;
 }
 
 export interface Traffic extends Omit<DataPlaneView, 'isReady' | 'isStarted'> {
@@ -30,23 +34,33 @@ export interface Traffic extends Omit<DataPlaneView, 'isReady' | 'isStarted'> {
   adopt(snapshot: Snapshot): void;
   /** Do this to requests on purpose, and no longer what was said before. Times are of this process's clock. */
   inject(faults: readonly ScopedFault[]): void;
+  /** These endpoints get nothing new, and those of before do again. */
+  drainEndpoints(drained: readonly EndpointName[]): void;
   /** Whether requests are served. */
   isServing(): boolean;
   /** Finish what is under way within `timeoutMs`; answers how many connections were cut. */
   drain(timeoutMs: number): Promise<number>;
   /** Release everything; what is left is cut. */
   stop(): Promise<void>;
+  /** What breakers have to keep over a restart, by name. */
+  keepBreakers(): ReadonlyMap<string, KeptBreaker>;
   /** What there is to see of it in `GET /v1/config`. */
   describe(): object;
 }
 
-/** Counts and logs each move of a breaker. */
-export function recordTransition({ metrics, log }: TrafficContext): (transition: Transition) => void {
+/** Counts, logs and passes on each move of a breaker. */
+export function recordTransition({
+  metrics,
+  log,
+  breakers,
+}: Pick<TrafficContext, 'metrics' | 'log' | 'breakers'>): (transition: Transition) => void {
   return (transition) => {
     metrics.breakerTransition(transition);
-    const { breaker, from, to, reason } = transition;
-    const sentence = `breaker ${breaker}: ${from} -> ${to}: ${reason}`;
-    if (to === 'open') log.warn({ transition }, sentence);
+    const { breaker, from, to, mode, reason } = transition;
+    const note = isObserving(mode) ? ' (observing: nothing is turned away)' : '';
+    const sentence = `breaker ${breaker}: ${from} -> ${to}${note}: ${reason}`;
+    if (to === 'open' || transition.tooOften !== null) log.warn({ transition }, sentence);
     else log.info({ transition }, sentence);
+    breakers.moved(transition);
   };
 }

@@ -28,7 +28,7 @@ import { fitToDescriptors } from './descriptors.ts';
 import { DnsNames } from './dns-names.ts';
 import type { Downstream } from './downstream.ts';
 import { Faults } from './faults.ts';
-import { HealthChecks } from './health-checks.ts';
+import { HealthChecks, healthKey } from './health-checks.ts';
 import { Limits } from './limits.ts';
 import { type Binding, Listener } from './listener.ts';
 import { type Memory, Plan } from './plan.ts';
@@ -277,9 +277,9 @@ export class DataPlane implements Memory {
     this.faults = Faults.of([...this.plan.snapshot.faults, ...faults], this);
   }
 
-  /** These endpoints, as `healthKey` names them, get nothing new from now on; those of before are back. */
-  drainEndpoints(drained: ReadonlySet<string>): void {
-    this.#pools.heedDrained(drained);
+  /** These endpoints get nothing new from now on; those of before are back. */
+  drainEndpoints(drained: readonly { readonly upstream: string; readonly endpoint: string }[]): void {
+    this.#pools.heedDrained(new Set(drained.map(({ upstream, endpoint }) => healthKey(upstream, endpoint))));
   }
 
   /** Requests under way. */

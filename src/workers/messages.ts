@@ -50,6 +50,11 @@ export type ToWorker =
     }
   /** Keys of the endpoints that are not well, of all upstreams, from now on. */
   | { readonly kind: 'health'; readonly unhealthy: readonly string[] }
+  /** The endpoints that are taken out by hand, from now on. */
+  | {
+      readonly kind: 'drained';
+      readonly endpoints: readonly { readonly upstream: string; readonly endpoint: string }[];
+    }
   | { readonly kind: 'standings'; readonly standings: readonly Standing[] }
   | { readonly kind: 'elsewhere'; readonly breakers: readonly Elsewhere[] }
   /** Answered by `answer` with the same id, after everything that was said before. */

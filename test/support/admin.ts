@@ -9,6 +9,7 @@ import { buildAdmin, buildProbes } from '../../src/admin/server.ts';
 import { type Clock, systemRandom } from '../../src/base/clock.ts';
 import { DescribedIdentity } from '../../src/cli/described-identity.ts';
 import { liveExplainer } from '../../src/cli/explain-live.ts';
+import { DrainedEndpoints } from '../../src/control/drained-endpoints.ts';
 import { FaultRegistry } from '../../src/control/fault-registry.ts';
 import { ControlState } from '../../src/control/state.ts';
 import type { Log } from '../../src/telemetry/log.ts';
@@ -129,7 +130,9 @@ export async function newAdminBench(token: string | null = TOKEN): Promise<Admin
     onChange: (all) => plane.calls.push(['inject', all]),
     onEvent: (event) => audit.onControlEvent(event),
   });
+  const drained = new DrainedEndpoints((all) => plane.calls.push(['drain-endpoints', all]));
   const app = await buildAdmin({
+    drained,
     control,
     dataPlane: plane,
     identity,
