@@ -12,7 +12,8 @@ const statuses = z
   .transform((value): readonly [number, number] => {
     const [, group, first, last = first] = STATUS_RANGE.exec(String(value)) ?? [];
     return group === undefined ? [Number(first), Number(last)] : [Number(`${group}00`), Number(`${group}99`)];
-  });
+  })
+  .refine(([lowest, highest]) => lowest <= highest, 'the first status of a range must be the lower one');
 
 const http = z.strictObject({
   path: text(2048)
