@@ -10,13 +10,31 @@ import { basename, dirname, join } from 'node:path';
 import { z } from 'zod';
 import { EMPTY_RUNTIME, type RuntimeExperiment, type RuntimeState } from '../config/runtime.ts';
 import { PPM } from '../config/units.ts';
+import type { SavedBreaker } from './breaker-ledger.ts';
 
 /** A table of slots is a few hundred bytes; this is room for thousands of experiments. */
 const FILE_MAX_BYTES = 64 * 1024 * 1024;
+/** More than any budget has. */
+const ROWS_MAX = 200;
+const SPANS_MAX = 32;
 const NOT_A_STATE = 'is not a Fairlead state of version 1';
 
 const changeRecord = { reason: z.string(), actor: z.string(), at: z.string() };
 const weights = z.record(z.string(), z.int().min(0).max(PPM));
+const count = z.number().min(0).max(Number.MAX_SAFE_INTEGER);
+const row = z.tuple([count, count, count]);
+const savedBreakers = z.record(
+  z.string(),
+  z.object({
+    at: z.iso.datetime(),
+    budget: z
+      .object({
+        spans: z.array(z.object({ spanMs: count, rows: z.array(row).max(ROWS_MAX) })).max(SPANS_MAX),
+      })
+      .nullable(),
+    tripAgesMs: z.array(count).max(ROWS_MAX),
+  }),
+);
 const stateSchema = z.object({
   format: z.literal('fairlead-state'),
   version: z.literal(1),
@@ -36,18 +54,30 @@ const stateSchema = z.object({
       seenAt: z.iso.datetime().nullable().default(null),
     }),
   ),
+  // What cannot be read of it is lost, and nothing else with it.
+  breakers: savedBreakers.catch({}).default({}),
 });
 
-export interface LoadedState {
+/** What the file holds. */
+export interface Stored {
   readonly state: RuntimeState;
+  readonly breakers: SavedBreakers;
+}
+
+export type SavedBreakers = ReadonlyMap<string, SavedBreaker>;
+
+export interface LoadedState extends Stored {
   /** What was wrong with the file, in one sentence; null when it was read or is not there. */
   readonly problem: string | null;
 }
 
+/** No file, or one that cannot be read. */
+export const NOTHING_STORED: Stored = { state: EMPTY_RUNTIME, breakers: new Map() };
+
 /** @param nowMs Wall time, for the name a broken file is set aside under. */
 export async function loadState(file: string, nowMs: number): Promise<LoadedState> {
-  const { state, problem, isBroken } = await readState(file);
-  return isBroken ? { state, problem: await setAside(file, nowMs) } : { state, problem };
+  const { isBroken, ...loaded } = await readState(file);
+  return isBroken ? { ...loaded, problem: await setAside(file, nowMs) } : loaded;
 }
 
 /** Reads without touching anything: for those who only look. */
@@ -57,25 +87,25 @@ export async function readState(file: string): Promise<LoadedState & { readonly 
     text = await readBounded(file);
   } catch (error) {
     const problem = `the state file ${file} cannot be read (${messageOf(error)}); going on without it`;
-    return { state: EMPTY_RUNTIME, problem: codeOf(error) === 'ENOENT' ? null : problem, isBroken: false };
+    return { ...NOTHING_STORED, problem: codeOf(error) === 'ENOENT' ? null : problem, isBroken: false };
   }
-  const state = parseState(text);
-  if (state !== null) return { state, problem: null, isBroken: false };
+  const stored = parseStored(text);
+  if (stored !== null) return { ...stored, problem: null, isBroken: false };
   return {
-    state: EMPTY_RUNTIME,
+    ...NOTHING_STORED,
     problem: `the state file ${file} ${NOT_A_STATE}; going on without it`,
     isBroken: true,
   };
 }
 
-/** Replaces the file. Throws what the file system says; the old file is then still there. */
-export async function saveState(file: string, state: RuntimeState): Promise<void> {
+/** Replaces the file by this text. Throws what the file system says; the old file is then still there. */
+export async function saveState(file: string, text: string): Promise<void> {
   const folder = dirname(file);
   const temporary = join(folder, `.${basename(file)}.${process.pid}.tmp`);
   await mkdir(folder, { recursive: true });
   const handle = await open(temporary, 'w', 0o600);
   try {
-    await handle.writeFile(formatState(state));
+    await handle.writeFile(text);
     await handle.sync();
   } catch (error) {
     await handle.close();
@@ -87,17 +117,30 @@ export async function saveState(file: string, state: RuntimeState): Promise<void
   await syncFolder(folder);
 }
 
-/** The text of a state; the inverse of `parseState`. */
-export function formatState(state: RuntimeState): string {
+/** The text of a state; the inverse of `parseState`. @param breakers each on one line: they are for no eye */
+export function formatState(state: RuntimeState, breakers: SavedBreakers = new Map()): string {
   const experiments = Object.fromEntries(state.experiments);
-  return `${JSON.stringify({ format: 'fairlead-state', version: 1, experiments }, null, 1)}\n`;
+  const text = JSON.stringify({ format: 'fairlead-state', version: 1, experiments }, null, 1);
+  if (breakers.size === 0) return `${text}\n`;
+  const lines = Array.from(
+    breakers,
+    ([name, saved]) => `  ${JSON.stringify(name)}: ${JSON.stringify(saved)}`,
+  );
+  return `${text.slice(0, -'\n}'.length)},\n "breakers": {\n${lines.join(',\n')}\n }\n}\n`;
 }
 
 /** Null for what is not a state of this version. */
 export function parseState(text: string): RuntimeState | null {
+  return parseStored(text)?.state ?? null;
+}
+
+function parseStored(text: string): Stored | null {
   try {
-    const { experiments } = stateSchema.parse(JSON.parse(text));
-    return { experiments: new Map<string, RuntimeExperiment>(Object.entries(experiments)) };
+    const { experiments, breakers } = stateSchema.parse(JSON.parse(text));
+    return {
+      state: { experiments: new Map<string, RuntimeExperiment>(Object.entries(experiments)) },
+      breakers: new Map<string, SavedBreaker>(Object.entries(breakers)),
+    };
   } catch {
     return null;
   }

@@ -3,8 +3,8 @@
  * twice. A write that fails is reported once and tried again until it works: what people changed, such as a kill, must
  * not be undone by a restart because a disk was full for a minute. Never throws.
  */
-import type { RuntimeState } from '../config/runtime.ts';
-import { formatState, saveState } from './state-file.ts';
+import { EMPTY_RUNTIME, type RuntimeState } from '../config/runtime.ts';
+import { formatState, type SavedBreakers, type Stored, saveState } from './state-file.ts';
 
 /** After a failure, between two attempts. */
 const RETRY_MS = 2000;
@@ -13,12 +13,13 @@ export class StateWriter {
   readonly #file: string | null;
   readonly #onProblem: (message: string) => void;
   readonly #retryMs: number;
-  #pending: RuntimeState | null = null;
+  #latest: Stored = { state: EMPTY_RUNTIME, breakers: new Map() };
+  #pending: Stored | null = null;
   #writing: Promise<void> | null = null;
   #written = '';
   #isFailing = false;
   /** Could not be written, and nothing newer is there. */
-  #failed: RuntimeState | null = null;
+  #failed: Stored | null = null;
   #retry: NodeJS.Timeout | null = null;
 
   /** @param file Null: nothing is kept. */
@@ -30,8 +31,18 @@ export class StateWriter {
 
   /** Returns at once. */
   write(state: RuntimeState): void {
+    this.#write({ ...this.#latest, state });
+  }
+
+  /** What is known of breakers, beside the state. Returns at once. */
+  writeBreakers(breakers: SavedBreakers): void {
+    this.#write({ ...this.#latest, breakers: new Map(breakers) });
+  }
+
+  #write(stored: Stored): void {
+    this.#latest = stored;
     if (this.#file === null) return;
-    this.#pending = state;
+    this.#pending = stored;
     if (this.#retry !== null) clearTimeout(this.#retry);
     this.#retry = null;
     this.#failed = null;
@@ -41,7 +52,7 @@ export class StateWriter {
   /** Resolves when nothing is left to write, after one more attempt at what could not be. */
   async flush(): Promise<void> {
     await this.#writing;
-    if (this.#failed !== null) this.write(this.#failed);
+    if (this.#failed !== null) this.#write(this.#failed);
     await this.#writing;
   }
 
@@ -49,26 +60,26 @@ export class StateWriter {
     // Not before `#writing` is set: a burst of changes in one turn is one write.
     await Promise.resolve();
     while (this.#pending !== null) {
-      const state = this.#pending;
+      const stored = this.#pending;
       this.#pending = null;
-      const text = formatState(state);
+      const text = formatState(stored.state, stored.breakers);
       if (text === this.#written) continue;
       try {
-        await saveState(file, state);
+        await saveState(file, text);
         this.#written = text;
         this.#isFailing = false;
       } catch (error) {
         this.#report(file, error);
-        if (this.#pending === null) this.#tryLater(state);
+        if (this.#pending === null) this.#tryLater(stored);
       }
     }
     this.#writing = null;
   }
 
   /** Keeps no process alive: whoever ends it flushes. */
-  #tryLater(state: RuntimeState): void {
-    this.#failed = state;
-    this.#retry = setTimeout(() => this.write(state), this.#retryMs);
+  #tryLater(stored: Stored): void {
+    this.#failed = stored;
+    this.#retry = setTimeout(() => this.#write(stored), this.#retryMs);
     this.#retry.unref();
   }
 

@@ -12,7 +12,7 @@ import { compile } from '../config/compile.ts';
 import { compileDecisions } from '../config/compile-decisions.ts';
 import { redact } from '../config/hash.ts';
 import { type ConfigIssue, formatIssue } from '../config/issue.ts';
-import { EMPTY_RUNTIME, type RuntimeState } from '../config/runtime.ts';
+import type { RuntimeState } from '../config/runtime.ts';
 import type { Config } from '../config/schema.ts';
 import type { Snapshot } from '../config/snapshot.ts';
 import { restartNeeded, sameConfig, summary } from './comparison.ts';
@@ -28,7 +28,7 @@ import {
   withoutWeights,
 } from './runtime-changes.ts';
 import { type ConfigSource, type LoadedConfig, loadConfig } from './source.ts';
-import { loadState } from './state-file.ts';
+import { loadState, NOTHING_STORED, type SavedBreakers, type Stored } from './state-file.ts';
 import { StateWriter } from './state-writer.ts';
 
 export type { Change } from './runtime-changes.ts';
@@ -90,6 +90,9 @@ export class ConfigInvalidError extends Error {
   }
 }
 
+/** So many warnings of one configuration are logged one by one. */
+const WARNINGS_MAX = 20;
+
 interface Active {
   readonly config: Config;
   readonly runtime: RuntimeState;
@@ -102,6 +105,8 @@ export class ControlState {
   readonly #options: ControlOptions;
   readonly #listeners = new Set<Listener>();
   readonly #writer: StateWriter;
+  /** What was known of breakers at the start. */
+  readonly savedBreakers: SavedBreakers;
   /** Of the start, as the decision log is. */
   readonly #archive: ConfigArchive | null;
   #active: Active;
@@ -112,12 +117,14 @@ export class ControlState {
   private constructor(
     options: ControlOptions,
     loaded: LoadedConfig & { config: Config },
-    runtime: RuntimeState,
+    { state: runtime, breakers }: Stored,
   ) {
     this.#options = options;
     this.#files = loaded.files;
     this.#writer = new StateWriter(loaded.config.stateFile ?? null, (message) => this.#warn(message));
     this.#archive = archiveOf(loaded.config, (message) => this.#warn(message));
+    this.savedBreakers = breakers;
+    this.#writer.writeBreakers(breakers);
     this.#active = this.#activate(loaded.config, this.#withoutOvertaken(loaded.config, runtime), 1);
     this.#lastReload = this.#result('start', true, true, loaded.issues, []);
     this.#writer.write(this.#active.runtime);
@@ -129,12 +136,13 @@ export class ControlState {
     const loaded = await loadConfig(options);
     if (loaded.config === null) throw new ConfigInvalidError(loaded.issues);
     const { stateFile } = loaded.config;
-    const { state, problem } =
+    const { problem, ...stored } =
       stateFile === undefined
-        ? { state: EMPTY_RUNTIME, problem: null }
+        ? { ...NOTHING_STORED, problem: null }
         : await loadState(stateFile, options.clock.wallMs());
-    const control = new ControlState(options, { ...loaded, config: loaded.config }, state);
+    const control = new ControlState(options, { ...loaded, config: loaded.config }, stored);
     if (problem !== null) control.#warn(problem);
+    control.#warnOf(loaded.issues);
     return control;
   }
 
@@ -203,6 +211,11 @@ export class ControlState {
     return { ok: true, version: this.snapshot.version, before, after };
   }
 
+  /** Goes into the state file, with what else is there. */
+  keepBreakers(breakers: SavedBreakers): void {
+    this.#writer.writeBreakers(breakers);
+  }
+
   view(): ConfigView {
     const { config, runtime, snapshot } = this.#active;
     const changed = [...runtime.experiments].filter(
@@ -248,7 +261,10 @@ export class ControlState {
     const { config } = loaded;
     const isChanged = !sameConfig(config, this.#active.config);
     const restart = restartNeeded(this.#active.config, config);
-    if (isChanged) this.#adopt(config, cause, restart);
+    if (isChanged) {
+      this.#adopt(config, cause, restart);
+      this.#warnOf(loaded.issues);
+    }
     this.#lastReload = this.#result(cause, true, isChanged, loaded.issues, restart);
     return this.#lastReload;
   }
@@ -316,6 +332,14 @@ export class ControlState {
 
   #warn(message: string): void {
     this.#emit({ kind: 'warning', at: this.#at(), message });
+  }
+
+  /** What `validate` would say of a configuration that is in effect now. */
+  #warnOf(issues: readonly ConfigIssue[]): void {
+    const warnings = issues.filter(({ severity }) => severity === 'warning');
+    for (const warning of warnings.slice(0, WARNINGS_MAX)) this.#warn(formatIssue(warning));
+    const more = warnings.length - WARNINGS_MAX;
+    if (more > 0) this.#warn(`${this.#options.file} has ${more} more warnings; see fairlead validate`);
   }
 
   #emit(event: ControlEvent): void {
