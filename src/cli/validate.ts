@@ -1,12 +1,14 @@
 /**
  * `fairlead validate FILE...`: would these files be accepted? Prints every mistake with its place; runs nothing,
- * opens no secret and connects to nothing.
+ * opens no secret and connects to nothing. Of the files that a configuration names, those of segments are read.
  */
 import { readFile } from 'node:fs/promises';
 import { configHash } from '../config/hash.ts';
 import { type ConfigIssue, formatIssue } from '../config/issue.ts';
-import { parseConfig } from '../config/parse.ts';
+import { type IssueAt, parseConfig } from '../config/parse.ts';
 import type { Config } from '../config/schema.ts';
+import type { SegmentConfig } from '../config/schema-segment.ts';
+import { readSegments } from '../control/segments.ts';
 import { Exit, type Io } from './io.ts';
 
 export interface ValidateOptions {
@@ -47,8 +49,29 @@ async function judge(file: string, io: Io): Promise<Verdict> {
     const issue: ConfigIssue = { severity: 'error', file, line: 0, column: 0, path: '', message };
     return { file, ok: false, hash: null, routes: 0, experiments: 0, issues: [issue], isReadable: false };
   }
-  const { config, issues } = parseConfig(text, file, io.env);
-  return { file, ok: config !== null, ...counts(config), issues, isReadable: true };
+  const { config, issues, issueAt } = parseConfig(text, file, io.env);
+  if (config === null) return { file, ok: false, ...counts(null), issues, isReadable: true };
+  const { problems, config: complete } = await segmentsOf(config, file, issueAt);
+  const ok = problems.length === 0;
+  return { file, ok, ...counts(ok ? complete : null), issues: [...issues, ...problems], isReadable: true };
+}
+
+/** With its segments' files read, but for their keys: these are secrets, and need not be where a file is checked. */
+async function segmentsOf(config: Config, file: string, issueAt: IssueAt) {
+  const each = (change: (segment: SegmentConfig, name: string) => SegmentConfig): Config => {
+    const segments = Object.entries(config.segments).map(([name, one]) => [name, change(one, name)]);
+    return { ...config, segments: Object.fromEntries(segments) as Config['segments'] };
+  };
+  const read = await readSegments(
+    each((segment) => ({ ...segment, keyFile: undefined })),
+    file,
+    issueAt,
+  );
+  const complete = each((segment, name) => ({
+    ...segment,
+    hashedFile: read.config.segments[name]!.hashedFile,
+  }));
+  return { problems: read.problems, config: complete };
 }
 
 function counts(config: Config | null): { hash: string | null; routes: number; experiments: number } {

@@ -22,6 +22,7 @@ const CLOCK: Clock = { now: () => 0, wallMs: () => 1_700_000_000_000 };
 
 const CONFIG = `
 version: 1
+requireMetadata: false
 service: checkout
 upstreams:
   v1: 127.0.0.1:9001

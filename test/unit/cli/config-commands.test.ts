@@ -57,6 +57,32 @@ describe('validate', () => {
     expect(io.stdout).toBe(`${file}: not valid (2 errors)\n`);
   });
 
+  test('reads the files of segments, beside the file, and names their mistakes with their place; no key is opened', async () => {
+    const segments = 'segments: { beta: { hashedFile: beta.txt, keyFile: /nowhere/key } }';
+    const file = write(minimal(segments));
+    const check = async () => {
+      const io = recorder();
+      return { code: await validateCommand({ files: [file], output: 'text' }, io), ...io };
+    };
+    expect(await check()).toMatchObject({
+      code: 3,
+      stderr: expect.stringContaining(
+        `${file}:3:33: segments.beta.hashedFile: there is no file ${join(folder, 'beta.txt')}\n`,
+      ),
+    });
+    write('not a hash\n', 'beta.txt');
+    expect((await check()).stderr).toContain(`${file}:3:33: segments.beta.hashedFile: the file`);
+    expect((await check()).stderr).toContain('line 1 holds something else');
+    write(`${'ab'.repeat(32)}\n`, 'beta.txt');
+    const { code, stdout } = await check();
+    expect(code).toBe(0);
+    write(`${'cd'.repeat(32)}\n`, 'beta.txt');
+    const other = await check();
+    expect(other.code).toBe(0);
+    // The hash is that of what would run.
+    expect(other.stdout).not.toBe(stdout);
+  });
+
   test('checks all files, and one bad one decides', async () => {
     const io = recorder();
     const files = [write(minimal(), 'good.yaml'), write('version: 2\n', 'bad.yaml')];

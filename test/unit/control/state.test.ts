@@ -135,6 +135,31 @@ describe('a reload', () => {
     expect(control.lastReload.cause).toBe('admin');
   });
 
+  test('has its warnings told, at the start and when it has changed, the first twenty of them', async () => {
+    const told = () => here.events.flatMap((event) => (event.kind === 'warning' ? [event.message] : []));
+    const declare = (count: number, service: string): void => {
+      const each = Array.from(
+        { length: count },
+        (_, n) => `e${n}: { variants: { control: {}, b: { weight: 1% } } }`,
+      );
+      const text = `version: 1\nservice: ${service}\nupstreams: { a: "127.0.0.1:1" }\n`;
+      writeFileSync(here.file, `${text}experiments: { ${each.join(', ')} }\n`);
+    };
+    declare(1, 'one');
+    const control = await here.open();
+    expect(told()).toEqual([expect.stringContaining('warning: experiments.e0: owner, hypothesis')]);
+    await control.reload('signal');
+    expect(told()).toHaveLength(1);
+    declare(1, 'two');
+    await control.reload('file');
+    expect(told()).toHaveLength(2);
+    declare(30, 'two');
+    await control.reload('file');
+    const last = told().slice(2);
+    expect(last).toHaveLength(21);
+    expect(last.at(-1)).toMatch(/has 10 more warnings; see fairlead validate$/);
+  });
+
   test('says which changes wait for a restart', async () => {
     here.declare();
     const control = await here.open();
