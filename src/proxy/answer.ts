@@ -2,7 +2,6 @@
 import { ERRORS, type ErrorCode } from '../base/error.ts';
 import { problemResponse } from '../http1/encode.ts';
 import type { Exchange } from './exchange.ts';
-import type { Pool } from './pool.ts';
 
 /** Answers a request ourselves; before a response has begun. Says whether the client's connection ends behind it. */
 export function answerLocally(exchange: Exchange, code: ErrorCode, detail: string | undefined): boolean {
@@ -62,7 +61,7 @@ function limitOf(code: ErrorCode, exchange: Exchange | null): string | undefined
   const ofRoute = exchange.decision.route?.timeouts ?? timeouts;
   switch (code) {
     case 'overloaded':
-      return fullEndpoint(exchange.attempt.pool);
+      return exchange.attempt.pool?.fullText;
     case 'body_too_large':
       return `The request body is larger than ${limits.bodyMaxBytes} bytes.`;
     case 'upstream_connect_timeout':
@@ -79,11 +78,6 @@ function limitOf(code: ErrorCode, exchange: Exchange | null): string | undefined
     default:
       return undefined;
   }
-}
-
-function fullEndpoint(pool: Pool | null): string {
-  if (pool === null) return 'The upstream has no endpoint.';
-  return `The endpoint has ${pool.connectionsMax} connections, which is its limit.`;
 }
 
 /** Turned away by a breaker or a limit: `decision` knows when it is worth coming back. */

@@ -71,10 +71,6 @@ export class Pool implements Candidate, RingMember {
     this.#pending = new PendingQueue(this);
   }
 
-  get connectionsMax(): number {
-    return this.upstream.connectionsMax;
-  }
-
   get idle(): number {
     return this.#idle.length;
   }
@@ -212,10 +208,9 @@ export class Pool implements Candidate, RingMember {
 
   /** Cuts what is under way when its time is up. Answers whether there is no more to do. */
   tickLeaving(nowMs: number): boolean {
-    if (nowMs >= this.#cutMs) {
-      this.#cutMs = Number.POSITIVE_INFINITY;
-      for (const connection of [...this.#connections]) connection.cut();
-    }
+    // When there is no other endpoint, one that was taken out by hand is used all the same.
+    const isLeft = this.isRetired || !this.isUsable;
+    if (isLeft && nowMs >= this.#cutMs) for (const connection of [...this.#connections]) connection.cut();
     return this.open === 0 || !(this.isRetired || this.isDraining);
   }
 

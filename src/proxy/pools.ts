@@ -71,8 +71,10 @@ export class Pools {
       // After the new one, which may go on with the same names.
       before?.endpoints.close();
       this.#sources.set(upstream.name, { endpoints, tls });
-      group = new UpstreamGroup(upstream, this.#poolsOf(upstream, endpoints.list, tls), this.#plane);
+      const next = new UpstreamGroup(upstream, this.#poolsOf(upstream, endpoints.list, tls), this.#plane);
       group.isAsking = endpoints.isAsking;
+      if (group !== undefined) group.successor = next;
+      group = next;
       this.#groups.set(upstream.name, group);
       this.#plane.health?.watch(upstream, endpoints.list, tls);
     }

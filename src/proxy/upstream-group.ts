@@ -19,6 +19,8 @@ export class UpstreamGroup {
   isAsking = false;
   /** All are used, since hardly any should be. */
   isPanicking = false;
+  /** What a reload made of it: requests that began before it are tried again there. */
+  successor: UpstreamGroup | null = null;
   readonly #plane: DataPlane;
   readonly #balancer: Balancer<Pool>;
   readonly #outliers: Outliers | null;
@@ -45,6 +47,7 @@ export class UpstreamGroup {
    * what the request is hashed by, '' for nothing.
    */
   choose(avoided: Pool | null, key = ''): Pool | null {
+    if (this.successor !== null) return this.successor.choose(avoided, key);
     const usable = this.#usable;
     if (usable.length < 2) return usable[0] ?? null;
     let pool = this.#ring === null || key === '' ? null : this.#ring.find(key, avoided);

@@ -10,7 +10,11 @@ import type { Snapshot } from '../config/snapshot.ts';
 export function shareOfUpstreams(config: Config, workers: number): Config {
   const upstreams = Object.entries(config.upstreams).map(([name, upstream]) => [
     name,
-    { ...upstream, connectionsMax: share(upstream.connectionsMax, workers) },
+    {
+      ...upstream,
+      connectionsMax: share(upstream.connectionsMax, workers),
+      pendingMax: share(upstream.pendingMax, workers),
+    },
   ]);
   const { minPerSecond } = config.retryBudget;
   return {

@@ -167,12 +167,13 @@ describe('the share of a worker', () => {
     const config = configOf(
       [
         'version: 1',
-        'upstreams: { a: { endpoints: ["127.0.0.1:1"], connectionsMax: 10 }, b: "127.0.0.1:2" }',
+        'upstreams: { a: { endpoints: ["127.0.0.1:1"], connectionsMax: 10, pendingMax: 5 }, b: "127.0.0.1:2" }',
         'routes: [{ name: all, upstream: a }]',
       ].join('\n'),
     );
     const { upstreams } = shareOfUpstreams(config, 4);
     expect([upstreams.a!.connectionsMax, upstreams.b!.connectionsMax]).toEqual([3, 256]);
+    expect([upstreams.a!.pendingMax, upstreams.b!.pendingMax]).toEqual([2, 0]);
     const snapshot = compile(config, EMPTY_RUNTIME, 1);
     const shared = withListenersOf(snapshot, snapshot, 3);
     expect(shared.listeners.map(({ connectionsMax }) => connectionsMax)).toEqual([3334]);
