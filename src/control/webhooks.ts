@@ -187,9 +187,7 @@ class Mailbox {
   #report(problem: string | null): void {
     const { name } = this.webhook;
     if (problem !== null && !this.#isFailing)
-      this.#options.onProblem(
-        `the webhook ${name} took no news: it ${problem}; ${ATTEMPTS_MAX} attempts are made`,
-      );
+      this.#options.onProblem(`the webhook ${name} took no news: it ${problem}`);
     this.#isFailing = problem !== null;
   }
 

@@ -194,69 +194,6 @@ describe('weights', () => {
   });
 });
 
-describe('breakers', () => {
-  test('are tripped for a time and reset, with who and why', async () => {
-    const name = 'api/ranking/candidate';
-    const tripped = await send(`/v1/breakers/${name}:trip`, { for: '5m', reason: 'game day' });
-    expect(tripped.json()).toMatchObject({ name, state: 'open' });
-    await send(`/v1/breakers/${encodeURIComponent(name)}:reset`, { reason: 'done' });
-    await send(`/v1/breakers/${name}:trip`);
-    expect(bench.plane.calls).toEqual([
-      ['force', name, 'open', 300_000, 'by token:alice@laptop: game day'],
-      ['reset', name, 'by token:alice@laptop: done'],
-      ['force', name, 'open', 60_000, 'by token:alice@laptop: no reason given'],
-    ]);
-    expect((await get('/v1/audit?limit=3')).json().audit[2]).toMatchObject({
-      action: 'trip',
-      target: name,
-      actor: 'token:alice@laptop',
-      before: 'closed',
-      after: 'open, forced-open for 5m',
-    });
-  });
-
-  test.each(['open', 'closed', 'observe'])('are forced %s for a time, with who and why', async (state) => {
-    const name = 'api/ranking/candidate';
-    const forced = await send(`/v1/breakers/${name}:force`, { state, for: '5m', reason: 'game day' });
-    expect(forced.json()).toMatchObject({ name, mode: `forced-${state}` });
-    expect(bench.plane.calls).toEqual([['force', name, state, 300_000, 'by token:alice@laptop: game day']]);
-    expect((await get('/v1/audit?limit=1')).json().audit[0]).toMatchObject({
-      action: 'force',
-      actor: 'token:alice@laptop',
-      reason: 'game day',
-      before: 'closed',
-      after: `${state === 'open' ? 'open' : 'closed'}, forced-${state} for 5m`,
-    });
-  });
-
-  test.each([
-    [{ state: 'open' }, 'for'],
-    [{ state: 'closed', for: '25h' }, 'for'],
-    [{ state: 'half-open', for: '5m' }, 'state'],
-    [{ for: '5m' }, 'state'],
-  ])('are not forced by %j', async (body, path) => {
-    const answer = await send('/v1/breakers/api/ranking/candidate:force', body);
-    expect(answer.statusCode).toBe(400);
-    expect(answer.json()).toMatchObject({ path });
-    expect(bench.plane.calls).toEqual([]);
-  });
-
-  test.each([{ for: '25h' }, { for: '0s' }, { for: 60 }, { for: 'soon' }])(
-    'are not tripped by %j',
-    async (body) => {
-      expect((await send('/v1/breakers/api/ranking/candidate:trip', body)).statusCode).toBe(400);
-      expect(bench.plane.calls).toEqual([]);
-    },
-  );
-
-  test('that are not there are 404', async () => {
-    expect((await send('/v1/breakers/api/ranking/other:trip')).statusCode).toBe(404);
-    const force = { state: 'open', for: '1m' };
-    expect((await send('/v1/breakers/api/ranking/other:force', force)).statusCode).toBe(404);
-    expect((await send('/v1/breakers/api/ranking/candidate:explode')).statusCode).toBe(404);
-  });
-});
-
 describe('the method', () => {
   test.each([
     ['/v1/experiments/ranking:kill', 'POST'],
