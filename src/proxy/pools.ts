@@ -72,7 +72,7 @@ export class Pools {
       before?.endpoints.close();
       this.#sources.set(upstream.name, { endpoints, tls });
       const next = new UpstreamGroup(upstream, this.#poolsOf(upstream, endpoints.list, tls), this.#plane);
-      group.isAsking = endpoints.isAsking;
+      next.isAsking = endpoints.isAsking;
       if (group !== undefined) group.successor = next;
       group = next;
       this.#groups.set(upstream.name, group);
