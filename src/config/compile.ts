@@ -13,6 +13,7 @@ import { compileClassify } from './compile-classify.ts';
 import { compileDecisions } from './compile-decisions.ts';
 import { compileDns } from './compile-dns.ts';
 import { compileExperiment } from './compile-experiment.ts';
+import { compileFailures } from './compile-failures.ts';
 import { compileFaults } from './compile-fault.ts';
 import { compileIdentity, compileStickyKeys } from './compile-identity.ts';
 import { compileLayers } from './compile-layers.ts';
@@ -137,7 +138,7 @@ function compileRoute(route: RouteConfig, index: number, context: Context): Rout
     route.upstream ?? Object.keys(context.config.upstreams)[0] ?? '',
   );
   const experiments = route.experiments.map((name) =>
-    compileRouteExperiment(name, { upstream, isStreaming: route.streaming }, context),
+    compileRouteExperiment(name, { upstream, isStreaming: route.streaming, config: route }, context),
   );
   const assigned = experiments.map(({ experiment }) => experiment);
   const order = evaluationOrder(assigned, context.experiments);
@@ -154,12 +155,13 @@ function compileRoute(route: RouteConfig, index: number, context: Context): Rout
     parameters: pathParameters(route.match.path),
     retry: compileRetries(route.retries),
     failover: compileFailover(route.failover),
+    failures: compileFailures(route.failures),
   };
 }
 
 function compileRouteExperiment(
   name: string,
-  route: Pick<Route, 'upstream' | 'isStreaming'>,
+  route: Pick<Route, 'upstream' | 'isStreaming'> & { readonly config: RouteConfig },
   context: Context,
 ): RouteExperiment {
   const experiment = required(context.experiments, name);
@@ -173,7 +175,7 @@ function compileRouteExperiment(
       breaker: route.isStreaming && breaker !== null ? patient(breaker, tunnelIdle) : breaker,
     };
   });
-  return { experiment, variants };
+  return { experiment, variants, failures: compileFailures(route.config.failures, config.failures) };
 }
 
 function settings(config: Config) {

@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { algorithmSchema } from './schema-algorithm.ts';
 import { breakerOverrideSchema, breakerSchema } from './schema-breaker.ts';
 import { bridgeFields } from './schema-bridge.ts';
+import { failuresSchema } from './schema-failures.ts';
 import { faultSchema } from './schema-fault.ts';
 import { layerFields } from './schema-layer.ts';
 import { lifecycleFields } from './schema-lifecycle.ts';
@@ -72,6 +73,7 @@ export const experimentSchema = z.strictObject({
     .union([z.literal(false), breakerSchema])
     .prefault({})
     .describe('One breaker for each route and variant with these settings. `false`: none.'),
+  failures: failuresSchema.optional(),
 });
 
 export type ExperimentConfig = z.output<typeof experimentSchema>;

@@ -9,6 +9,7 @@ import { classifySchema } from './schema-classify.ts';
 import { decisionsSchema } from './schema-decisions.ts';
 import { dnsSchema } from './schema-dns.ts';
 import { experimentName, experimentSchema, upstreamName } from './schema-experiment.ts';
+import { failuresSchema } from './schema-failures.ts';
 import { faultSchema } from './schema-fault.ts';
 import { identitySchema, stickyKeysSchema } from './schema-identity.ts';
 import { holdoutSchema, layersSchema } from './schema-layer.ts';
@@ -102,6 +103,7 @@ const route = z.strictObject({
   cache: cacheSchema.prefault({}),
   retries: retriesSchema.optional(),
   failover: failoverSchema.prefault({}),
+  failures: failuresSchema.optional(),
   fault: faultSchema.optional(),
   rateLimit: rateLimitSchema.optional(),
 });

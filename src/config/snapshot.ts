@@ -8,6 +8,7 @@ import type { TrafficClassifier } from '../experiment/traffic-class.ts';
 import type { MemorySettings } from '../propagation/memory.ts';
 import type { TokenSettings } from '../propagation/token-verifier.ts';
 import type { BreakerSettings } from '../resilience/breaker.ts';
+import type { FailureRule } from '../resilience/failure-rule.ts';
 import type { ScopedFault } from '../resilience/fault.ts';
 import type { OutlierSettings } from '../resilience/outlier.ts';
 import type { RetrySettings } from '../resilience/retry.ts';
@@ -142,6 +143,8 @@ export interface Route {
   readonly cache: CachePolicy;
   /** Streams and long polls: how long an answer takes is no fault. */
   readonly isStreaming: boolean;
+  /** What counts as a failure of requests in no experiment. */
+  readonly failures: FailureRule;
   /** Which segment of the path each `{name}` of its pattern is; null when it has none. */
   readonly parameters: PathParameters | null;
   /** What is tried again. */
@@ -154,6 +157,8 @@ export interface Route {
 export interface RouteExperiment {
   readonly experiment: Experiment;
   readonly variants: readonly RouteVariant[];
+  /** What counts as a failure here. */
+  readonly failures: FailureRule;
 }
 
 export interface RouteVariant {

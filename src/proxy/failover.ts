@@ -57,7 +57,7 @@ function settleFailed(
   nowMs: number,
 ): Outcome {
   const { served, call, place } = participation;
-  const outcome = failure.code === null ? 'failure' : outcomeOf(exchange, nowMs, served!.slowThresholdMs);
+  const outcome = failure.code === null ? 'failure' : outcomeOf(exchange, nowMs, served!);
   if (participation.isAdmitted) served!.breaker!.settle(call, outcome, nowMs);
   participation.isAdmitted = false;
   if (place !== null) place.release(exchange.request.upstreamTimeMs(nowMs), false, nowMs);

@@ -1,6 +1,7 @@
 /** What is kept of a response after its head is gone. One object per connection, reused. */
 import { Body, type Framing } from '../http1/framing.ts';
 import type { Head } from '../http1/head.ts';
+import type { FailureRule } from '../resilience/failure-rule.ts';
 import type { RequestFacts } from './request-facts.ts';
 import { isSentChunked, upstreamIdleMs } from './response-head.ts';
 
@@ -16,8 +17,12 @@ export class ResponseFacts {
   /** How long the upstream keeps an idle connection, as it says; Infinity: it does not. */
   upstreamIdleMs = Number.POSITIVE_INFINITY;
 
+  /** The rules by whose fields it is a failure; null: by none. */
+  markedBy: readonly FailureRule[] | null = null;
+
   reset(): void {
     this.status = 0;
+    this.markedBy = null;
     this.isClose = false;
   }
 
@@ -31,5 +36,12 @@ export class ResponseFacts {
     this.isUpstreamReusable =
       !isFramedByClose && (head.versionMinor === 1 ? !head.isClose : head.isKeepAlive && !head.isClose);
     this.upstreamIdleMs = upstreamIdleMs(head);
+  }
+
+  /** The final head is here, and these rules look at its fields; null: none does. */
+  mark(rules: readonly FailureRule[] | null, head: Head): void {
+    if (rules === null) return;
+    const marked = rules.filter((rule) => rule.hasField((name) => head.header(name)));
+    this.markedBy = marked.length === 0 ? null : marked;
   }
 }

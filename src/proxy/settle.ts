@@ -2,11 +2,13 @@
  * The end of a request as everything that remembers is told of it: breakers, counters, access log, exposures.
  * Each breaker hears of each admitted call once. Nothing here can fail a request.
  */
-import { type CallFacts, classify, type Outcome } from '../resilience/outcome.ts';
+import { DEFAULT_FAILURES } from '../resilience/failure-rule.ts';
+import { type CallFacts, classify, isClients, type Outcome } from '../resilience/outcome.ts';
 import type { RequestSeries, TunnelSeries } from '../telemetry/metrics.ts';
 import { leave, NOTHING_SAID } from './admission.ts';
 import type { Participation } from './decision.ts';
 import type { Exchange } from './exchange.ts';
+import type { Judged } from './plan.ts';
 import { logAccess, recordExposures } from './records.ts';
 
 /** The request is decided: it is in flight. */
@@ -54,10 +56,10 @@ export function markStreaming(exchange: Exchange, nowMs: number): void {
   markAnswered(exchange, nowMs);
   const { decision } = exchange;
   if (decision.route!.admission !== null) leave(decision, NOTHING_SAID, false, nowMs);
-  if (exchange.response.status >= 500) return;
   for (let i = 0; i < decision.count; i++) {
     const participation = decision.participations[i]!;
-    if (participation.isAdmitted && participation.served!.breaker!.state === 'half-open')
+    if (!participation.isAdmitted || participation.served!.breaker!.state !== 'half-open') continue;
+    if (outcomeOf(exchange, nowMs, participation.served!) !== 'failure')
       settleCall(exchange, participation, nowMs);
   }
 }
@@ -82,7 +84,9 @@ function leavePlaces(exchange: Exchange, nowMs: number): void {
 function settleCall(exchange: Exchange, participation: Participation, nowMs: number): void {
   participation.isAdmitted = false;
   const target = participation.served!;
-  target.breaker!.settle(participation.call, outcomeOf(exchange, nowMs, target.slowThresholdMs), nowMs);
+  const outcome = outcomeOf(exchange, nowMs, target);
+  const isLeft = outcome === 'ignored' && isClients(exchange.error);
+  target.breaker!.settle(participation.call, isLeft ? 'left' : outcome, nowMs);
 }
 
 /** The upstream switched protocols: as a request this is over, but for its line in the access log. */
@@ -98,8 +102,12 @@ export function settle(exchange: Exchange): void {
   const nowMs = plane.clock.now();
   if (exchange.tunnel === null) settleRequest(exchange, nowMs);
   if (plane.accessLog === null) return;
-  const slowMs = exchange.decision.participations[0]?.served?.slowThresholdMs ?? Number.POSITIVE_INFINITY;
-  logAccess(exchange, nowMs, outcomeOf(exchange, nowMs, slowMs));
+  const { participations, route } = exchange.decision;
+  logAccess(
+    exchange,
+    nowMs,
+    outcomeOf(exchange, nowMs, participations[0]?.served ?? route?.judged ?? UNROUTED),
+  );
 }
 
 /** The series that a tunnel of this exchange is counted in. */
@@ -127,16 +135,17 @@ function settleRequest(exchange: Exchange, nowMs: number): void {
   for (let i = 0; i < decision.count; i++) {
     const participation = decision.participations[i]!;
     if (!participation.assignment!.isIncluded) continue;
-    const { series, slowThresholdMs } = participation.served!;
+    const { series } = participation.served!;
     series.inFlight--;
-    series.record(status, outcomeOf(exchange, nowMs, slowThresholdMs), durationMs, overheadMs);
+    series.record(status, outcomeOf(exchange, nowMs, participation.served!), durationMs, overheadMs);
     overheadMs = -1;
     isCounted = true;
   }
   if (!isCounted) {
     const series = decision.route?.series ?? plane.unrouted[exchange.downstream.direction];
     series.inFlight--;
-    series.record(status, outcomeOf(exchange, nowMs, Number.POSITIVE_INFINITY), durationMs, overheadMs);
+    const judged = decision.route?.judged ?? UNROUTED;
+    series.record(status, outcomeOf(exchange, nowMs, judged), durationMs, overheadMs);
   }
   if (plane.exposures !== null && exchange.attempt.count > 0) recordExposures(exchange, nowMs);
 }
@@ -161,11 +170,14 @@ function eachSeries(exchange: Exchange, visit: (series: RequestSeries) => void):
 }
 
 /** What the call would be judged as if it ended now. */
-export function outcomeOf(exchange: Exchange, nowMs: number, slowThresholdMs: number): Outcome {
-  facts.status = exchange.response.status;
+export function outcomeOf(exchange: Exchange, nowMs: number, by: Judged): Outcome {
+  const { status, markedBy } = exchange.response;
+  facts.status = status;
   facts.error = exchange.error;
   facts.durationMs = exchange.request.upstreamTimeMs(nowMs);
-  facts.slowThresholdMs = slowThresholdMs;
+  facts.slowThresholdMs = by.slowThresholdMs;
+  facts.failures = by.failures;
+  facts.isMarked = markedBy !== null && status !== 101 && markedBy.includes(by.failures);
   return classify(facts);
 }
 
@@ -175,4 +187,8 @@ const facts: { -readonly [K in keyof CallFacts]: CallFacts[K] } = {
   error: null,
   durationMs: 0,
   slowThresholdMs: 0,
+  failures: DEFAULT_FAILURES,
+  isMarked: false,
 };
+
+const UNROUTED: Judged = { slowThresholdMs: Number.POSITIVE_INFINITY, failures: DEFAULT_FAILURES };

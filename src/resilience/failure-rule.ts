@@ -31,6 +31,7 @@ const KINDS: Partial<Record<ErrorCode, FailureKind>> = {
   upstream_connect_failed: 'connect',
   upstream_connect_timeout: 'connect',
   upstream_tls_failed: 'connect',
+  upstream_unresolved: 'connect',
   upstream_first_byte_timeout: 'timeout',
   upstream_body_timeout: 'timeout',
   request_timeout: 'timeout',
@@ -49,7 +50,7 @@ export class FailureRule {
   readonly #errors: ReadonlySet<string>;
 
   constructor({ statuses, errors, fields }: FailureSettings) {
-    this.fields = fields;
+    this.fields = Object.freeze(fields.map((field) => Object.freeze(field)));
     this.#classes = [0, 1, 2, 3, 4, 5].map((first) => statuses.includes(`${first}xx`));
     this.#statuses = new Set(statuses.filter((status) => typeof status === 'number'));
     this.#errors = new Set(

@@ -1,10 +1,8 @@
 /**
- * What a finished call says about the upstream that served it. Pure; never looks at a body or a field.
- *
- * A breaker protects the caller from the upstream, so only what the upstream answers for counts: the client's own
- * mistakes (4xx), its going away, and this proxy's own limits say nothing.
+ * What a finished call says about the upstream that served it. Pure; what counts as a failure is in `failure-rule.ts`.
  */
-import { ERRORS, type ErrorCode } from '../base/error.ts';
+import type { ErrorCode } from '../base/error.ts';
+import type { FailureRule } from './failure-rule.ts';
 
 /** `ignored` is not counted at all, neither as good nor as bad. */
 export type Outcome = 'ok' | 'failure' | 'slow' | 'ignored';
@@ -21,24 +19,30 @@ export interface CallFacts {
   readonly durationMs: number;
   /** `Infinity`: no call is slow. */
   readonly slowThresholdMs: number;
+  readonly failures: FailureRule;
+  /** A field of the answer says that it is a failure. */
+  readonly isMarked: boolean;
 }
 
 /**
  * The outcome of a call. An error decides before the status: a 200 whose body breaks off is a failure. A client
  * that goes away, or has no more time, is `ignored`, unless the call was already slow: then the wait is why it left,
- * and the upstream's.
- * `breaker_open` is `ignored`, because no upstream was asked.
+ * and the upstream's; or unless that is listed as a failure. Errors that are not listed are `ignored`: they say nothing.
  */
 export function classify(facts: CallFacts): Outcome {
+  const { error, status, failures } = facts;
   const isSlow = facts.durationMs > facts.slowThresholdMs;
-  if (facts.error !== null) {
-    if (facts.error === 'client_aborted' || facts.error === 'deadline_exceeded')
-      return isSlow ? 'slow' : 'ignored';
-    if (facts.error === 'breaker_open') return 'ignored';
-    return ERRORS[facts.error].side === 'upstream' ? 'failure' : 'ignored';
+  if (error !== null) {
+    if (failures.hasError(error)) return 'failure';
+    return isSlow && isClients(error) ? 'slow' : 'ignored';
   }
-  if (facts.status >= 500) return 'failure';
-  if (isSlow) return 'slow';
   // No error and no status: the call never reached an upstream, which is nobody's success.
-  return facts.status === 0 ? 'ignored' : 'ok';
+  if (status === 0) return 'ignored';
+  if (facts.isMarked || failures.hasStatus(status)) return 'failure';
+  return isSlow ? 'slow' : 'ok';
+}
+
+/** The client did not wait for the answer. */
+export function isClients(error: ErrorCode | null): boolean {
+  return error === 'client_aborted' || error === 'deadline_exceeded';
 }
