@@ -5,6 +5,7 @@
 import { ERRORS, type ErrorCode } from '../base/error.ts';
 import type { Expiry } from './expiry.ts';
 import type { RequestFaults } from './faults.ts';
+import { Hedge, type Hedged, type HedgeRule } from './hedge.ts';
 import type { Injection, Sending } from './injection.ts';
 import type { Pending, Waiting } from './pending.ts';
 import type { Pool } from './pool.ts';
@@ -14,7 +15,15 @@ import type { UpstreamConnection, UpstreamUser } from './upstream.ts';
 import type { UpstreamGroup } from './upstream-group.ts';
 import type { Writer } from './writer.ts';
 
-export class Attempt implements Waiting {
+/** One that runs beside the attempt. */
+interface Second {
+  readonly pool: Pool;
+  readonly connection: UpstreamConnection;
+  readonly injection: Injection | null;
+  readonly sending: Sending;
+}
+
+export class Attempt implements Waiting, Hedged {
   /** Attempts made for this request. */
   count = 0;
   /** Those of them at the present upstream. */
@@ -24,6 +33,8 @@ export class Attempt implements Waiting {
   connection: UpstreamConnection | null = null;
   /** What may be done to this request's attempts on purpose; null: nothing. */
   faults: RequestFaults | null = null;
+  /** When a second attempt is made beside the first at an upstream; null: never. */
+  hedging: HedgeRule | null = null;
   isHeadSent = false;
   /** What endpoints are chosen by, where they are hashed; '' for nothing. */
   hashKey = '';
@@ -36,6 +47,8 @@ export class Attempt implements Waiting {
   #injection: Injection | null = null;
   /** Its place in the queue for a connection; null: it does not wait. */
   #pending: Pending | null = null;
+  #hedge: Hedge | null = null;
+  #second: Second | null = null;
   /** When the endpoint got it; below 0: nobody times it, or all has been said of it. */
   #fromMs = -1;
   /** How long the endpoint took to answer; below 0: it has not. */
@@ -59,6 +72,8 @@ export class Attempt implements Waiting {
     this.pool = null;
     this.isHeadSent = false;
     this.faults = null;
+    this.hedging = null;
+    this.#hedge = null;
     this.#injection = null;
     this.#fromMs = -1;
   }
@@ -92,8 +107,10 @@ export class Attempt implements Waiting {
     this.connection = null;
     this.#fromMs = -1;
     if (this.pool === null) return false;
-    this.#injection = this.faults === null ? null : this.faults.next(this.#user);
-    const user = this.#injection ?? this.#user;
+    this.#hedge = isAgain || this.hedging === null ? null : new Hedge(this, this.#user, this.hedging);
+    const hedged = this.#hedge ?? this.#user;
+    this.#injection = this.faults === null ? null : this.faults.next(hedged);
+    const user = this.#injection ?? hedged;
     const connection = this.pool.acquire(user, isFresh);
     if (connection === null) this.#pending = this.pool.wait(this, user);
     else this.#begin(connection);
@@ -206,6 +223,50 @@ export class Attempt implements Waiting {
     else connection!.destroy();
   }
 
+  startSecond(user: UpstreamUser): boolean {
+    const group = this.#group!;
+    const pool = group.choose(this.pool, this.hashKey);
+    if (pool === null) return false;
+    const { retryBudgets, clock } = pool.plane;
+    if (!retryBudgets.of(group).take(clock.now())) {
+      this.hedging!.counters.refused.value++;
+      return false;
+    }
+    const injection = this.faults === null ? null : this.faults.next(user);
+    const connection = pool.acquire(injection ?? user, false);
+    if (connection === null) return false;
+    this.count++;
+    this.tries++;
+    const sending = injection === null ? connection.writer : injection.begin(connection);
+    this.#second = { pool, connection, injection, sending };
+    if (connection.isConnected) user.upstreamConnected();
+    return true;
+  }
+
+  sendSecond(): void {
+    if (this.#second === null) this.sendHead();
+    else this.#second.sending.write(this.#head());
+  }
+
+  takeSecond(isSent: boolean, code: ErrorCode | null): void {
+    const { pool, connection, injection, sending } = this.#second!;
+    this.#second = null;
+    if (code !== null) this.failed(code);
+    this.#cut();
+    this.pool = pool;
+    this.#injection = null;
+    this.#begin(connection);
+    this.#injection = injection;
+    this.#sending = sending;
+    this.isHeadSent = isSent;
+  }
+
+  cutSecond(): void {
+    this.#second?.injection?.cancel();
+    this.#second?.connection.destroy();
+    this.#second = null;
+  }
+
   #head(): string {
     const { head } = this.#replay;
     return this.#timeLeft === null ? head : withLines(head, '', this.#timeLeft.lines());
@@ -213,6 +274,11 @@ export class Attempt implements Waiting {
 
   /** Cut the connection, if there is one. */
   destroy(): void {
+    this.#hedge?.end();
+    this.#cut();
+  }
+
+  #cut(): void {
     this.#pending?.cancel();
     this.#pending = null;
     this.#injection?.cancel();

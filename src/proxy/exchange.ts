@@ -20,7 +20,7 @@ import type { Downstream } from './downstream.ts';
 import { Expiry, isSilenceOfUpstream } from './expiry.ts';
 import type { Plan } from './plan.ts';
 import { LARGE_BODY_BYTES } from './read-buffer.ts';
-import { countForBudgets, passOver, recoverFrom } from './recovery.ts';
+import { countForBudgets, mayHedge, passOver, recoverFrom } from './recovery.ts';
 import { BodyRelay, type Piece } from './relay.ts';
 import { RequestFacts } from './request-facts.ts';
 import { requestHead } from './request-head.ts';
@@ -93,6 +93,7 @@ export class Exchange implements UpstreamUser, ResponseHandler {
     if (isDone) request.completeMs = request.startedMs;
     else markSending(this);
     if (route.isBudgeted) countForBudgets(this, request.startedMs);
+    if (route.hedge !== null && isDone && mayHedge(request)) this.attempt.hedging = route.hedge;
     this.#connect();
   }
 
@@ -217,6 +218,7 @@ export class Exchange implements UpstreamUser, ResponseHandler {
     if (head.status === 101) return switchProtocols(this, head, { bytes, at, end });
     const { response } = this;
     response.read(head, framing, this.request, !this.requestBody.isDone || this.downstream.isLast);
+    response.mark(this.decision.route!.fieldRules, head);
     if (head.status >= 400) {
       const delayMs = passOver(this, head, framing, { bytes, at, end });
       if (delayMs >= 0) return this.#again(delayMs);

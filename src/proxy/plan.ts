@@ -20,6 +20,7 @@ import { writeBaggage } from '../propagation/baggage.ts';
 import { writeExperimentHeader } from '../propagation/header.ts';
 import type { MemorySettings } from '../propagation/memory.ts';
 import type { Breaker } from '../resilience/breaker.ts';
+import type { FailureRule } from '../resilience/failure-rule.ts';
 import type { RetrySettings } from '../resilience/retry.ts';
 import { type ClaimSource, pathOf } from '../routing/attributes.ts';
 import type { ContextField } from '../telemetry/context-metrics.ts';
@@ -27,6 +28,7 @@ import type { Counter, Metrics, RequestSeries } from '../telemetry/metrics.ts';
 import type { Contexts } from './context-memory.ts';
 import { Exclusion } from './exclusion.ts';
 import { type Failover, failoverPlan } from './failover-plan.ts';
+import type { HedgeRule } from './hedge.ts';
 import type { Admission, Limits, VariantLimits } from './limits.ts';
 import { OutboundCalls } from './outbound-calls.ts';
 import { type StickyPlan, stickyPlanFor } from './sticky-plan.ts';
@@ -38,15 +40,20 @@ import { hintsOf, type UpstreamHints } from './upstream-hints.ts';
 /** Why an assigned variant was not served. */
 export type FallbackCause = 'breaker' | 'conflict' | 'failover' | 'overload' | 'rate-limit';
 
+/** By what the outcome of a call is judged. */
+export interface Judged {
+  /** The breaker's slow threshold, Infinity without one. */
+  readonly slowThresholdMs: number;
+  readonly failures: FailureRule;
+}
+
 /** A variant of an experiment on a route. */
-export interface VariantTarget {
+export interface VariantTarget extends Judged {
   readonly variant: Variant;
   readonly group: UpstreamGroup;
   readonly breaker: Breaker | null;
   /** What may be under way and come in; null: whatever does. */
   readonly limits: VariantLimits | null;
-  /** The breaker's slow threshold, Infinity without one. */
-  readonly slowThresholdMs: number;
   readonly series: RequestSeries;
   /** The context lines when this is all there is to carry: the usual case. */
   readonly contextFields: string;
@@ -78,6 +85,8 @@ export interface RoutePlan {
   readonly retry: RetrySettings;
   /** When the fallback serves what another variant has failed; null: never. */
   readonly failover: Failover | null;
+  /** When a second attempt is made beside a late one; null: never. */
+  readonly hedge: HedgeRule | null;
   /** Its requests are what budgets are shares of. */
   readonly isBudgeted: boolean;
   readonly group: UpstreamGroup;
@@ -98,6 +107,9 @@ export interface RoutePlan {
   readonly refusesUnknown: boolean;
   /** For requests in no experiment. */
   readonly series: RequestSeries;
+  readonly judged: Judged;
+  /** What looks at fields of answers for failures; null: nothing does. */
+  readonly fieldRules: readonly FailureRule[] | null;
   /** Inbound: remembers what each request carries. Null: nothing is remembered. */
   readonly remembers: Contexts | null;
   /** Outbound: gives it to the calls that belong to them. Null: they carry what they come with. */
@@ -201,6 +213,7 @@ function planRoute(route: Route, snapshot: Snapshot, memory: Memory, texts: Flat
     timeouts: route.isStreaming ? streaming : timeouts,
     retry: route.retry,
     failover,
+    hedge: hedgeRule(route, memory.metrics),
     isBudgeted: route.retry.on !== null || (failover !== null && failover.budget !== null),
     group: memory.group(route.upstream),
     admission: memory.limits.admission(route),
@@ -214,12 +227,26 @@ function planRoute(route: Route, snapshot: Snapshot, memory: Memory, texts: Flat
     hints: hintsOf(route),
     refusesUnknown: route.experiments.some(({ experiment }) => experiment.refusesUnknown),
     series: memory.metrics.requests(route.direction, route.name, '', ''),
+    judged: { slowThresholdMs: Number.POSITIVE_INFINITY, failures: route.failures },
+    fieldRules: fieldRulesOf(route),
     remembers: route.direction === 'inbound' ? contexts : null,
     calls:
       route.direction === 'outbound' && contexts !== null
         ? new OutboundCalls(route, contexts, memory.metrics.contexts, snapshot.propagation.internalHosts)
         : null,
   };
+}
+
+/** The rules of a route that look at fields. */
+function fieldRulesOf({ failures, experiments }: Route): FailureRule[] | null {
+  const rules = new Set([failures, ...experiments.map((experiment) => experiment.failures)]);
+  const looking = [...rules].filter(({ fields }) => fields.length > 0);
+  return looking.length === 0 ? null : looking;
+}
+
+function hedgeRule({ retry, name }: Route, metrics: Metrics): HedgeRule | null {
+  const afterMs = retry.hedgeAfterMs;
+  return afterMs === 0 ? null : { afterMs, counters: metrics.recoveries.hedges(name) };
 }
 
 function exclusion({ classifier }: Snapshot, metrics: Metrics): Exclusion | null {
@@ -241,17 +268,20 @@ function planExperiment(
       breaker: memory.breaker(breakerName(route.name, experiment.name, variant.name), routeVariant),
       limits: memory.limits.ofVariant(experiment.name, variant.name, routeVariant.upstream),
       slowThresholdMs: routeVariant.breaker?.slow?.thresholdMs ?? Number.POSITIVE_INFINITY,
+      failures: planned.failures,
       series: memory.metrics.requests(route.direction, route.name, experiment.name, variant.name),
       contextFields: texts.of(contextFields(snapshot, members)),
       contextText: texts.of(writeExperimentHeader(null, members)),
     };
   });
+  const fallback = targets[experiment.fallback.index]!;
+  for (const target of targets) target.breaker?.compareWith(target === fallback ? null : fallback.breaker);
   const assigned = experiment.variants.map((): Partial<Record<Reason, Counter>> => ({}));
   const fellBack: Partial<Record<FallbackCause, Counter>> = {};
   return {
     experiment,
     targets,
-    fallback: targets[experiment.fallback.index]!,
+    fallback,
     assigned({ index, name }, reason) {
       assigned[index]![reason] ??= memory.metrics.assignments(experiment.name, name, reason);
       return assigned[index]![reason];

@@ -7,9 +7,10 @@ import { Field } from '../http1/field.ts';
 import type { Framing } from '../http1/framing.ts';
 import type { Head } from '../http1/head.ts';
 import { type Failure, failureOf } from '../resilience/failure.ts';
-import { backOffMs, isPaid, judgeRepeat, judgeRetry } from '../resilience/retry.ts';
+import { backOffMs, isPaid, isSafe, judgeRepeat, judgeRetry } from '../resilience/retry.ts';
 import type { Exchange } from './exchange.ts';
 import { failOver, mayFailOver } from './failover.ts';
+import type { RequestFacts } from './request-facts.ts';
 
 /** Without a deadline of its own nobody waits longer than this because an upstream asks for it. */
 const RETRY_AFTER_MAX_MS = 5000;
@@ -25,6 +26,11 @@ export function countForBudgets({ decision, plane }: Exchange, nowMs: number): v
 export function recoverFrom(exchange: Exchange, code: ErrorCode): number {
   const failure = failureOf(code);
   return failure === null ? NONE : recover(exchange, failure);
+}
+
+/** Whether a request, which has no body, may be sent to two at once: it changes nothing, and asks for no tunnel. */
+export function mayHedge({ method, isUpgradeAsked }: RequestFacts): boolean {
+  return isSafe(method) && !isUpgradeAsked;
 }
 
 /** Bytes [at, end) came behind a head. */

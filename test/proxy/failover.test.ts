@@ -1,5 +1,6 @@
 /** A candidate that fails, and the client that is served by control all the same: seen from all three ends. */
 import { describe, expect, it } from 'vitest';
+import { deafEndpoint } from '../support/deaf.ts';
 import { field } from '../support/message.ts';
 import { answer, get, ok, post, useRig } from '../support/rig.ts';
 import { CANDIDATE, type Mood, twoArms } from '../support/two-arms.ts';
@@ -82,6 +83,20 @@ describe('a request that may not be done twice', () => {
     client.send(`POST / HTTP/1.1\r\nHost: a\r\n${CANDIDATE}Content-Length: 10\r\n\r\nhello`);
     await arms.control.until(() => arms.control.pending[0]?.endsWith('hello') ?? false);
     expect((await answer(client.send('world'))).body).toBe('controlhelloworld');
+  });
+});
+
+describe('a candidate that nobody can connect to in time', () => {
+  it('costs even a POST nothing', async () => {
+    const control = await rig.upstream(({ socket, body }) => socket.write(ok(`control${body}`)));
+    const { port, plane } = await rig.plane([], {
+      upstreams: { v1: control.endpoint, v2: await deafEndpoint(rig) },
+      routes: [{ name: 'api', upstream: 'v1', experiments: ['ranking'], retries: false }],
+      experiments: { ranking: { variants: { control: {}, candidate: { weight: '50%', upstream: 'v2' } } } },
+      timeouts: { connect: '150ms' },
+    });
+    expect((await answer(rig.client(port).send(post('hello', CANDIDATE)))).body).toBe('controlhello');
+    expect(plane.breakers().find(({ name }) => name.endsWith('/candidate'))).toMatchObject({ failures: 1 });
   });
 });
 

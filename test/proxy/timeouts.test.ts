@@ -1,8 +1,6 @@
-/** Every limit in time: what runs out, who is told what, who is blamed, and what is let go. */
-import { once } from 'node:events';
 import type { Socket } from 'node:net';
-import { Worker } from 'node:worker_threads';
 import { describe, expect, it } from 'vitest';
+import { deafEndpoint } from '../support/deaf.ts';
 import { readMessage } from '../support/message.ts';
 import { type Answer, answer, get, ok, post, useRig } from '../support/rig.ts';
 
@@ -10,24 +8,6 @@ const rig = useRig();
 
 function problem(got: Answer) {
   return [got.status, got.problem?.code, got.problem?.side];
-}
-
-/** A listener that never accepts and whose queue is full: connecting to it takes for ever. */
-async function deafEndpoint(): Promise<string> {
-  const worker = new Worker(
-    `const { parentPort } = require('node:worker_threads');
-     const server = require('node:net').createServer().listen({ port: 0, host: '127.0.0.1', backlog: 1 }, () => {
-       parentPort.postMessage(server.address().port);
-       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
-     });`,
-    { eval: true },
-  );
-  rig.also(() => worker.terminate());
-  const [port] = (await once(worker, 'message')) as [number];
-  // The queue takes a few; the others wait in vain as the proxy will.
-  const fillers = Array.from({ length: 4 }, () => rig.socket(port));
-  await Promise.all(fillers.slice(0, 2).map((socket) => once(socket, 'connect')));
-  return `127.0.0.1:${port}`;
 }
 
 async function lasting(action: () => Promise<unknown>): Promise<number> {
@@ -158,7 +138,7 @@ describe('a request body', () => {
 
 describe('connecting', () => {
   it('that takes too long is 504 upstream_connect_timeout', async () => {
-    const { port, plane } = await rig.plane([await deafEndpoint()], { timeouts: { connect: '200ms' } });
+    const { port, plane } = await rig.plane([await deafEndpoint(rig)], { timeouts: { connect: '200ms' } });
     const client = rig.client(port).send(get());
     expect(problem(await answer(client))).toEqual([504, 'upstream_connect_timeout', 'upstream']);
     expect(plane.upstreams()[0]!.endpoints[0]).toMatchObject({ open: 0, idle: 0 });
@@ -166,7 +146,7 @@ describe('connecting', () => {
 
   it('that takes too long goes to the other endpoint, whatever the method, and the client never knows', async () => {
     const upstream = await rig.upstream(({ socket, body }) => socket.write(ok(body)));
-    const { port } = await rig.plane([await deafEndpoint(), upstream.endpoint], {
+    const { port } = await rig.plane([await deafEndpoint(rig), upstream.endpoint], {
       timeouts: { connect: '200ms' },
     });
     const client = rig.client(port);
