@@ -68,7 +68,8 @@ export class DnsClient {
   /** What is known without asking anybody; null: nothing. */
   local(name: string): Answer<HostAddresses> | null {
     const found = this.#files.hosts(name, this.#clock.now());
-    return found === null ? null : this.#sorted(found, name, HOSTS_TTL_MS);
+    const answer = found === null ? MISSING : this.#sorted(found, name, HOSTS_TTL_MS);
+    return answer.kind === 'found' ? answer : null;
   }
 
   /** The addresses of a host. Those in `before` stand in for a family that could not be asked for. */

@@ -78,11 +78,14 @@ export class HealthChecks {
 
   /** Upstreams that are not among `names` are gone. */
   keepOnly(names: { has(name: string): boolean }): void {
+    const before = this.unhealthy.size;
     for (const [name, checked] of this.#checked) {
       if (names.has(name)) continue;
       for (const one of checked.values()) this.#options.deadlines.remove(one);
       this.#checked.delete(name);
     }
+    const { unhealthy } = this;
+    if (unhealthy.size < before) this.#options.onChange(unhealthy);
   }
 
   /** Keys of all that are not well. */

@@ -73,7 +73,10 @@ export class Pools {
       this.#sources.set(upstream.name, { endpoints, tls });
       const next = new UpstreamGroup(upstream, this.#poolsOf(upstream, endpoints.list, tls), this.#plane);
       next.isAsking = endpoints.isAsking;
-      if (group !== undefined) group.successor = next;
+      if (group !== undefined) {
+        group.successor = next;
+        group.isAsking = next.isAsking;
+      }
       group = next;
       this.#groups.set(upstream.name, group);
       this.#plane.health?.watch(upstream, endpoints.list, tls);

@@ -33,21 +33,19 @@ interface Preference {
   losses: number;
 }
 
-type Source =
-  | { readonly kind: 'fixed'; readonly endpoint: Endpoint }
-  | {
-      readonly kind: 'host';
-      readonly id: string;
-      readonly host: string;
-      readonly port: number;
-      readonly watched: Watched<HostAddresses>;
-    }
-  | {
-      readonly kind: 'service';
-      readonly id: string;
-      readonly service: string;
-      readonly watched: Watched<readonly ServiceTarget[]>;
-    };
+/** A declared name. */
+type Resolved =
+  | { readonly kind: 'host'; readonly port: number; readonly watched: Watched<HostAddresses> }
+  | { readonly kind: 'service'; readonly watched: Watched<readonly ServiceTarget[]> };
+
+/** Something that is declared. */
+interface Source {
+  readonly id: string;
+  /** Null: nothing is to be resolved. */
+  readonly resolved: Resolved | null;
+  /** What it stands for. */
+  list: readonly Endpoint[];
+}
 
 export class UpstreamEndpoints {
   /** In use: of services, the targets with the lowest priority that have an address. */
@@ -63,17 +61,15 @@ export class UpstreamEndpoints {
   constructor(upstream: Pick<Upstream, 'endpoints' | 'resolve'>, names: DnsNames, onChange: () => void) {
     this.#isOne = upstream.resolve === 'one';
     this.#onChange = onChange;
-    this.#sources = upstream.endpoints.map((declared) => sourceOf(declared, names, this.#renew));
-    this.list = this.#find();
+    this.#sources = upstream.endpoints.map((declared) => this.#source(declared, names));
+    this.list = this.#all();
     this.isAsking = this.#isAsking();
   }
 
   /** Names that are declared, with what they stand for. */
   get names(): NameView[] {
-    return this.#sources.flatMap((source) =>
-      source.kind === 'fixed'
-        ? []
-        : [{ name: source.id, state: source.watched.name.state, endpoints: this.#of(source).length }],
+    return this.#sources.flatMap(({ id, resolved, list }) =>
+      resolved === null ? [] : [{ name: id, state: resolved.watched.name.state, endpoints: list.length }],
     );
   }
 
@@ -87,53 +83,73 @@ export class UpstreamEndpoints {
     if (preference.losses < LOSSES_MAX) return;
     preference.family = family;
     preference.losses = 0;
-    this.#renew();
+    for (const source of this.#sources) this.#renew(source);
   }
 
   close(): void {
-    for (const source of this.#sources) if (source.kind !== 'fixed') source.watched.close();
+    for (const { resolved } of this.#sources) resolved?.watched.close();
   }
 
-  readonly #renew = (): void => {
-    const found = this.#find();
-    const isSame =
-      found.length === this.list.length && found.every((endpoint, at) => endpoint === this.list[at]);
-    const wasAsking = this.isAsking;
-    this.list = found;
+  /** Connections need no answer of their own: the addresses are followed here. */
+  #source({ id, address }: DeclaredEndpoint, names: DnsNames): Source {
+    if (address.kind !== 'srv' && (address.kind === 'unix' || isIP(address.host) !== 0))
+      return { id, resolved: null, list: [endpointOf({ id, address })] };
+    const look = (): void => this.#renew(source);
+    const resolved: Resolved =
+      address.kind === 'srv'
+        ? { kind: 'service', watched: names.service(address.name, look) }
+        : { kind: 'host', port: address.port, watched: names.host(address.host, look) };
+    const source: Source = { id, resolved, list: [] };
+    source.list = this.#find(source, resolved);
+    return source;
+  }
+
+  /** A name was answered. Where there are a thousand names, nearly every answer is that of before. */
+  #renew(source: Source): void {
+    if (source.resolved === null) return;
+    const { list, isAsking } = this;
+    const found = this.#find(source, source.resolved);
+    const isSame = found.length === source.list.length && found.every((one, at) => one === source.list[at]);
+    if (!isSame) {
+      source.list = found;
+      this.list = this.#all();
+    }
     this.isAsking = this.#isAsking();
-    if (isSame && this.isAsking === wasAsking) return;
-    this.#onChange();
-  };
+    if (list !== this.list || isAsking !== this.isAsking) this.#onChange();
+  }
 
   #isAsking(): boolean {
     if (this.list.length > 0) return false;
-    return this.#sources.some((source) => source.kind !== 'fixed' && source.watched.name.state === 'asking');
+    return this.#sources.some(({ resolved }) => resolved?.watched.name.state === 'asking');
   }
 
-  /** Each endpoint once; the objects of those that have not changed are the same as before. */
-  #find(): Endpoint[] {
-    const before = new Map(this.list.map((endpoint) => [endpoint.id, endpoint]));
+  /** Those of all that is declared, each once. */
+  #all(): Endpoint[] {
     const found = new Map<string, Endpoint>();
-    for (const source of this.#sources) {
-      for (const endpoint of this.#of(source)) {
-        const known = before.get(endpoint.id);
-        const kept = known !== undefined && isSameEndpoint(known, endpoint) ? known : endpoint;
-        if (!found.has(endpoint.id)) found.set(endpoint.id, kept);
-      }
-    }
+    for (const { list } of this.#sources)
+      for (const endpoint of list) if (!found.has(endpoint.id)) found.set(endpoint.id, endpoint);
     return [...found.values()];
   }
 
-  #of(source: Source): Endpoint[] {
-    if (source.kind === 'fixed') return [source.endpoint];
-    if (source.kind === 'host') {
-      const { id, host, port, watched } = source;
-      return this.#resolved(watched.name.value, { id, name: host, port, weight: 1 });
-    }
-    return this.#targets(source.watched.name, source.service);
+  /** What a name stands for now; the objects of endpoints that have not changed are those of before. */
+  #find({ id, list }: Source, resolved: Resolved): Endpoint[] {
+    const before = new Map(list.map((endpoint) => [endpoint.id, endpoint]));
+    const { name } = resolved.watched;
+    const found =
+      resolved.kind === 'host'
+        ? this.#resolved(
+            resolved.watched.name.value,
+            { id, name: name.text, port: resolved.port, weight: 1 },
+            list,
+          )
+        : this.#targets(resolved.watched.name, list);
+    return found.map((endpoint) => {
+      const known = before.get(endpoint.id);
+      return known !== undefined && isSameEndpoint(known, endpoint) ? known : endpoint;
+    });
   }
 
-  #targets(name: DnsName<readonly ServiceTarget[]>, service: string): Endpoint[] {
+  #targets(name: DnsName<readonly ServiceTarget[]>, before: readonly Endpoint[]): Endpoint[] {
     let found: Endpoint[] = [];
     let priority = -1;
     for (const target of name.value ?? []) {
@@ -143,8 +159,8 @@ export class UpstreamEndpoints {
       const { host, port, weight } = target;
       const id = formatAddress({ kind: 'tcp', host, port });
       // What an attacker of DNS answers must not choose whose certificate is good (RFC 6125 section 1.8).
-      const parts = { id, name: nameOf(service), port, weight: 1 };
-      const own = this.#resolved(target.addresses, parts);
+      const parts = { id, name: nameOf(name.text), port, weight: 1 };
+      const own = this.#resolved(target.addresses, parts, before);
       // RFC 2782: 0 is a small chance beside others. The weight is that of the target, which may have several addresses.
       const share = Math.max(1, weight) / own.length;
       found = found.concat(own.map((endpoint) => ({ ...endpoint, weight: share })));
@@ -155,6 +171,7 @@ export class UpstreamEndpoints {
   #resolved(
     addresses: HostAddresses | null,
     { id, name, port, weight }: { id: string; name: string; port: number; weight: number },
+    before: readonly Endpoint[],
   ): Endpoint[] {
     if (addresses === null) return [];
     const { ipv4, ipv6 } = addresses;
@@ -167,20 +184,10 @@ export class UpstreamEndpoints {
       const rest = [...all, ...second.slice(first.length)].slice(1, 1 + OTHERS_MAX);
       return first.length === 0 ? [] : [make(id, first[0]!, rest)];
     }
-    return this.#bounded(first, port).map((host, at) => {
+    return bounded(first, port, before).map((host, at) => {
       const others = second.length === 0 ? [] : [second[at % second.length]!];
       return make(formatAddress({ kind: 'tcp', host, port }), host, others);
     });
-  }
-
-  /** Sorted, since DNS answers in another order each time. When there are too many, those in use stay. */
-  #bounded(hosts: readonly string[], port: number): string[] {
-    if (hosts.length <= ADDRESSES_MAX) return hosts.toSorted();
-    const inUse = new Set(this.list.map(({ id }) => id));
-    const isKnown = (host: string) => inUse.has(formatAddress({ kind: 'tcp', host, port }));
-    const known = hosts.filter(isKnown);
-    const fresh = hosts.filter((host) => !isKnown(host));
-    return [...known, ...fresh].slice(0, ADDRESSES_MAX).toSorted();
   }
 
   #familyOf(name: string, { ipv4, ipv6 }: HostAddresses): 4 | 6 {
@@ -191,15 +198,14 @@ export class UpstreamEndpoints {
   }
 }
 
-/** A connection by name needs no answer of its own: the addresses are followed here. */
-function sourceOf(declared: DeclaredEndpoint, names: DnsNames, onChange: () => void): Source {
-  const { id, address } = declared;
-  if (address.kind === 'srv')
-    return { kind: 'service', id, service: address.name, watched: names.service(address.name, onChange) };
-  if (address.kind === 'unix' || isIP(address.host) !== 0)
-    return { kind: 'fixed', endpoint: endpointOf({ id, address }) };
-  const { host, port } = address;
-  return { kind: 'host', id, host, port, watched: names.host(host, onChange) };
+/** Sorted, since DNS answers in another order each time. When there are too many, those in use stay. */
+function bounded(hosts: readonly string[], port: number, before: readonly Endpoint[]): string[] {
+  if (hosts.length <= ADDRESSES_MAX) return hosts.toSorted();
+  const inUse = new Set(before.map(({ id }) => id));
+  const isKnown = (host: string) => inUse.has(formatAddress({ kind: 'tcp', host, port }));
+  const known = hosts.filter(isKnown);
+  const fresh = hosts.filter((host) => !isKnown(host));
+  return [...known, ...fresh].slice(0, ADDRESSES_MAX).toSorted();
 }
 
 /** `_http._tcp.app.local` -> `app.local`. */
