@@ -13,6 +13,7 @@ import type { Metrics } from '../telemetry/metrics.ts';
 import type { Audit } from './audit.ts';
 import { checkHostAndOrigin, isSameToken } from './auth.ts';
 import { addEndpoints, type EndpointTargets } from './endpoints.ts';
+import { limitConnections } from './connection-limit.ts';
 import { addExplain } from './explain.ts';
 import { addFaults, type FaultTargets } from './faults.ts';
 import { addOfrep, OFREP_ROOT } from './ofrep.ts';
@@ -44,11 +45,13 @@ export interface AdminOptions {
   readonly audit: Audit;
   readonly log: Log;
   readonly clock: Clock;
+  /** Open at one time. */
+  readonly connectionsMax: number;
 }
 
 /** The admin API, not listening yet; `inject` it in tests. The token is that of the Snapshot in force. */
 export async function buildAdmin(options: AdminOptions): Promise<FastifyInstance> {
-  const app = newServer(options.log);
+  const app = newServer(options.log, options.connectionsMax);
   await app.register(bearerAuth, {
     keys: new Set<string>(),
     addHook: false,
@@ -95,8 +98,10 @@ function isRead({ method, routeOptions: { url = '' } }: FastifyRequest): boolean
 }
 
 /** The probe listener: `/metrics`, `/livez`, `/readyz`, `/startupz` and nothing else. */
-export async function buildProbes(sources: ProbeSources & { readonly log: Log }): Promise<FastifyInstance> {
-  const app = newServer(sources.log);
+export async function buildProbes(
+  sources: ProbeSources & Pick<AdminOptions, 'log' | 'connectionsMax'>,
+): Promise<FastifyInstance> {
+  const app = newServer(sources.log, sources.connectionsMax);
   addProbes(app, sources);
   await app.ready();
   return app;
@@ -119,7 +124,7 @@ export async function listen(app: FastifyInstance, address: SocketAddress): Prom
   return typeof bound === 'object' && bound !== null ? bound.port : 0;
 }
 
-function newServer(log: Log): FastifyInstance {
+function newServer(log: Log, connectionsMax: number): FastifyInstance {
   const app = fastify({
     logger: false,
     bodyLimit: BODY_MAX_BYTES,
@@ -128,6 +133,7 @@ function newServer(log: Log): FastifyInstance {
     forceCloseConnections: true,
     routerOptions: { maxParamLength: PARAMETER_MAX_CHARS },
   });
+  limitConnections(app.server, connectionsMax);
   app.removeContentTypeParser('text/plain');
   app.setErrorHandler((error, request, reply) => {
     const known = toAdminError(error);

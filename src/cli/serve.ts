@@ -15,6 +15,7 @@ import { ConfigWatcher } from '../control/reload.ts';
 import { StaleWatch } from '../control/stale-watch.ts';
 import { ConfigInvalidError, ControlState, type ReloadResult } from '../control/state.ts';
 import { conditionOf } from '../experiment/lifecycle.ts';
+import { descriptorsMax, sideConnections } from '../proxy/descriptors.ts';
 import { type Log, silentLog } from '../telemetry/log.ts';
 import { Metrics } from '../telemetry/metrics.ts';
 import { openLog } from '../telemetry/open-log.ts';
@@ -142,6 +143,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
   };
   try {
     const { address, probeAddress } = snapshot.admin;
+    const connections = sideConnections(descriptorsMax());
     if (address !== null) {
       const identity = new DescribedIdentity(clock);
       const admin = await buildAdmin({
@@ -155,12 +157,18 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
         audit,
         log,
         clock,
+        connectionsMax: connections.admin,
       });
       servers.push(admin);
       addresses.admin = bound(address, await listen(admin, address));
     }
     if (probeAddress !== null) {
-      const probes = await buildProbes({ dataPlane: life, metrics: page, log });
+      const probes = await buildProbes({
+        dataPlane: life,
+        metrics: page,
+        log,
+        connectionsMax: connections.probes,
+      });
       servers.push(probes);
       addresses.probes = bound(probeAddress, await listen(probes, probeAddress));
     }

@@ -9,6 +9,8 @@ import type { Listener } from './listener.ts';
 
 /** For logs, the admin API, configuration files, upstream connections that are idle, and the runtime itself. */
 const RESERVE = 64;
+/** With this many descriptors, people and tools may have more connections than the few that fit into the reserve. */
+const PLENTY = 4096;
 /** Connections of one listener that are told that there are too many; those beyond are closed without a word. */
 const TURNED_AWAY_MAX = 256;
 /** Of what is not held back, one descriptor in eight is for them. */
@@ -53,7 +55,8 @@ export function connectionLimits(
   upstreams: number,
   limit: number,
 ): ConnectionLimits {
-  const free = Math.max(0, limit - RESERVE);
+  const { admin, probes } = sideConnections(limit);
+  const free = Math.max(0, limit - RESERVE - (limit < PLENTY ? 0 : admin + probes));
   const turnedAway = Math.min(TURNED_AWAY_MAX, Math.floor((free * TURNED_AWAY_SHARE) / wanted.length));
   const left = free - turnedAway * wanted.length;
   const room = Math.floor(Math.max(left / 2, left - upstreams));
@@ -61,6 +64,11 @@ export function connectionLimits(
   if (sum <= room) return { connections: wanted, turnedAway, isEnough: true };
   const connections = wanted.map((one) => Math.max(1, Math.floor((one * room) / sum)));
   return { connections, turnedAway, isEnough: false };
+}
+
+/** Connections to the admin API and to the probes, which must not take what the data path needs. */
+export function sideConnections(limit: number): { readonly admin: number; readonly probes: number } {
+  return limit < PLENTY ? { admin: 16, probes: 12 } : { admin: 256, probes: 64 };
 }
 
 /** How many descriptors this process may have; Infinity where the system does not say. */

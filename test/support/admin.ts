@@ -143,8 +143,9 @@ export async function newAdminBench(token: string | null = TOKEN): Promise<Admin
     audit,
     log,
     clock: CLOCK,
+    connectionsMax: 16,
   });
-  const probes = await buildProbes({ dataPlane: plane, metrics, log });
+  const probes = await buildProbes({ dataPlane: plane, metrics, log, connectionsMax: 16 });
   return {
     app,
     probes,
