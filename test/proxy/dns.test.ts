@@ -1,11 +1,18 @@
 /** Upstreams that are declared by name, behind a DNS server of the test: who gets the requests, and that none is lost. */
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { createServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import type { TLSSocket } from 'node:tls';
 import { describe, expect, test } from 'vitest';
 import { blackHole } from '../support/black-hole.ts';
 import { DnsServer } from '../support/dns.ts';
 import type { TestPlane } from '../support/plane.ts';
 import { get, ok, type Received, Upstream, useRig } from '../support/rig.ts';
+import { hasOpenssl, useCertificates } from '../support/tls.ts';
 
 const rig = useRig();
+const certificates = useCertificates();
 
 async function dns(): Promise<DnsServer> {
   const server = await new DnsServer().listen();
@@ -144,6 +151,21 @@ describe('an upstream by name', () => {
     expect(await ask(plane)).toBe('503');
   });
 
+  test('of a candidate that has no address leaves its requests to the fallback', async () => {
+    const server = await dns();
+    const { port } = await hosts('127.0.0.1');
+    server.fail('candidate.test', 'nxdomain');
+    const plane = await rig.plane([], {
+      dns: { servers: [server.address] },
+      upstreams: { v1: { endpoints: [`127.0.0.1:${port}`] }, v2: { endpoints: ['candidate.test:80'] } },
+      routes: [{ name: 'all', upstream: 'v1', experiments: ['e'] }],
+      experiments: { e: { variants: { control: {}, candidate: { weight: '10%', upstream: 'v2' } } } },
+    });
+    const client = rig.client(plane.port).send(get('/', 'x-experiment-override: e=candidate\r\n'));
+    expect(await client.response()).toContain('127.0.0.1');
+    expect(plane.access[0]!.experiments).toMatchObject([{ assigned: 'candidate', served: 'control' }]);
+  });
+
   test('that was never resolved is answered 503 at once, and served as soon as it is', async () => {
     const server = await dns();
     const { port } = await hosts('127.0.0.1');
@@ -267,6 +289,30 @@ describe('a name with addresses of both families', () => {
     await resolved(plane);
     expect(await askMany(plane, 4)).toEqual({ '127.0.0.1': 4 });
     expect(plane.plane.upstreams()[0]!.endpoints.map(({ id }) => id)).toEqual([`127.0.0.1:${port}`]);
+  });
+});
+
+describe.skipIf(!hasOpenssl)('a name whose endpoints speak TLS', () => {
+  test('is the name that the certificate is for, whichever of its addresses is connected', async () => {
+    const server = await dns();
+    const { certificate, key } = certificates.authority.issue('app', { names: ['DNS:app.test'] });
+    const https = createServer(
+      { cert: readFileSync(certificate), key: readFileSync(key) },
+      (request, response) => {
+        response.end((request.socket as TLSSocket & { servername?: string }).servername);
+      },
+    );
+    https.listen(0, '127.0.0.1');
+    await once(https, 'listening');
+    rig.also(() => https.close());
+    const { port } = https.address() as AddressInfo;
+    server.set('app.test', { A: ['127.0.0.1'], AAAA: ['::1'] }, 60);
+    const plane = await planeOf(server, {
+      endpoints: [`app.test:${port}`],
+      tls: { ca: certificates.authority.certificate },
+    });
+    await resolved(plane);
+    expect(await askMany(plane, 5)).toEqual({ 'app.test': 5 });
   });
 });
 
