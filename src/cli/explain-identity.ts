@@ -22,7 +22,7 @@ export function describedToken({ identity }: Snapshot, fields: TokenFields, wall
   const verdict: Verdict = new TokenVerifier(identity.verifier).verify(text, wallMs);
   return {
     claim: (pointer) => verdict.claim(pointer),
-    notes: verdict.refusal === null ? [] : [`the token is not valid: ${verdict.refusal}`],
+    notes: [verdict.refusal === null ? 'the token is valid' : `the token is not valid: ${verdict.refusal}`],
   };
 }
 

@@ -6,9 +6,11 @@ import { createHmac } from 'node:crypto';
 import type { Random } from '../base/clock.ts';
 import type { Direction, Route, Snapshot } from '../config/snapshot.ts';
 import { reasonText } from '../experiment/assign.ts';
+import { bucketNumber } from '../experiment/bucket-number.ts';
 import { cookiesIn, describedAttributes } from '../experiment/described-request.ts';
 import { evaluate } from '../experiment/evaluate.ts';
 import type { Assignment, Experiment, RequestAttributes } from '../experiment/model.ts';
+import { variantNamed } from '../experiment/override.ts';
 import type { TokenFields } from '../identity/carrier.ts';
 import { writeBaggage } from '../propagation/baggage.ts';
 import { type Carried, writeExperimentHeader } from '../propagation/header.ts';
@@ -156,11 +158,7 @@ export function explainRequest(
           ],
     ),
     upstream: destination(outcome),
-    forwarded: forwarded(
-      snapshot,
-      trust,
-      decided.map(({ assignment }) => assignment),
-    ),
+    forwarded: forwarded(snapshot, trust, decided, outcome),
   };
 }
 
@@ -227,18 +225,33 @@ function refusalOf(outcome: Outcome): string[] {
 function forwarded(
   snapshot: Snapshot,
   { carried, baggage: before, isKeptIn }: DescribedTrust,
-  assignments: readonly Assignment[],
+  decided: readonly Decided[],
+  outcome: Outcome,
 ): Record<string, string> {
   if (isKeptIn) return {};
-  const members = assignments
-    .filter((assignment) => assignment.isCarried)
-    .map((assignment) => ({ name: assignment.experiment.name, variant: assignment.variant.name }));
+  const members = decided
+    .filter(({ assignment }) => assignment.isCarried)
+    .map(({ assignment }) => ({ name: assignment.experiment.name, variant: assignment.variant.name }));
   const header = writeExperimentHeader(carried, members);
   const baggage = snapshot.propagation.baggage ? writeBaggage(before, members) : '';
   return {
     ...(header === '' ? {} : { [snapshot.propagation.header]: header }),
     ...(baggage === '' ? {} : { baggage }),
+    ...bucketsOf(decided, outcome),
   };
+}
+
+/** What a neighbouring Envoy is told, by the field that it reads. */
+function bucketsOf(decided: readonly Decided[], outcome: Outcome): Record<string, string> {
+  const fields: Record<string, string> = {};
+  for (const [index, { assignment }] of decided.entries()) {
+    const { experiment, slot } = assignment;
+    const served = variantNamed(experiment, outcome?.served[index]?.variant ?? '');
+    if (experiment.bucketHeader === null || served === null) continue;
+    const bucket = bucketNumber(experiment, served, slot);
+    if (bucket !== null) fields[experiment.bucketHeader] = String(bucket);
+  }
+  return fields;
 }
 
 function notesOf(carried: Carried | null, route: Route | null): string[] {

@@ -69,7 +69,7 @@ describe('explain', () => {
     const header = [`authorization: Bearer ${await signer.sign({ sub: 'ann' })}`];
     const { experiments, notes } = await explain({ header });
     expect(experiments[0]?.unit).toMatchObject({ source: 'claim /sub', value: 'ann' });
-    expect(notes).toEqual([]);
+    expect(notes).toEqual(['the token is valid']);
   });
 
   test('says why a token is not valid, and nothing of it', async () => {

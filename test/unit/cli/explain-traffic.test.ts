@@ -16,7 +16,8 @@ function explain(text: string, headers: Record<string, string>) {
     clientAddress: null,
   };
   const context = { random: countingRandom(), wallMs: 0, showUnit: false };
-  return explainRequest(snapshotOf(text), request, context).experiments[0]!;
+  const { experiments, forwarded } = explainRequest(snapshotOf(text), request, context);
+  return { ...experiments[0]!, forwarded };
 }
 
 test('a health check is told as one', () => {
@@ -36,4 +37,15 @@ test('a routing key is told with its tool, and one that nobody knows as such', (
   const unknown = explain(text, { baggage: 'okteto-divert=carol' });
   expect(unknown.reason).toBe('no-unit');
   expect(unknown.steps).toContain('routing key: none that is known here');
+});
+
+test('the bucket for a neighbouring Envoy is shown, that of the variant that serves', () => {
+  const text = withExperiment('bucketHeader: x-bucket', 'salt: s');
+  const override = { 'x-experiment-override': 'ranking=candidate' };
+  expect(explain(text, override).forwarded['x-bucket']).toBe('900000');
+  const { slot, assigned, forwarded } = explain(text, { 'x-user-id': 'u-1' });
+  expect(assigned).toBe('control');
+  // The 100,000 slots of the candidate lie below this one.
+  expect(forwarded['x-bucket']).toBe(String(slot! - 100_000));
+  expect(explain(withExperiment(), override).forwarded).not.toHaveProperty('x-bucket');
 });
