@@ -1,16 +1,14 @@
-/** docs/caching.md, docs/excluded-traffic.md and docs/bridges.md as somebody would try them: real process, curl, Envoy. */
-import { type ChildProcess, spawn } from 'node:child_process';
+/** docs/caching.md, docs/excluded-traffic.md and docs/bridges.md as somebody would try them: real process, curl. */
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { findEnvoy } from '../../bench/peers/envoy.ts';
 import { KNOWN_HEALTH_CHECKS } from '../../src/experiment/traffic-class.ts';
 import { snapshotOf } from '../support/config.ts';
 import { blocks, commands } from '../support/docs.ts';
-import { fixedUpstream, RawClient } from '../support/peers.ts';
-import { startPlane } from '../support/plane.ts';
+import { fixedUpstream } from '../support/peers.ts';
 import { runSidecar } from '../support/process.ts';
 import { hasTools } from '../support/tools.ts';
 
@@ -130,74 +128,4 @@ describe('docs/bridges.md', () => {
     );
     expect(envoy).toContain(`header_name: ${experiment.bucketHeader}\n`);
   });
-
-  // Envoy is fetched by bench/peers.sh; without it, test/unit/experiment/bucket-number.test.ts proves the arithmetic.
-  it.skipIf(findEnvoy() === null)('shows an Envoy that picks what Fairlead has assigned', async () => {
-    const [config, envoyConfig] = await blocks('docs/bridges.md', 'yaml');
-    const upstreams = [await answering('control'), await answering('left'), await answering('right')];
-    const envoyPort = await startEnvoy(envoyConfig!, upstreams);
-    const text = config!.replace('127.0.0.1:10000', `127.0.0.1:${envoyPort}`) + PORTS;
-    const plane = await startPlane(`${text}propagation: { responseVariant: true }\n`);
-    const client = new RawClient(plane.port);
-    closers.push(
-      () => plane.close(),
-      () => client.close(),
-    );
-    const pickOf = async (fields: string): Promise<[assigned: string, picked: string]> => {
-      client.send(`GET / HTTP/1.1\r\nHost: shop\r\n${fields}\r\n`);
-      const response = await client.response();
-      const [, assigned = ''] = /\r\nx-fairlead-variant: ranking=(\w+)\r\n/.exec(response) ?? [];
-      return [assigned, response.slice(response.indexOf('\r\n\r\n') + 4)];
-    };
-    const counts = new Map<string, number>();
-    for (let user = 0; user < 1000; user++) {
-      const [assigned, picked] = await pickOf(`x-user-id: user-${user}\r\n`);
-      expect(`${user} ${picked}`).toBe(`${user} ${assigned}`);
-      counts.set(picked, (counts.get(picked) ?? 0) + 1);
-    }
-    expect([...counts.keys()].sort()).toEqual(['control', 'left', 'right']);
-    for (const variant of ['control', 'left', 'right'])
-      expect(await pickOf(`x-experiment-override: ranking=${variant}\r\n`)).toEqual([variant, variant]);
-  });
 });
-
-/** The page's Envoy on free ports; answers the port it listens on. */
-async function startEnvoy(config: string, upstreams: readonly { readonly port: number }[]): Promise<number> {
-  const port = await freePort();
-  let text = config.replace('port_value: 10000', `port_value: ${port}`);
-  for (const [index, upstream] of upstreams.entries())
-    text = text.replace(`port_value: ${9001 + index}`, `port_value: ${upstream.port}`);
-  await writeFile(join(folder, 'envoy.yaml'), text);
-  const args = ['-c', 'envoy.yaml', '--concurrency', '1', '--disable-hot-restart', '-l', 'error'];
-  const child: ChildProcess = spawn(findEnvoy()!, args, { cwd: folder, stdio: ['ignore', 'ignore', 'pipe'] });
-  const exited = once(child, 'exit');
-  closers.push(async () => {
-    child.kill('SIGTERM');
-    await exited;
-  });
-  let log = '';
-  child.stderr!.on('data', (chunk) => {
-    log += chunk;
-  });
-  while (!(await isListening(port))) {
-    if (child.exitCode !== null) throw new Error(`Envoy has exited: ${log}`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-  return port;
-}
-
-async function isListening(port: number): Promise<boolean> {
-  const client = new RawClient(port);
-  const isConnected = await once(client.socket, 'connect').then(
-    () => true,
-    () => false,
-  );
-  client.close();
-  return isConnected;
-}
-
-async function freePort(): Promise<number> {
-  const holder = await fixedUpstream('');
-  await holder.close();
-  return holder.port;
-}
