@@ -58,11 +58,14 @@ const LAYERS: readonly Column[] = [
 const BREAKERS: readonly Column[] = [
   { title: 'NAME', text: (item) => show(item.name) },
   { title: 'STATE', text: (item) => show(item.state) },
+  { title: 'MODE', text: modeText },
   { title: 'REQUESTS', text: (item) => show(item.requests) },
   { title: 'ERRORS', text: (item) => percent(item.errorRatio) },
   { title: 'SLOW', text: (item) => percent(item.slowRatio) },
   { title: 'IN-FLIGHT', text: (item) => show(item.inFlight) },
-  { title: 'TRIPS', isWide: true, text: (item) => show(item.trips) },
+  { title: 'BUDGET', text: (item) => percent(memberOf(item.budget, 'remainingRatio')) },
+  { title: 'TRIPS', text: (item) => show(item.trips) },
+  { title: 'BURN', isWide: true, text: burnText },
   { title: 'TURNED-AWAY', isWide: true, text: (item) => show(item.turnedAway) },
   { title: 'IN-A-ROW', isWide: true, text: (item) => show(item.consecutiveFailures) },
   { title: 'REASON', text: (item) => show(item.reason) },
@@ -180,6 +183,24 @@ function breakersText(item: Item): string {
   if (all.length === 0) return '-';
   const others = all.filter((breaker) => breaker.state !== 'closed');
   return others.length === 0 ? 'closed' : others.map(({ name, state }) => `${name} ${state}`).join(', ');
+}
+
+/** `enforce`, or `forced-open 42s`, with the time that is left. */
+function modeText(item: Item): string {
+  const forMs = memberOf(item.force, 'forMs');
+  const left = typeof forMs === 'number' ? ` ${Math.ceil(forMs / 1000)}s` : '';
+  return `${show(item.mode)}${left}`;
+}
+
+/** `0.4x/14.4x`: how fast it burns over both times of each rule, and the limit. */
+function burnText(item: Item): string {
+  const rules = memberOf(item.budget, 'burn');
+  if (!Array.isArray(rules) || rules.length === 0) return '-';
+  const shown = (rules as Item[]).map(({ rate, long, short }) => {
+    const burning = Math.min(Number(long), Number(short));
+    return `${Math.round(burning * 10) / 10}x/${show(rate)}x`;
+  });
+  return shown.join(', ');
 }
 
 function percent(value: unknown): string {

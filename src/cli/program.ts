@@ -7,6 +7,7 @@ import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 
 import type { ExplainOptions } from './explain.ts';
 import { Exit, type Io } from './io.ts';
 import { toCount } from './option-values.ts';
+import { addBreaker } from './program-breaker.ts';
 import { addInject } from './program-inject.ts';
 import { addOverride } from './program-override.ts';
 import { addSeeing } from './program-seeing.ts';
@@ -44,6 +45,7 @@ function buildProgram(io: Io, done: Done): Command {
   addSteering(program, io, done);
   addOverride(program, io, done);
   addSeeing(program, io, done);
+  addBreaker(program, io, done, [reasonOption(), adminOption(), tokenOption()]);
   addInject(program, io, done, [reasonOption(), adminOption(), tokenOption()]);
   addTools(program, io, done);
   return program;

@@ -84,8 +84,8 @@ describe('get', () => {
     await getCommand({ what: 'breakers', output: 'table', admin }, io);
     await getCommand({ what: 'upstreams', output: 'table', admin }, io);
     expect(io.outText.split('\n').map((line) => line.split(/\s{2,}/))).toEqual([
-      ['NAME', 'STATE', 'REQUESTS', 'ERRORS', 'SLOW', 'IN-FLIGHT', 'REASON'],
-      ['api/ranking/candidate', 'closed', '-', '-', '-', '-', 'never opened'],
+      ['NAME', 'STATE', 'MODE', 'REQUESTS', 'ERRORS', 'SLOW', 'IN-FLIGHT', 'BUDGET', 'TRIPS', 'REASON'],
+      ['api/ranking/candidate', 'closed', 'enforce', '-', '-', '-', '-', '-', '-', 'never opened'],
       ['UPSTREAM', 'ENDPOINT', 'STATE', 'ACTIVE', 'IDLE', 'REASON'],
       ['v1', '127.0.0.1:9001', '-', '3', '1', '-'],
       [''],
