@@ -69,7 +69,7 @@ export class EndpointWatch {
     const before = this.#checked.get(upstream.name);
     if (before?.upstream === upstream) return;
     const tls = tlsClientFor(upstream.tls, before?.tls ?? null);
-    const look = () => this.#health.watch(upstream, endpoints.list, tls);
+    const look = () => this.#health.watch(upstream, endpoints.all, tls);
     const endpoints = new UpstreamEndpoints(upstream, this.#names, look);
     before?.endpoints.close();
     this.#checked.set(upstream.name, { upstream, endpoints, tls });

@@ -16,6 +16,8 @@ export interface Endpoint {
   readonly others: readonly string[];
   /** Share among the endpoints of its upstream: SRV records give it, and it is 1 for all others. */
   readonly weight: number;
+  /** Those with a higher one are used when none with a lower one is well (RFC 2782); 0 where there are no SRV records. */
+  readonly priority: number;
   /** What `net.connect` and `tls.connect` take. Made once: connections of an address are opened without any look-up. */
   readonly target: NetConnectOpts;
 }
@@ -27,10 +29,12 @@ export interface EndpointParts {
   readonly name?: string;
   readonly others?: readonly string[];
   readonly weight?: number;
+  readonly priority?: number;
 }
 
-export function endpointOf({ id, address, name = '', others = [], weight = 1 }: EndpointParts): Endpoint {
-  return { id, address, name, others, weight, target: targetOf(address, name, others) };
+export function endpointOf(parts: EndpointParts): Endpoint {
+  const { id, address, name = '', others = [], weight = 1, priority = 0 } = parts;
+  return { id, address, name, others, weight, priority, target: targetOf(address, name, others) };
 }
 
 /** Whether a connection to one is as good as a connection to the other. */
@@ -39,6 +43,7 @@ export function isSameEndpoint(one: Endpoint, other: Endpoint): boolean {
     one.id === other.id &&
     one.name === other.name &&
     one.weight === other.weight &&
+    one.priority === other.priority &&
     hostOf(one) === hostOf(other) &&
     one.others.length === other.others.length &&
     one.others.every((address, index) => address === other.others[index])

@@ -67,7 +67,12 @@ export class Pools {
     if (group === undefined || group.upstream !== upstream) {
       const before = this.#sources.get(upstream.name);
       const tls = tlsClientFor(upstream.tls, before?.tls ?? null);
-      const endpoints = new UpstreamEndpoints(upstream, this.#plane.names, () => this.#renew(upstream));
+      const endpoints = new UpstreamEndpoints(
+        upstream,
+        this.#plane.names,
+        () => this.#renew(upstream),
+        (endpoint) => !this.#unhealthy.has(healthKey(upstream.name, endpoint)),
+      );
       // After the new one, which may go on with the same names.
       before?.endpoints.close();
       this.#sources.set(upstream.name, { endpoints, tls });
@@ -79,7 +84,7 @@ export class Pools {
       }
       group = next;
       this.#groups.set(upstream.name, group);
-      this.#plane.health?.watch(upstream, endpoints.list, tls);
+      this.#plane.health?.watch(upstream, endpoints.all, tls);
     }
     return group;
   }
@@ -92,6 +97,7 @@ export class Pools {
   /** Keys (`healthKey`) of the endpoints that are not well, from now on. */
   heedHealth(unhealthy: ReadonlySet<string>): void {
     this.#unhealthy = unhealthy;
+    for (const { endpoints } of this.#sources.values()) endpoints.heedHealth();
     const changed = new Set<UpstreamGroup>();
     for (const [key, pool] of this.#pools) {
       if (pool.isHealthy === !unhealthy.has(key)) continue;
@@ -177,7 +183,7 @@ export class Pools {
     const { list } = source.endpoints;
     group.setPools(this.#poolsOf(upstream, list, source.tls));
     group.isAsking = source.endpoints.isAsking;
-    this.#plane.health?.watch(upstream, list, source.tls);
+    this.#plane.health?.watch(upstream, source.endpoints.all, source.tls);
     this.#retireUnwanted();
   }
 

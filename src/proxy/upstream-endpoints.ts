@@ -43,12 +43,14 @@ interface Source {
   readonly id: string;
   /** Null: nothing is to be resolved. */
   readonly resolved: Resolved | null;
-  /** What it stands for. */
+  /** What it stands for: of a service, the targets of all priorities. */
+  all: readonly Endpoint[];
+  /** Those of them that are in use. */
   list: readonly Endpoint[];
 }
 
 export class UpstreamEndpoints {
-  /** In use: of services, the targets with the lowest priority that have an address. */
+  /** In use: of services, the targets with the lowest priority that have an address, and one that is well. */
   list: readonly Endpoint[] = [];
   /** There is none, and names are being asked for that never had an answer yet. */
   isAsking: boolean;
@@ -56,14 +58,29 @@ export class UpstreamEndpoints {
   readonly #sources: readonly Source[];
   readonly #preferences = new Map<string, Preference>();
   readonly #onChange: () => void;
+  readonly #isHealthy: (endpoint: string) => boolean;
 
-  /** `onChange` is called when `list` is another one, or `isAsking` is over; never at once. */
-  constructor(upstream: Pick<Upstream, 'endpoints' | 'resolve'>, names: DnsNames, onChange: () => void) {
+  /**
+   * `onChange` is called when `list` or `all` is another one, or `isAsking` is over; never at once. `isHealthy` of the
+   * id of an endpoint: as its health checks say.
+   */
+  constructor(
+    upstream: Pick<Upstream, 'endpoints' | 'resolve'>,
+    names: DnsNames,
+    onChange: () => void,
+    isHealthy: (endpoint: string) => boolean = () => true,
+  ) {
+    this.#isHealthy = isHealthy;
     this.#isOne = upstream.resolve === 'one';
     this.#onChange = onChange;
     this.#sources = upstream.endpoints.map((declared) => this.#source(declared, names));
-    this.list = this.#all();
+    this.list = eachOnce(this.#sources.map(({ list }) => list));
     this.isAsking = this.#isAsking();
+  }
+
+  /** Those that may come to be used as well: what is to be checked. */
+  get all(): Endpoint[] {
+    return eachOnce(this.#sources.map(({ all }) => all));
   }
 
   /** Names that are declared, with what they stand for. */
@@ -86,6 +103,11 @@ export class UpstreamEndpoints {
     for (const source of this.#sources) this.#renew(source);
   }
 
+  /** `isHealthy` says something else: of a service, another priority may be in use. */
+  heedHealth(): void {
+    for (const source of this.#sources) if (source.resolved?.kind === 'service') this.#renew(source);
+  }
+
   close(): void {
     for (const { resolved } of this.#sources) resolved?.watched.close();
   }
@@ -93,29 +115,39 @@ export class UpstreamEndpoints {
   /** Connections need no answer of their own: the addresses are followed here. */
   #source({ id, address }: DeclaredEndpoint, names: DnsNames): Source {
     if (address.kind !== 'srv' && (address.kind === 'unix' || isIP(address.host) !== 0))
-      return { id, resolved: null, list: [endpointOf({ id, address })] };
+      return fixed(id, endpointOf({ id, address }));
     const look = (): void => this.#renew(source);
     const resolved: Resolved =
       address.kind === 'srv'
         ? { kind: 'service', watched: names.service(address.name, look) }
         : { kind: 'host', port: address.port, watched: names.host(address.host, look) };
-    const source: Source = { id, resolved, list: [] };
-    source.list = this.#find(source, resolved);
+    const source: Source = { id, resolved, all: [], list: [] };
+    source.all = this.#find(source, resolved);
+    source.list = this.#inUse(source.all);
     return source;
   }
 
   /** A name was answered. Where there are a thousand names, nearly every answer is that of before. */
   #renew(source: Source): void {
     if (source.resolved === null) return;
-    const { list, isAsking } = this;
-    const found = this.#find(source, source.resolved);
-    const isSame = found.length === source.list.length && found.every((one, at) => one === source.list[at]);
+    const wasAsking = this.isAsking;
+    const all = this.#find(source, source.resolved);
+    const list = this.#inUse(all);
+    const isSame = isSameList(all, source.all) && isSameList(list, source.list);
     if (!isSame) {
-      source.list = found;
-      this.list = this.#all();
+      source.all = all;
+      source.list = list;
+      this.list = eachOnce(this.#sources.map((one) => one.list));
     }
     this.isAsking = this.#isAsking();
-    if (list !== this.list || isAsking !== this.isAsking) this.#onChange();
+    if (!isSame || wasAsking !== this.isAsking) this.#onChange();
+  }
+
+  #inUse(all: readonly Endpoint[]): readonly Endpoint[] {
+    const lowest = all[0]?.priority ?? 0;
+    if (all.at(-1)?.priority === lowest) return all;
+    const priority = all.find(({ id }) => this.#isHealthy(id))?.priority ?? lowest;
+    return all.filter((endpoint) => endpoint.priority === priority);
   }
 
   #isAsking(): boolean {
@@ -123,26 +155,18 @@ export class UpstreamEndpoints {
     return this.#sources.some(({ resolved }) => resolved?.watched.name.state === 'asking');
   }
 
-  /** Those of all that is declared, each once. */
-  #all(): Endpoint[] {
-    const found = new Map<string, Endpoint>();
-    for (const { list } of this.#sources)
-      for (const endpoint of list) if (!found.has(endpoint.id)) found.set(endpoint.id, endpoint);
-    return [...found.values()];
-  }
-
   /** What a name stands for now; the objects of endpoints that have not changed are those of before. */
-  #find({ id, list }: Source, resolved: Resolved): Endpoint[] {
-    const before = new Map(list.map((endpoint) => [endpoint.id, endpoint]));
+  #find({ id, all }: Source, resolved: Resolved): Endpoint[] {
+    const before = new Map(all.map((endpoint) => [endpoint.id, endpoint]));
     const { name } = resolved.watched;
     const found =
       resolved.kind === 'host'
         ? this.#resolved(
             resolved.watched.name.value,
             { id, name: name.text, port: resolved.port, weight: 1 },
-            list,
+            all,
           )
-        : this.#targets(resolved.watched.name, list);
+        : this.#targets(resolved.watched.name, all);
     return found.map((endpoint) => {
       const known = before.get(endpoint.id);
       return known !== undefined && isSameEndpoint(known, endpoint) ? known : endpoint;
@@ -151,19 +175,15 @@ export class UpstreamEndpoints {
 
   #targets(name: DnsName<readonly ServiceTarget[]>, before: readonly Endpoint[]): Endpoint[] {
     let found: Endpoint[] = [];
-    let priority = -1;
-    for (const target of name.value ?? []) {
-      // They are in the order of their priorities (RFC 2782).
-      if (found.length > 0 && target.priority > priority) break;
-      priority = target.priority;
-      const { host, port, weight } = target;
+    // They are in the order of their priorities.
+    for (const { host, port, weight, priority, addresses } of name.value ?? []) {
       const id = formatAddress({ kind: 'tcp', host, port });
       // What an attacker of DNS answers must not choose whose certificate is good (RFC 6125 section 1.8).
       const parts = { id, name: nameOf(name.text), port, weight: 1 };
-      const own = this.#resolved(target.addresses, parts, before);
+      const own = this.#resolved(addresses, parts, before);
       // RFC 2782: 0 is a small chance beside others. The weight is that of the target, which may have several addresses.
       const share = Math.max(1, weight) / own.length;
-      found = found.concat(own.map((endpoint) => ({ ...endpoint, weight: share })));
+      found = found.concat(own.map((endpoint) => ({ ...endpoint, weight: share, priority })));
     }
     return found;
   }
@@ -196,6 +216,21 @@ export class UpstreamEndpoints {
     this.#preferences.set(name, known);
     return known.family;
   }
+}
+
+function fixed(id: string, endpoint: Endpoint): Source {
+  return { id, resolved: null, all: [endpoint], list: [endpoint] };
+}
+
+function isSameList(one: readonly Endpoint[], other: readonly Endpoint[]): boolean {
+  return one.length === other.length && one.every((endpoint, at) => endpoint === other[at]);
+}
+
+function eachOnce(lists: readonly (readonly Endpoint[])[]): Endpoint[] {
+  const found = new Map<string, Endpoint>();
+  for (const list of lists)
+    for (const endpoint of list) if (!found.has(endpoint.id)) found.set(endpoint.id, endpoint);
+  return [...found.values()];
 }
 
 /** Sorted, since DNS answers in another order each time. When there are too many, those in use stay. */

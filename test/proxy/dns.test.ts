@@ -334,4 +334,29 @@ describe('an upstream by SRV records', () => {
     await resolved(plane);
     expect(await askMany(plane, 6)).toEqual({ one: 3, two: 3 });
   });
+
+  test('goes on to the next priority when nobody of the one before is well, and back', async () => {
+    const server = await dns();
+    let status = 200;
+    const answer = (body: string) => (request: Received) => {
+      const isCheck = request.startLine.startsWith('GET /health ');
+      request.socket.write(isCheck && body === 'first' ? ok('').replace('200', `${status}`) : ok(body));
+    };
+    const [first, second] = [await rig.upstream(answer('first')), await rig.upstream(answer('second'))];
+    server.set('host.test', { A: ['127.0.0.1'] }, 60);
+    server.set('_http._tcp.app.test', {
+      SRV: [
+        { priority: 1, port: first.port, target: 'host.test' },
+        { priority: 2, port: second.port, target: 'host.test' },
+      ],
+    });
+    const health = { http: { path: '/health' }, interval: '50ms', rise: 1, fall: 1 };
+    const plane = await planeOf(server, { endpoints: ['srv:_http._tcp.app.test'], health });
+    await resolved(plane);
+    expect(await ask(plane)).toBe('first');
+    status = 503;
+    await expect.poll(() => ask(plane), { timeout: 5000 }).toBe('second');
+    status = 200;
+    await expect.poll(() => ask(plane), { timeout: 5000 }).toBe('first');
+  });
 });
