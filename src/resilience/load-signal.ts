@@ -32,6 +32,8 @@ const SMOOTHING = 0.3;
 const RISE = 2;
 const RISE_RATIO_MAX = 4;
 const FALL = 1;
+/** Shares of requests are let in again more slowly: too many at once would bring the overload back. */
+const FALL_OF_SHARES = 0.2;
 /** Below this share of their limits, the signals let the pressure fall. Memory falls by itself only after a collection, so it has less of a margin. */
 const CALM = 0.8;
 const MEMORY_CALM = 0.95;
@@ -91,16 +93,20 @@ export class LoadSignal {
 
   /** `lateMs`: how late this tick is. `memory`: what is in use as a share of its limit; 0 where there is none. */
   tick(lateMs: number, memory: number, nowMs: number): void {
+    const before = this.#delayMs;
     this.#delayMs += (lateMs - this.#delayMs) * SMOOTHING;
     this.#memory = memory;
     const stepMs = this.#atMs === null ? 0 : Math.min(STEP_MAX_MS, Math.max(0, nowMs - this.#atMs));
     this.#atMs = nowMs;
     const delay = this.#delayRatio();
     const isMemoryOver = memory >= 1;
-    if (delay >= 1) this.#rise(delay, stepMs, SHED.length);
-    else if (isMemoryOver) this.#rise(memory, stepMs, MEMORY_PRESSURE_MAX);
+    // While the event loop catches up, what is shed is enough.
+    const isCatchingUp = this.#delayMs < before;
+    if (delay >= 1) {
+      if (!isCatchingUp) this.#rise(delay, stepMs, SHED.length);
+    } else if (isMemoryOver) this.#rise(memory, stepMs, MEMORY_PRESSURE_MAX);
     else if (delay < CALM && memory < MEMORY_CALM)
-      this.#pressure = Math.max(0, this.#pressure - (FALL * stepMs) / 1000);
+      this.#pressure = Math.max(0, this.#pressure - (this.#fall() * stepMs) / 1000);
   }
 
   /** Other settings from now on; the pressure stays, and falls if they are met. */
@@ -112,6 +118,11 @@ export class LoadSignal {
     const risen = this.#pressure + (RISE * Math.min(ratio, RISE_RATIO_MAX) * stepMs) / 1000;
     // What another signal has brought it to stays.
     this.#pressure = Math.max(this.#pressure, Math.min(most, risen));
+  }
+
+  /** Levels a second. */
+  #fall(): number {
+    return this.#pressure > Level.candidate ? FALL_OF_SHARES : FALL;
   }
 
   #delayRatio(): number {
