@@ -91,7 +91,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     onStale: (experiment) =>
       log.warn(
         { experiment },
-        `the experiment ${experiment} is stale: it has been running for longer than staleAfter; conclude it, or give it an endsAt`,
+        `the experiment ${experiment} is stale: it has been running for longer than staleAfter; conclude it, or say that it may run for longer`,
       ),
   });
   control.subscribe((next, previous) => {
