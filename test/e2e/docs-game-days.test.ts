@@ -79,7 +79,10 @@ ${workers}`;
         const general = (text: string) => text.replace(/until \S+/, 'until T').trim();
         expect(general(made!)).toBe(general(shown!));
         expect(general(listed!)).toBe(general(shown!));
-        expect(loaded).toContain('candidate');
+        // One row, of control, without a 5xx.
+        expect(loaded!.split('\n').filter((line) => line.includes('ranking='))).toEqual([
+          expect.stringMatching(/ranking=control +│ \d+ +│ 100.00% +│ \d+ +│ 0 +│/),
+        ]);
         expect(breakers).toMatch(/api\/ranking\/candidate +open/);
         expect(ended).toBe('');
         expect(JSON.parse(posted!)).toMatchObject({ route: 'api', when: { header: 'x-game-day' } });
@@ -90,6 +93,7 @@ ${workers}`;
         // Calls that were under way when the breaker opened were hit as well.
         expect(Number(hit.exec(page)?.[1])).toBeGreaterThanOrEqual(10);
         expect(Number(hit.exec(page)?.[1])).toBeLessThan(20);
+        expect(page).toMatch(/^fairlead_fallbacks_total\{experiment="ranking",cause="failover"\} \d\d$/m);
       } finally {
         sidecar.child.kill('SIGTERM');
         expect(await sidecar.exited).toBe(0);
