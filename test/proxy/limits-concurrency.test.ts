@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { field } from '../support/message.ts';
 import type { TestPlane } from '../support/plane.ts';
-import { answer, get, ok, type Received, type Upstream, useRig } from '../support/rig.ts';
+import { answer, configOf, get, ok, type Received, type Upstream, useRig } from '../support/rig.ts';
 
 const rig = useRig();
 
@@ -148,7 +148,6 @@ describe('an upstream with a concurrency limit', () => {
     const proxy = await rig.plane([], settings(5));
     const client = rig.client(proxy.port).send(get());
     await upstream.request(0);
-    const { configOf } = await import('../support/rig.ts');
     proxy.reload(configOf([], settings(1)));
     expect((await answer(rig.client(proxy.port).send(get()))).problem?.code).toBe('concurrency_limited');
     release();
@@ -223,6 +222,51 @@ describe('a variant over its limit', () => {
     expect((await answer(client)).body).toBe('control');
     expect(proxy.access[0]!.experiments[0]!.reason).toBe('breaker');
     expect(placesOf(proxy)).toEqual({ 'upstream next': 0, 'variant ranking/candidate': 0 });
+  });
+});
+
+describe('a request that fails over', () => {
+  /** Asks for the candidate, which breaks the connection. */
+  async function failed(limits: { app?: unknown; next?: unknown; candidate?: unknown }) {
+    const proxy = await world(limits, { failover: { on: ['connect', 'reset'] } });
+    const client = rig.client(proxy.port).send(get('/', USER));
+    const { socket } = await proxy.candidate.upstream.request(0);
+    return { proxy, client, socket };
+  }
+
+  it('gives its places at the candidate back and takes one at control', async () => {
+    const { proxy, client, socket } = await failed({ app: 1, next: 1, candidate: 1 });
+    expect(placesOf(proxy)).toEqual({
+      'upstream app': 0,
+      'upstream next': 1,
+      'variant ranking/candidate': 1,
+    });
+    socket.resetAndDestroy();
+    await proxy.control.upstream.request(0);
+    expect(placesOf(proxy)).toEqual({
+      'upstream app': 1,
+      'upstream next': 0,
+      'variant ranking/candidate': 0,
+    });
+    proxy.control.release();
+    expect((await answer(client)).body).toBe('control');
+    expect(placesOf(proxy)).toEqual({
+      'upstream app': 0,
+      'upstream next': 0,
+      'variant ranking/candidate': 0,
+    });
+  });
+
+  it('stays with the failure when control has no place, and takes none from those on control', async () => {
+    const { proxy, client, socket } = await failed({ app: 1 });
+    const own = rig.client(proxy.port).send(get('/', CONTROL));
+    await proxy.control.upstream.request(0);
+    socket.resetAndDestroy();
+    expect((await answer(client)).problem?.code).toBe('upstream_reset');
+    expect(placesOf(proxy)).toEqual({ 'upstream app': 1 });
+    proxy.control.release();
+    expect((await answer(own)).body).toBe('control');
+    expect(placesOf(proxy)).toEqual({ 'upstream app': 0 });
   });
 });
 
