@@ -68,10 +68,9 @@ export class Shedding {
       this.#memoryDueMs = nowMs + MEMORY_EVERY_MS;
     }
     this.#signal.tick(lateMs, this.#memory, nowMs);
-    const { level } = this.#signal;
-    if (level === this.level) return;
-    this.#say(this.level, level);
-    this.level = level;
+    const before = this.level;
+    this.level = this.#signal.level;
+    if (this.level !== before) this.#say(before, this.level);
   }
 
   reconfigure(settings: LoadSettings): void {
