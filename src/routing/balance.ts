@@ -42,29 +42,24 @@ export class Balancer<T extends Candidate> {
    * every first one to the dead one of two endpoints. `isWarming`: any of them may have a weight below 1.
    */
   choose(usable: readonly T[], takesTurn: boolean, isWarming: boolean, nowMs: number): T {
-    const turn = this.#turn + 1;
+    const turn = isWarming ? this.#nextLetIn(usable, nowMs) : this.#turn + 1;
     if (takesTurn) this.#turn = turn;
     const count = usable.length;
     const at = turn % count;
     const first = usable[at]!;
-    if (count === 1) return first;
-    if (this.#policy === 'roundRobin') return isWarming ? this.#inTurn(usable, at, nowMs) : first;
+    if (count === 1 || this.#policy === 'roundRobin') return first;
     const other = usable[(at + 1 + Math.floor(this.#random.next() * (count - 1))) % count]!;
-    if (isWarming) {
-      if (!this.#isLetIn(other, nowMs)) return first;
-      if (!this.#isLetIn(first, nowMs)) return other;
-    }
+    if (isWarming && !this.#isLetIn(other, nowMs)) return first;
     if (this.#policy === 'peakEwma') return cost(other, nowMs) < cost(first, nowMs) ? other : first;
     return other.inFlight < first.inFlight ? other : first;
   }
 
-  /** Who is not let in loses this turn to the next; when nobody is, it is as if all were. */
-  #inTurn(usable: readonly T[], at: number, nowMs: number): T {
-    for (let step = 0; step < usable.length; step++) {
-      const candidate = usable[(at + step) % usable.length]!;
-      if (this.#isLetIn(candidate, nowMs)) return candidate;
-    }
-    return usable[at]!;
+  /** The next turn of somebody who is let in; of a round in which nobody is, the first. */
+  #nextLetIn(usable: readonly T[], nowMs: number): number {
+    const next = this.#turn + 1;
+    for (let step = 0; step < usable.length; step++)
+      if (this.#isLetIn(usable[(next + step) % usable.length]!, nowMs)) return next + step;
+    return next;
   }
 
   #isLetIn(candidate: T, nowMs: number): boolean {

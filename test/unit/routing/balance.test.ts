@@ -71,8 +71,18 @@ describe('every policy', () => {
     (policy) => {
       const endpoints = [fake(0), fake(1), fake(2, { weight: 0.1 })];
       const [, , share] = shares(chosen(policy, endpoints, 30_000, true), 3);
-      expect(share).toBeGreaterThan(0.02);
-      expect(share).toBeLessThan(0.06);
+      // 0.1 of 2.1 shares; ten standard deviations either way.
+      expect(Math.abs(share! - 0.1 / 2.1)).toBeLessThan(0.013);
+    },
+  );
+
+  test.each(['roundRobin', 'leastRequest', 'peakEwma'] as const)(
+    '%s: shares are as the weights',
+    (policy) => {
+      const endpoints = [1, 0.5, 0.25].map((weight, name) => fake(name, { weight }));
+      const found = shares(chosen(policy, endpoints, 35_000, true), 3);
+      for (const [name, weight] of [1, 0.5, 0.25].entries())
+        expect(Math.abs(found[name]! - weight / 1.75)).toBeLessThan(0.02);
     },
   );
 
