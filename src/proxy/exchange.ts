@@ -20,7 +20,7 @@ import type { Downstream } from './downstream.ts';
 import { Expiry, isSilenceOfUpstream } from './expiry.ts';
 import type { Plan } from './plan.ts';
 import { LARGE_BODY_BYTES } from './read-buffer.ts';
-import { countForBudgets, mayHedge, passOver, recoverFrom } from './recovery.ts';
+import { countForBudgets, isFallbackReady, mayHedge, passOver, recoverFrom } from './recovery.ts';
 import { BodyRelay, type Piece } from './relay.ts';
 import { RequestFacts } from './request-facts.ts';
 import { requestHead } from './request-head.ts';
@@ -80,8 +80,8 @@ export class Exchange implements UpstreamUser, ResponseHandler {
     if (this.plan.isTooLarge(framing.length)) return this.#refuse('body_too_large');
     const route = this.plan.match(this.downstream.direction, head);
     if (route === null) return this.#refuse('route_not_found');
-    if (!this.expiry.begin(head, route)) return this.#refuse('deadline_exceeded');
-    const refusal = this.decision.decide(route, head, this.plan, request.startedMs);
+    this.expiry.begin(head, route);
+    const refusal = this.decision.decide(route, head, this.plan, request.startedMs) ?? this.expiry.refusal;
     if (refusal !== null) return this.#refuse(refusal);
     const { isDone } = this.requestBody;
     const text = requestHead(this, head, framing);
@@ -376,6 +376,7 @@ export class Exchange implements UpstreamUser, ResponseHandler {
     const code = this.expiry.codeAt(nowMs);
     if (code === null) return this.downstream.destroy();
     if (!isSilenceOfUpstream(code)) return this.fail(code);
+    if (this.expiry.isVariantOver(nowMs) && !isFallbackReady(this, code)) return this.expiry.extend(nowMs);
     this.attempt.destroy();
     this.#failed(code);
   }

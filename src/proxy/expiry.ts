@@ -37,8 +37,8 @@ export class Expiry {
     this.#exchange = exchange;
   }
 
-  /** A request on `route` begins. False: it has no time at all. */
-  begin(head: Head, route: RoutePlan): boolean {
+  /** A request on `route` begins. */
+  begin(head: Head, route: RoutePlan): void {
     const { startedMs } = this.#exchange.request;
     const { timeFields } = this.#exchange.plan;
     this.#requestMs = deadline(startedMs, route.timeouts.requestMs);
@@ -48,10 +48,14 @@ export class Expiry {
     this.#tryMs = NEVER;
     const asked = timeFields === null ? null : timeFields.read(head);
     this.#asked = asked;
-    if (asked === null || startedMs + asked.ms >= this.#requestMs) return true;
+    if (asked === null || startedMs + asked.ms >= this.#requestMs) return;
     this.#requestMs = startedMs + asked.ms;
     this.#isAskedFor = true;
-    return asked.ms > 0;
+  }
+
+  /** It came with no time at all; null: it has some. */
+  get refusal(): ErrorCode | null {
+    return this.#isAskedFor && this.#asked!.ms <= 0 ? 'deadline_exceeded' : null;
   }
 
   /** The fields that tell the upstream how much time is left, in place of what the caller said; lower case. */
@@ -78,6 +82,27 @@ export class Expiry {
   /** The attempt is answered, or over. */
   endTry(): void {
     this.#tryMs = NEVER;
+  }
+
+  /** The variant has had the time that it has before the fallback is asked. */
+  isVariantOver(nowMs: number): boolean {
+    return nowMs >= this.#variantMs;
+  }
+
+  /** And it was the caller who left it no more, which is no fault of the variant's. */
+  isCutShort(nowMs: number): boolean {
+    const { failover } = this.#exchange.decision.route!;
+    return this.isVariantOver(nowMs) && this.#isAskedFor && failover!.settings.afterMs === 0;
+  }
+
+  /** Nobody else would serve it: the variant may go on as long as any. */
+  extend(nowMs: number): void {
+    const { request, phase, decision } = this.#exchange;
+    const { firstByteMs } = decision.route!.timeouts;
+    this.endVariant();
+    this.endTry();
+    const isTimed = phase === 'waiting' && firstByteMs > 0;
+    this.arm(isTimed ? Math.max(1, firstByteMs - (nowMs - request.completeMs)) : 0);
   }
 
   /** The fallback serves, and there is nobody after it. */

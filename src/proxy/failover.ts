@@ -10,13 +10,23 @@ import { NOTHING_SAID } from './admission.ts';
 import type { Decision, Participation } from './decision.ts';
 import type { Exchange } from './exchange.ts';
 import type { VariantTarget } from './plan.ts';
-import { outcomeOf } from './settle.ts';
+import { outcomeOf, settleCall } from './settle.ts';
 import type { UpstreamGroup } from './upstream-group.ts';
 
 /** Whether the request goes where it does because of a variant whose fallback goes elsewhere. */
 export function mayFailOver({ participations, count, group }: Decision): boolean {
   for (let i = 0; i < count; i++) if (isLeaving(participations[i]!, group!)) return true;
   return false;
+}
+
+/** Whether those who would serve it instead are in a state to. Only if `mayFailOver`. */
+export function areFallbacksWell({ participations, count, group }: Decision): boolean {
+  for (let i = 0; i < count; i++) {
+    const participation = participations[i]!;
+    if (isLeaving(participation, group!) && participation.plan!.fallback.breaker?.isBarred === true)
+      return false;
+  }
+  return true;
 }
 
 /** It has chosen `group`, and its fallback has not. */
@@ -58,7 +68,10 @@ function settleFailed(
 ): Outcome {
   const { served, call, place } = participation;
   const outcome = failure.code === null ? 'failure' : outcomeOf(exchange, nowMs, served!);
-  if (participation.isAdmitted) served!.breaker!.settle(call, outcome, nowMs);
+  if (participation.isAdmitted) {
+    if (failure.code === null) served!.breaker!.settle(call, outcome, nowMs);
+    else settleCall(exchange, participation, nowMs);
+  }
   participation.isAdmitted = false;
   if (place !== null) place.release(exchange.request.upstreamTimeMs(nowMs), false, nowMs);
   participation.place = null;

@@ -9,7 +9,7 @@ import type { Head } from '../http1/head.ts';
 import { type Failure, failureOf } from '../resilience/failure.ts';
 import { backOffMs, isPaid, isSafe, judgeRepeat, judgeRetry } from '../resilience/retry.ts';
 import type { Exchange } from './exchange.ts';
-import { failOver, mayFailOver } from './failover.ts';
+import { areFallbacksWell, failOver, mayFailOver } from './failover.ts';
 import type { RequestFacts } from './request-facts.ts';
 
 /** Without a deadline of its own nobody waits longer than this because an upstream asks for it. */
@@ -31,6 +31,18 @@ export function recoverFrom(exchange: Exchange, code: ErrorCode): number {
 /** Whether a request, which has no body, may be sent to two at once: it changes nothing, and asks for no tunnel. */
 export function mayHedge({ method, isUpgradeAsked }: RequestFacts): boolean {
   return isSafe(method) && !isUpgradeAsked;
+}
+
+/** Whether the fallback would serve this request if the present attempt were given up now, with `code`. */
+export function isFallbackReady(exchange: Exchange, code: ErrorCode): boolean {
+  const { decision } = exchange;
+  const failure = failureOf(code)!;
+  return isFailoverListed(exchange, failure) && areFallbacksWell(decision) && mayRepeat(exchange, failure);
+}
+
+function isFailoverListed({ decision }: Exchange, failure: Failure): boolean {
+  const { failover } = decision.route!;
+  return failover?.settings.on.has(failure) === true && mayFailOver(decision);
 }
 
 /** Bytes [at, end) came behind a head. */
@@ -71,6 +83,13 @@ function isWhole({ responseBody, plan }: Exchange, framing: Framing, { bytes, at
 const NONE = -1;
 
 function recover(exchange: Exchange, failure: Failure): number {
+  if (!mayRepeat(exchange, failure)) return NONE;
+  const delayMs = retryIn(exchange, failure);
+  if (delayMs >= 0) return delayMs;
+  return isFailedOver(exchange, failure) ? 0 : NONE;
+}
+
+function mayRepeat(exchange: Exchange, failure: Failure): boolean {
   const { attempt, request, requestBody } = exchange;
   const verdict = judgeRepeat({
     method: request.method,
@@ -80,10 +99,7 @@ function recover(exchange: Exchange, failure: Failure): number {
     isReplayable: attempt.isReplayable(requestBody.bytes),
     isUpgrade: request.isUpgradeAsked,
   });
-  if (verdict !== 'yes') return NONE;
-  const delayMs = retryIn(exchange, failure);
-  if (delayMs >= 0) return delayMs;
-  return isFailedOver(exchange, failure) ? 0 : NONE;
+  return verdict === 'yes';
 }
 
 /** How long until the same upstream is asked again; -1: it is not. */
@@ -115,13 +131,15 @@ function retryIn(exchange: Exchange, failure: Failure): number {
 
 function isFailedOver(exchange: Exchange, failure: Failure): boolean {
   const { decision, plane, expiry } = exchange;
+  if (!isFailoverListed(exchange, failure)) return false;
   const { failover, route } = decision.route!;
-  if (failover === null || !failover.settings.on.has(failure) || !mayFailOver(decision)) return false;
   const nowMs = plane.clock.now();
-  if (failover.budget !== null && !failover.budget.take(nowMs)) {
+  const { budget } = failover!;
+  if (budget !== null && !budget.take(nowMs)) {
     plane.metrics.recoveries.refused(route.name, 'failover').value++;
     return false;
   }
+  if (expiry.isCutShort(nowMs)) exchange.error = 'deadline_exceeded';
   if (!failOver(exchange, failure, nowMs)) return false;
   expiry.endVariant();
   return true;

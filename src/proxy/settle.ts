@@ -81,7 +81,8 @@ function leavePlaces(exchange: Exchange, nowMs: number): void {
   leave(decision, isQuiet ? NOTHING_SAID : request.upstreamTimeMs(nowMs), isGood, nowMs);
 }
 
-function settleCall(exchange: Exchange, participation: Participation, nowMs: number): void {
+/** Tell the breaker of an admitted call that it is over. */
+export function settleCall(exchange: Exchange, participation: Participation, nowMs: number): void {
   participation.isAdmitted = false;
   const target = participation.served!;
   const outcome = outcomeOf(exchange, nowMs, target);

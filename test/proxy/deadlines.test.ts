@@ -158,6 +158,14 @@ describe('a candidate that hangs', () => {
     expect(control).toBeGreaterThan(0);
   });
 
+  it('has not failed when it was the caller who left it no more time', async () => {
+    const arms = await twoArms(rig, 'hang');
+    const client = rig.client(arms.port).send(get('/', `${CANDIDATE}grpc-timeout: 400m\r\n`));
+    expect((await answer(client)).body).toBe('control');
+    const breaker = arms.plane.breakers().find(({ name }) => name.endsWith('/candidate'));
+    expect(breaker).toMatchObject({ requests: 0, failures: 0, inFlight: 0 });
+  });
+
   it('gets as much as `after` says', async () => {
     const arms = await twoArms(rig, 'hang', {
       route: { failover: { after: '100ms' } },

@@ -229,6 +229,25 @@ describe('control', () => {
   });
 });
 
+describe('a candidate that is late', () => {
+  /** It answers after its time is over, once that has been noticed. */
+  const late = async (request: string, isControlOpen: boolean) => {
+    const arms = await twoArms(rig, 'hang', { route: { failover: { after: '50ms' } } });
+    if (isControlOpen) arms.plane.trip('api/ranking/control', 60_000, 'a test');
+    const client = rig.client(arms.port).send(request);
+    const { socket } = await arms.candidate.request(0);
+    setTimeout(() => socket.write(ok('candidate')), 250);
+    expect((await answer(client)).body).toBe('candidate');
+    expect(arms.control.requests).toHaveLength(0);
+    expect(arms.access).toMatchObject([{ outcome: 'ok', retries: 0 }]);
+  };
+
+  it('is waited for all the same by a request that may not be done twice', () =>
+    late(post('hello', CANDIDATE), false));
+
+  it('is waited for all the same when control would not serve', () => late(get('/', CANDIDATE), true));
+});
+
 describe('the breaker', () => {
   const QUICK = { breaker: { minimumRequests: 4, errorRate: '50%', window: '10s', openFor: '30s' } };
 
