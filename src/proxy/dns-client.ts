@@ -84,9 +84,9 @@ export class DnsClient {
       const answer = await this.#addresses(fullName, before);
       if (answer.kind === 'missing') continue;
       const isAlone = answer.kind === 'failed' && answer.cause === 'ECONNREFUSED' && isSystemAsked;
-      return isAlone ? this.#system(name) : answer;
+      return isAlone ? this.#system(name, answer) : answer;
     }
-    return isSystemAsked ? this.#system(name) : MISSING;
+    return isSystemAsked ? this.#system(name, MISSING) : MISSING;
   }
 
   /**
@@ -161,8 +161,8 @@ export class DnsClient {
   ): Promise<Records> {
     const answer = await this.#ask(ask);
     if (answer.kind !== 'found') return answer;
-    if (answer.value.length === 0) return MISSING;
-    const value = [...new Set(answer.value.map(({ address }) => address))];
+    const value = [...new Set(answer.value.map(({ address }) => address))].filter(isSomebody);
+    if (value.length === 0) return MISSING;
     return { kind: 'found', value, ttlMs: 1000 * Math.min(...answer.value.map(({ ttl }) => ttl)) };
   }
 
@@ -189,7 +189,8 @@ export class DnsClient {
     }
   }
 
-  async #system(name: string): Promise<Answer<HostAddresses>> {
+  /** Another source may know the name; when none does, it is what DNS said: `otherwise`. */
+  async #system(name: string, otherwise: Answer<HostAddresses>): Promise<Answer<HostAddresses>> {
     await this.#systemCalls.take();
     try {
       const found = await lookup(name, { all: true, order: 'verbatim' });
@@ -198,8 +199,8 @@ export class DnsClient {
         name,
         SYSTEM_TTL_MS,
       );
-    } catch (error) {
-      return failureOf(error as NodeJS.ErrnoException);
+    } catch {
+      return otherwise;
     } finally {
       this.#systemCalls.give();
     }
@@ -207,7 +208,8 @@ export class DnsClient {
 
   #sorted(addresses: readonly string[], fullName: string, ttlMs: number): Answer<HostAddresses> {
     const { family } = this.#settings;
-    const of = (version: number) => [...new Set(addresses.filter((address) => isIP(address) === version))];
+    const usable = [...new Set(addresses)].filter(isSomebody);
+    const of = (version: number) => usable.filter((address) => isIP(address) === version);
     const value = { ipv4: family === 'ipv6' ? [] : of(4), ipv6: family === 'ipv4' ? [] : of(6), fullName };
     return value.ipv4.length + value.ipv6.length === 0 ? MISSING : { kind: 'found', value, ttlMs };
   }
@@ -225,6 +227,11 @@ export class DnsClient {
     this.#revision = revision;
     return resolver;
   }
+}
+
+/** Resolvers that block names answer so; connected, it would be this machine. */
+function isSomebody(address: string): boolean {
+  return address !== '0.0.0.0' && address !== '::';
 }
 
 /** Shorter, and a server in another zone is given up before it could answer. */

@@ -61,7 +61,11 @@ export class DnsName<T> implements Timed {
       return;
     }
     this.#isAsking = true;
-    void this.#context.ask(this.value).then((answer) => {
+    // A fault of ours is one of DNS: what is known stays in use.
+    const asked = this.#context
+      .ask(this.value)
+      .catch((): Answer<T> => ({ kind: 'failed', cause: 'internal' }));
+    void asked.then((answer) => {
       this.#isAsking = false;
       const isAgain = this.#isAgain;
       this.#isAgain = false;

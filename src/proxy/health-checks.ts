@@ -120,7 +120,9 @@ export class HealthChecks {
       // Removed while it waited.
       if (checked.timedIndex < 0 || checked.watched === null) return;
       const { settings, tls } = checked.watched;
-      const verdict = await probe(checked.endpoint, tls, settings);
+      const verdict = await probe(checked.endpoint, tls, settings).catch(
+        (error: NodeJS.ErrnoException): Verdict => `it could not be asked: ${error.code ?? error.name}`,
+      );
       if (checked.timedIndex >= 0) this.#take(upstream, checked, verdict);
     } finally {
       this.#slots.give();
@@ -141,13 +143,9 @@ export class HealthChecks {
   #tell(upstream: string, endpoint: string, verdict: Verdict, { rise, fall }: HealthSettings): void {
     const { log } = this.#options;
     const facts = { upstream, endpoint, isHealthy: verdict === null };
-    if (verdict === null)
-      log.info(facts, `${endpoint} of ${upstream} is well again: it passed ${rise} checks in a row`);
-    else
-      log.warn(
-        facts,
-        `${endpoint} of ${upstream} is not well: it failed ${fall} checks in a row, the last because ${verdict}`,
-      );
+    const begin = `endpoint ${upstream}/${endpoint}:`;
+    if (verdict === null) log.info(facts, `${begin} well again: ${rise} checks in a row passed`);
+    else log.warn(facts, `${begin} not well: ${fall} checks in a row failed, the last because ${verdict}`);
   }
 }
 

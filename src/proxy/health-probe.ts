@@ -19,7 +19,7 @@ export type Verdict = string | null;
 /** Checks an endpoint as its traffic would reach it, but for `settings.port`. */
 export function probe(endpoint: Endpoint, tls: TlsClient | null, settings: HealthSettings): Promise<Verdict> {
   const { http, timeoutMs } = settings;
-  const checked = atPort(endpoint, settings.port);
+  const checked = alone(endpoint, settings.port);
   return new Promise((resolve) => {
     const socket = tls === null ? connect(checked.target) : tls.connect(checked, null);
     socket.unref();
@@ -57,16 +57,22 @@ function ask(socket: Socket, { path, host }: { path: string; host: string }) {
   return request;
 }
 
-/** Sessions of TLS are remembered by the id, and another port is another server. */
-function atPort(endpoint: Endpoint, port: number | null): Endpoint {
+/**
+ * The endpoint at the port that is checked, and by its own address: that a connection can be made with another one says
+ * nothing of it. Only a name that is one endpoint is well if any of its addresses is.
+ */
+function alone(endpoint: Endpoint, port: number | null): Endpoint {
   const { id, address } = endpoint;
-  if (port === null || address.kind === 'unix' || address.port === port) return endpoint;
-  return endpointOf({ ...endpoint, id: `${id} at ${port}`, address: { ...address, port } });
+  if (address.kind === 'unix') return endpoint;
+  const others = id === formatAddress(address) ? [] : endpoint.others;
+  if (port === null || address.port === port) return endpointOf({ ...endpoint, others });
+  // Sessions of TLS are remembered by the id, and another port is another server.
+  return endpointOf({ ...endpoint, others, id: `${id} at ${port}`, address: { ...address, port } });
 }
 
 function hostOf({ name, address }: Endpoint): string {
   if (address.kind === 'unix') return 'localhost';
-  return formatAddress({ ...address, host: name === '' ? address.host : name });
+  return formatAddress({ ...address, host: name === '' ? address.host : name.replace(/\.$/, '') });
 }
 
 /** Of what went wrong: the words of TLS for its own, else the code of the system. */

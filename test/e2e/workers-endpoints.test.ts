@@ -88,6 +88,8 @@ accessLog: { enabled: false }
       await expect.poll(() => ask(client!, PLAIN)).not.toBe('status 503');
       for (let i = 0; i < 4; i++) expect(await ask(client!, PLAIN)).toBe('two');
     }
-    expect(sidecar.log()).toContain(`127.0.0.1:${one.port} of app is not well: it failed 2 checks in a row`);
+    expect(sidecar.log()).toContain(
+      `endpoint app/127.0.0.1:${one.port}: not well: 2 checks in a row failed, the last because it answered 500`,
+    );
   });
 });

@@ -290,6 +290,19 @@ describe('a name with addresses of both families', () => {
     expect(await askMany(plane, 4)).toEqual({ '127.0.0.1': 4 });
     expect(plane.plane.upstreams()[0]!.endpoints.map(({ id }) => id)).toEqual([`127.0.0.1:${port}`]);
   });
+
+  test('has health checks that ask each address, and not the other one that would answer', async () => {
+    const server = await dns();
+    const { port } = await hosts('127.0.0.1');
+    server.set('app.test', { A: ['127.0.0.1'], AAAA: ['::1'] }, 60);
+    const health = { interval: '50ms', fall: 1 };
+    const plane = await planeOf(server, { endpoints: [`app.test:${port}`], health });
+    await expect
+      .poll(() => plane.plane.upstreams()[0]!.endpoints, { timeout: 5000 })
+      .toMatchObject([{ id: `[::1]:${port}`, isHealthy: false }]);
+    // Nobody else is left, and a connection finds the address that answers.
+    expect(await ask(plane)).toBe('127.0.0.1');
+  });
 });
 
 describe.skipIf(!hasOpenssl)('a name whose endpoints speak TLS', () => {

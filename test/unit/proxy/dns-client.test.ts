@@ -85,6 +85,11 @@ describe('the addresses of a host', () => {
     expect(await client().host('gone.test', null)).toEqual(expected);
   });
 
+  test('that stand for nobody are none, though this machine could connect them', async () => {
+    server.set('blocked.test', { A: ['0.0.0.0'], AAAA: ['::'] });
+    expect(await client().host('blocked.test', null)).toEqual({ kind: 'missing' });
+  });
+
   test('are given up after the timeout when nobody answers', async () => {
     server.fail('silent.test', 'silent');
     expect(await client({ timeoutMs: 200 }).host('silent.test', null)).toEqual({
