@@ -10,6 +10,7 @@ import type { ExperimentConfig } from './schema-experiment.ts';
 import { didYouMean } from './suggest.ts';
 import { checkAlgorithm } from './validate-algorithm.ts';
 import { breakerIssues } from './validate-breaker.ts';
+import { decisionIssues } from './validate-decisions.ts';
 import { faultIssues } from './validate-fault.ts';
 import { identityIssues } from './validate-identity.ts';
 import { layerIssues } from './validate-layers.ts';
@@ -49,6 +50,7 @@ export function validate(config: Config, issueAt: IssueAt): ConfigIssue[] {
     ...identityIssues(config, issueAt),
     ...saltIssues(config, issueAt),
     ...settingIssues(config, issueAt),
+    ...decisionIssues(config, issueAt),
     ...trafficIssues(config, issueAt),
     ...retryIssues(config, issueAt),
     ...faultIssues(config, issueAt),

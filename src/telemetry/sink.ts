@@ -52,7 +52,7 @@ export class Sink {
   #batch: Buffer = EMPTY;
   /** Part of the batch is in the file: the rest belongs there too. */
   #isBatchBegun = false;
-  /** Kept only of a file that has a limit. */
+  /** Kept only of a file that has a limit; NaN: it is no file that could be moved, such as a pipe or a device. */
   #fileBytes = 0;
   #isWriting = false;
   #timer: NodeJS.Timeout | null = null;
@@ -186,7 +186,7 @@ export class Sink {
   /** What is there already counts. */
   #measure(fd: number): void {
     fstat(fd, (error, stats) => {
-      this.#fileBytes = error === null && stats.isFile() ? stats.size : 0;
+      this.#fileBytes = error === null && stats.isFile() ? stats.size : Number.NaN;
       this.#writeOrRotate();
     });
   }

@@ -151,3 +151,38 @@ test('what is a secret is not recorded with plain units either, and the decision
   expect(line).not.toContain('anna');
   expect(again(line, readArchivedRules(archived.text)!)).toBeNull();
 });
+
+test('claims, parameters of the path and who the client is are asked anew with plain units', () => {
+  const text = `
+version: 1
+requireMetadata: false
+upstreams: { v1: "127.0.0.1:9001" }
+decisions: { file: decisions.ndjson }
+identity: { jwt: { keys: [{ id: k, algorithm: HS256, secretFile: nowhere }] } }
+routes: [{ name: all, match: { path: "/users/{id}/*" }, experiments: [by-claim, by-path, by-client] }]
+experiments:
+  by-claim: { unit: { claim: /sub }, targeting: [{ claim: /level, gt: 3 }], variants: { control: {}, b: { weight: 50% } } }
+  by-path: { unit: { path: id }, targeting: [{ method: true, equals: GET }], variants: { control: {}, b: { weight: 50% } } }
+  by-client: { unit: { clientIdentity: true }, targeting: [{ clientAddress: true, cidr: [192.0.2.0/24] }], variants: { control: {}, b: { weight: 50% } } }
+`;
+  const { snapshot, archived } = inForce(configOf(text));
+  const rules = readArchivedRules(archived.text)!;
+  const parts = {
+    path: '/users/u-7/cart',
+    pathParameters: { id: 'u-7' },
+    clientIdentity: 'spiffe://shop/web',
+    clientAddress: '192.0.2.9',
+    claims: { '/sub': { value: 'anna', isVerified: true }, '/level': { value: 4, isVerified: true } },
+  };
+  for (const isPlain of [false, true]) {
+    const line = recorded(snapshot, { ...ofUser(''), parts }, isPlain);
+    expect(line.match(/"reason":"split/g)).toHaveLength(3);
+    expect(again(line, rules)).toBeNull();
+    if (isPlain) {
+      expect(again(line.replace('"value":4', '"value":2'), rules)).toContain(
+        'clauses [true], now [false]; assigned "b", now "control"',
+      );
+      expect(again(line.replace('192.0.2.9', '192.0.3.9'), rules)).toContain('clauses [true], now [false]');
+    } else for (const value of ['anna', 'u-7', 'spiffe', '192.0']) expect(line).not.toContain(value);
+  }
+});

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import {
   closeSync,
   constants,
+  existsSync,
   mkdtempSync,
   openSync,
   readFileSync,
@@ -272,5 +273,21 @@ describe('a file with a limit', () => {
     sink.write(line(1).repeat(5));
     await sink.close();
     expect(readFileSync(path, 'utf8')).toHaveLength(500);
+  });
+
+  test('is a regular one: a named pipe stays where it is', async () => {
+    const path = join(folder, 'limited.pipe');
+    execFileSync('mkfifo', [path]);
+    const reader = openSync(path, constants.O_RDWR | constants.O_NONBLOCK);
+    const { sink, problems } = newSink(path, { fileMaxBytes: 150 });
+    for (let n = 0; n < 5; n++) {
+      sink.write(line(n));
+      await sink.flush();
+    }
+    const bytes = Buffer.alloc(1000);
+    expect(readSync(reader, bytes)).toBe(500);
+    await sink.close();
+    closeSync(reader);
+    expect([existsSync(`${path}.1`), problems]).toEqual([false, []]);
   });
 });
