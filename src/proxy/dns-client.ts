@@ -147,7 +147,9 @@ export class DnsClient {
         : this.#askAddresses((resolver, done) => resolver.resolve6(fullName, { ttl: true }, done));
     const [ipv4, ipv6] = before === null ? await soon(first, second) : await Promise.all([first, second]);
     if (ipv4.kind !== 'found' && ipv6.kind !== 'found') return ipv4.kind === 'failed' ? ipv4 : ipv6;
-    const ttlMs = Math.min(...[ipv4, ipv6].map((answer) => (answer.kind === 'found' ? answer.ttlMs : 1e12)));
+    const ttlMs = Math.min(
+      ...[ipv4, ipv6].map((answer) => (answer.kind === 'found' ? answer.ttlMs : Number.POSITIVE_INFINITY)),
+    );
     const value = {
       ipv4: listOf(ipv4, before?.ipv4),
       ipv6: listOf(ipv6, before?.ipv6),

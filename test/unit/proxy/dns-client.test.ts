@@ -98,6 +98,16 @@ describe('the addresses of a host', () => {
     });
   });
 
+  test('cannot be asked for when the server is gone, which is not to say that there are none', async () => {
+    const asking = client({ timeoutMs: 300 });
+    const gone = await new DnsServer().listen();
+    gone.close();
+    const answer = await client({ servers: [gone.address], timeoutMs: 300 }).host('app.test', null);
+    expect(answer.kind).toBe('failed');
+    server.set('app.test', { A: ['10.0.0.1'] });
+    expect((await asking.host('app.test', null)).kind).toBe('found');
+  });
+
   test('of a family that cannot be asked for now are those of before', async () => {
     server.set('app.test', { A: ['10.0.0.2'] });
     const before = { ipv4: ['10.0.0.1'], ipv6: ['fd00::1'], fullName: 'app.test' };
