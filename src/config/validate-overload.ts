@@ -1,7 +1,7 @@
 /** What is to be said of limits on load: those that contradict themselves, and those that do nothing. Pure. */
 import type { ConfigIssue, ConfigPath } from './issue.ts';
-import type { Config } from './schema.ts';
-import type { ConcurrencyConfig } from './schema-overload.ts';
+import type { Config, RouteConfig } from './schema.ts';
+import type { ConcurrencyConfig, RateLimitConfig } from './schema-overload.ts';
 import { fallbackName } from './weights.ts';
 
 type IssueAt = (
@@ -10,44 +10,77 @@ type IssueAt = (
   options?: { readonly isKey?: boolean; readonly severity?: ConfigIssue['severity'] },
 ) => ConfigIssue;
 
+type At = (path: ConfigPath, message: string, severity?: ConfigIssue['severity']) => void;
+
+/** Every mistake and warning in what is limited and shed. */
 export function overloadIssues(config: Config, issueAt: IssueAt): ConfigIssue[] {
   const issues: ConfigIssue[] = [];
-  const at = (path: ConfigPath, message: string, severity: ConfigIssue['severity'] = 'error'): void => {
+  const at: At = (path, message, severity = 'error') => {
     issues.push(issueAt(path, message, { isKey: true, severity }));
   };
   for (const [name, { concurrency }] of Object.entries(config.upstreams))
     checkConcurrency(concurrency, ['upstreams', name, 'concurrency'], at);
-  for (const [name, experiment] of Object.entries(config.experiments)) {
-    for (const [variant, { concurrency, rateLimit }] of Object.entries(experiment.variants)) {
-      const path = ['experiments', name, 'variants', variant];
-      checkConcurrency(concurrency, [...path, 'concurrency'], at);
-      if (rateLimit?.over === 'refuse' || variant !== fallbackName(experiment)) continue;
-      if (rateLimit !== undefined)
-        at(
-          [...path, 'rateLimit'],
-          'this is the fallback variant: what is beyond the limit is answered 429',
-          'warning',
-        );
-    }
-  }
-  for (const [index, { rateLimit, experiments }] of (config.routes ?? []).entries()) {
-    if (rateLimit?.by === 'unit' && experiments.length === 0)
-      at(
-        ['routes', index, 'rateLimit', 'by'],
-        'no experiment is on this route, so there is no unit; name the sources, such as by: { header: x-api-key }',
-      );
-  }
+  for (const name of Object.keys(config.experiments)) checkVariants(config, name, at);
+  for (const [index, route] of (config.routes ?? []).entries())
+    checkRoute(config, route, ['routes', index, 'rateLimit', 'by'], at);
   const { overload } = config;
   if (overload !== undefined && overload.eventLoopDelay === undefined && overload.memory === undefined)
     at(['overload'], 'neither eventLoopDelay nor memory is given, so nothing is ever shed', 'warning');
   return issues;
 }
 
-function checkConcurrency(
-  concurrency: ConcurrencyConfig | undefined,
+function checkVariants(config: Config, name: string, at: At): void {
+  const experiment = config.experiments[name]!;
+  for (const [variant, { concurrency, rateLimit }] of Object.entries(experiment.variants)) {
+    const path = ['experiments', name, 'variants', variant];
+    checkConcurrency(concurrency, [...path, 'concurrency'], at);
+    if (rateLimit === undefined) continue;
+    checkSources(config, rateLimit.by, [...path, 'rateLimit', 'by'], at);
+    if (rateLimit.over === 'fallback' && variant === fallbackName(experiment))
+      at(
+        [...path, 'rateLimit'],
+        'this is the fallback variant: what is beyond the limit is answered 429',
+        'warning',
+      );
+  }
+}
+
+function checkRoute(
+  config: Config,
+  { rateLimit, experiments, match }: RouteConfig,
   path: ConfigPath,
-  at: (path: ConfigPath, message: string) => void,
+  at: At,
 ): void {
+  if (rateLimit === undefined) return;
+  const { by } = rateLimit;
+  if (by === 'unit' && experiments.length === 0)
+    at(
+      path,
+      'no experiment is on this route, so there is no unit; name the sources, such as by: { header: x-api-key }',
+    );
+  checkSources(config, by, path, at);
+  const segments = match.path.kind === 'pattern' ? match.path.segments : [];
+  for (const { path: name } of Array.isArray(by) ? by : []) {
+    if (name === undefined) continue;
+    if (segments.some((segment) => segment.kind === 'parameter' && segment.name === name)) continue;
+    at(path, `the path of this route has no {${name}}, so all its requests share one limit`, 'warning');
+  }
+}
+
+function checkSources(config: Config, by: RateLimitConfig['by'], path: ConfigPath, at: At): void {
+  for (const { request, claim } of Array.isArray(by) ? by : []) {
+    if (request === true)
+      at(path, 'a new unit for every request is never limited; say by: all, or what requests have in common');
+    if (claim !== undefined && config.identity.jwt === undefined)
+      at(
+        path,
+        'identity.jwt is not configured, so no token is verified and there is never a claim',
+        'warning',
+      );
+  }
+}
+
+function checkConcurrency(concurrency: ConcurrencyConfig | undefined, path: ConfigPath, at: At): void {
   if (concurrency?.kind !== 'adaptive') return;
   const { initial, min, max } = concurrency;
   if (min <= initial && initial <= max) return;

@@ -110,6 +110,15 @@ describe('a rate limit', () => {
     ]);
   });
 
+  it.each([
+    ['request', 'a new unit for every request is never limited'],
+    ['{ claim: /sub }', 'no token is verified and there is never a claim'],
+    ['{ path: id }', 'the path of this route has no {id}, so all its requests share one limit'],
+  ])('by %s is told what is wrong with it', (by, sentence) => {
+    const text = minimal(`routes: [{ name: all, rateLimit: { rate: 1/s, by: ${by} } }]`);
+    expect(issuesOf(text)).toEqual([expect.stringContaining(sentence)]);
+  });
+
   it('of the fallback can only refuse, and a warning says so', () => {
     const text = file({}).replace('control: {}', 'control: { rateLimit: { rate: 1/s } }');
     expect(issuesOf(text)).toEqual([expect.stringContaining('what is beyond the limit is answered 429')]);
