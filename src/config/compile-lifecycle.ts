@@ -14,17 +14,20 @@ export function compileLifecycle(
   { variants, fallback }: { readonly variants: readonly Variant[]; readonly fallback: Variant },
 ): Life {
   const winner = variants.find((variant) => variant.name === config.winner) ?? null;
-  const { startsAt, endsAt, onExpiry } = config;
+  const { startsAt, endsAt = Number.POSITIVE_INFINITY, onExpiry } = config;
+  const staleMs = staleAtMs(config, runtime);
+  const { fallBackAfter = Number.POSITIVE_INFINITY } = config;
+  const endsAtMs = Math.min(endsAt, staleMs + fallBackAfter);
   const schedule = {
     startsAtMs: startsAt ?? Number.NEGATIVE_INFINITY,
-    endsAtMs: endsAt ?? Number.POSITIVE_INFINITY,
+    endsAtMs,
     afterwards: onExpiry === 'winner' && winner !== null ? winner : fallback,
   };
   return {
     status: statusOf(config, runtime),
     winner,
-    schedule: startsAt === undefined && endsAt === undefined ? null : schedule,
-    staleAtMs: staleAtMs(config, runtime),
+    schedule: startsAt === undefined && endsAtMs === Number.POSITIVE_INFINITY ? null : schedule,
+    staleAtMs: staleMs,
     requires: config.requires.map(({ experiment, variant }) => ({ experiment, variants: variant })),
     approval: config.allowProtected ?? null,
   };

@@ -50,6 +50,9 @@ export const lifecycleFields = {
     .union([z.literal('off'), longDuration()])
     .prefault('90d')
     .describe('Running for longer than this is reported: since startsAt, or since it was first seen.'),
+  fallBackAfter: longDuration()
+    .optional()
+    .describe('Once it has been reported for this long it ends, as at endsAt. Default: it does not.'),
   requires: z
     .array(requirement)
     .max(10)

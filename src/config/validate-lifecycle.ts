@@ -51,11 +51,14 @@ function winnerIssues({ status, winner, onExpiry, variants }: ExperimentConfig, 
   else if (onExpiry === 'winner') at(['onExpiry'], 'there is no winner; name it: winner: VARIANT');
 }
 
-function dateIssues({ startsAt, endsAt, onExpiry }: ExperimentConfig, at: At): void {
+function dateIssues(experiment: ExperimentConfig, at: At): void {
+  const { startsAt, endsAt, onExpiry, staleAfter, fallBackAfter } = experiment;
   if (startsAt !== undefined && endsAt !== undefined && endsAt <= startsAt)
     at(['endsAt'], 'endsAt is not after startsAt');
-  if (onExpiry !== undefined && endsAt === undefined)
+  if (onExpiry !== undefined && endsAt === undefined && fallBackAfter === undefined)
     at(['onExpiry'], 'without endsAt it never expires; give endsAt or leave onExpiry out');
+  if (fallBackAfter !== undefined && staleAfter === 'off')
+    at(['fallBackAfter'], 'with staleAfter: off it is never stale; give staleAfter a time');
 }
 
 function metadataIssues({ requireMetadata }: Config, experiment: ExperimentConfig, at: At): void {

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { formatIssue } from '../../../src/config/issue.ts';
 import { parseConfig } from '../../../src/config/parse.ts';
 import { parseTimestamp } from '../../../src/config/timestamp.ts';
+import { conditionOf } from '../../../src/experiment/lifecycle.ts';
 import { issuesOf, minimal, snapshotOf, withExperiment } from '../../support/config.ts';
 
 const two = '{ variants: { control: {}, candidate: { weight: 10% } }';
@@ -190,27 +191,38 @@ describe('what is compiled', () => {
     expect(snapshotOf(withExperiment()).experiments.get('ranking')?.schedule).toBe(null);
   });
 
+  /** As it is when it was first seen at the beginning of 2026. */
+  const seen = (...settings: string[]) => {
+    const seenAt = '2026-01-01T00:00:00.000Z';
+    const known = { salt: 'ranking', status: null, weights: null, slots: [], epoch: 1, seenAt };
+    const runtime = { experiments: new Map([['ranking', known]]) };
+    return snapshotOf(withExperiment(...settings), runtime).experiments.get('ranking')!;
+  };
+
   test('it is stale so long after its start, or after it was first seen, or never', () => {
-    const staleAt = (...settings: string[]) =>
-      snapshotOf(withExperiment(...settings), {
-        experiments: new Map([
-          [
-            'ranking',
-            {
-              salt: 'ranking',
-              status: null,
-              weights: null,
-              slots: [],
-              epoch: 1,
-              seenAt: '2026-01-01T00:00:00.000Z',
-            },
-          ],
-        ]),
-      }).experiments.get('ranking')?.staleAtMs;
+    const staleAt = (...settings: string[]) => seen(...settings).staleAtMs;
     expect(staleAt()).toBe(Date.UTC(2026, 0, 91));
     expect(staleAt('staleAfter: 30d')).toBe(Date.UTC(2026, 0, 31));
     expect(staleAt('staleAfter: 30d', 'startsAt: 2026-02-01T00:00:00Z')).toBe(Date.UTC(2026, 2, 3));
     expect(staleAt('staleAfter: off')).toBe(Number.POSITIVE_INFINITY);
+  });
+
+  test('it ends when it has been stale for as long as is said, if it does not end before', () => {
+    expect(seen('staleAfter: 30d').schedule).toBeNull();
+    const fallsBack = seen('staleAfter: 30d', 'fallBackAfter: 14d');
+    expect(fallsBack.schedule?.endsAtMs).toBe(Date.UTC(2026, 0, 45));
+    expect(conditionOf(fallsBack, Date.UTC(2026, 0, 44))).toBe('stale');
+    expect(conditionOf(fallsBack, Date.UTC(2026, 0, 45))).toBe('ended');
+    const winner = seen('fallBackAfter: 1d', 'onExpiry: winner', 'winner: candidate');
+    expect(winner.schedule).toMatchObject({
+      endsAtMs: Date.UTC(2026, 0, 92),
+      afterwards: { name: 'candidate' },
+    });
+    const before = seen('fallBackAfter: 1d', 'endsAt: 2026-02-01T00:00:00Z');
+    expect(before.schedule?.endsAtMs).toBe(Date.UTC(2026, 1, 1));
+    expect(issuesOf(withExperiment('staleAfter: off', 'fallBackAfter: 1d'))).toEqual([
+      expect.stringContaining('fallBackAfter: with staleAfter: off it is never stale'),
+    ]);
   });
 });
 
