@@ -73,7 +73,7 @@ async function start(workers: number) {
         },
       ]),
     ),
-    timeouts: { firstByte: '500ms', connect: '500ms' },
+    timeouts: { firstByte: '3s', connect: '3s' },
     // Nothing can be written to these, nor read again from those.
     exposures: { file: '/dev/full' },
     stateFile: 'state/state.json',

@@ -77,7 +77,7 @@ describe('an upstream with a concurrency limit', () => {
     const { upstream, release } = await gated('app');
     const proxy = await rig.plane([], {
       upstreams: { app: { endpoints: [upstream.endpoint], concurrency: 1 } },
-      timeouts: { firstByte: '200ms' },
+      timeouts: { firstByte: '1s' },
     });
     const gone = rig.client(proxy.port).send(get('/aborted'));
     await upstream.request(0);

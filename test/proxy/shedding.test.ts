@@ -3,6 +3,7 @@
  * that is the real thing.
  */
 import { describe, expect, it } from 'vitest';
+import { systemClock } from '../../src/base/clock.ts';
 import type { Log } from '../../src/telemetry/log.ts';
 import { field } from '../support/message.ts';
 import { startPlane, type TestPlane } from '../support/plane.ts';
@@ -10,13 +11,6 @@ import { answer, configOf, get, ok, useRig } from '../support/rig.ts';
 
 const rig = useRig();
 const TICK_MS = 50;
-
-/** A clock that goes with the real one, and as much further as a test says. */
-class Ahead {
-  aheadMs = 0;
-  now = (): number => performance.now() + this.aheadMs;
-  wallMs = (): number => Date.now();
-}
 
 interface World extends TestPlane {
   /** Ticks that each are so late, until the level is reached; or, without a level, so many. */
@@ -27,7 +21,6 @@ interface World extends TestPlane {
 async function world(settings: object = { overload: { eventLoopDelay: '100ms' } }): Promise<World> {
   const control = await rig.upstream(({ socket }) => socket.write(ok('control')));
   const candidate = await rig.upstream(({ socket }) => socket.write(ok('candidate')));
-  const clock = new Ahead();
   const said: string[] = [];
   const note = (_facts: object, sentence: string) => void said.push(sentence);
   const text = configOf([], {
@@ -43,13 +36,13 @@ async function world(settings: object = { overload: { eventLoopDelay: '100ms' } 
     ...settings,
   });
   const log = { info: note, warn: note, error: note, debug: note } as unknown as Log;
-  const proxy = await startPlane(text, clock, log);
+  const proxy = await startPlane(text, systemClock, log);
   rig.also(() => proxy.close());
   const { limits } = proxy.plane;
   // The ticks of the plane itself would say that it is on time.
   const tick = limits.tick.bind(limits);
   limits.tick = () => {};
-  let nowMs = clock.now();
+  let nowMs = systemClock.now();
   tick(nowMs);
   return Object.assign(proxy, {
     said,
