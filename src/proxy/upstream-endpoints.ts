@@ -57,6 +57,8 @@ export class UpstreamEndpoints {
   readonly #isOne: boolean;
   readonly #sources: readonly Source[];
   readonly #preferences = new Map<string, Preference>();
+  /** A change is to be told. */
+  #isDue = false;
   readonly #onChange: () => void;
   readonly #isHealthy: (endpoint: string) => boolean;
 
@@ -101,14 +103,17 @@ export class UpstreamEndpoints {
     preference.family = family;
     preference.losses = 0;
     for (const source of this.#sources) this.#renew(source);
+    this.#flush();
   }
 
   /** `isHealthy` says something else: of a service, another priority may be in use. */
   heedHealth(): void {
     for (const source of this.#sources) if (source.resolved?.kind === 'service') this.#renew(source);
+    this.#flush();
   }
 
   close(): void {
+    this.#isDue = false;
     for (const { resolved } of this.#sources) resolved?.watched.close();
   }
 
@@ -130,18 +135,25 @@ export class UpstreamEndpoints {
   /** A name was answered. Where there are a thousand names, nearly every answer is that of before. */
   #renew(source: Source): void {
     if (source.resolved === null) return;
-    const wasAsking = this.isAsking;
     const all = this.#find(source, source.resolved);
     const list = this.#inUse(all);
-    const isSame = isSameList(all, source.all) && isSameList(list, source.list);
-    if (!isSame) {
-      source.all = all;
-      source.list = list;
-      this.list = eachOnce(this.#sources.map((one) => one.list));
-    }
-    this.isAsking = this.#isAsking();
-    if (!isSame || wasAsking !== this.isAsking) this.#onChange();
+    if (isSameList(all, source.all) && isSameList(list, source.list) && !this.isAsking) return;
+    source.all = all;
+    source.list = list;
+    if (!this.#isDue) setImmediate(this.#flush);
+    this.#isDue = true;
   }
+
+  /** What has changed in one turn of the event loop is one change: the first answers of a thousand names come together. */
+  readonly #flush = (): void => {
+    if (!this.#isDue) return;
+    this.#isDue = false;
+    const { list, isAsking } = this;
+    this.list = eachOnce(this.#sources.map((source) => source.list));
+    this.isAsking = this.#isAsking();
+    const isWaitedFor = isAsking && this.isAsking && isSameList(list, this.list);
+    if (!isWaitedFor) this.#onChange();
+  };
 
   #inUse(all: readonly Endpoint[]): readonly Endpoint[] {
     const lowest = all[0]?.priority ?? 0;
