@@ -37,6 +37,11 @@ const UNTOUCHED = {
   },
 };
 
+/** With a limit that is never reached, so that every place that is taken shows. */
+function limited(endpoint: string): object {
+  return { ...UNTOUCHED, upstreams: { app: { endpoints: [endpoint], concurrency: 10_000 } } };
+}
+
 const cases = wireCases();
 const requests = cases.map(({ request }) => request.toString('latin1'));
 const responses = cases.flatMap(({ response }) => (response === null ? [] : [response.toString('latin1')]));
@@ -124,7 +129,7 @@ describe('damaged requests', () => {
     rig.also(() => upstream.close());
     const taken: number[] = [];
     let seen: string[] = [];
-    const { port, plane } = await rig.plane([upstream.endpoint], UNTOUCHED);
+    const { port, plane } = await rig.plane([], limited(upstream.endpoint));
     const compared = await damage(requests, { ms: MS, min: COMPARED_MIN }, async (text, random) => {
       seen = [];
       const expected = served(text);
@@ -148,6 +153,7 @@ describe('damaged requests', () => {
     });
     expect(compared).toBeGreaterThanOrEqual(COMPARED_MIN);
     expect(plane.inFlight()).toBe(0);
+    expect(plane.limits.view().concurrency).toMatchObject([{ inFlight: 0, rejected: 0 }]);
   });
 });
 
@@ -157,7 +163,7 @@ describe('damaged responses', () => {
     let source: Source = { next: () => 0 };
     const upstream = await rawUpstream((socket) => void send(socket, response, source));
     rig.also(() => upstream.close());
-    const { port, plane } = await rig.plane([upstream.endpoint], UNTOUCHED);
+    const { port, plane } = await rig.plane([], limited(upstream.endpoint));
     const compared = await damage(responses, { ms: MS, min: COMPARED_MIN }, async (text, random) => {
       response = text;
       source = random;
@@ -183,6 +189,7 @@ describe('damaged responses', () => {
     });
     expect(compared).toBeGreaterThanOrEqual(COMPARED_MIN);
     expect(plane.inFlight()).toBe(0);
+    expect(plane.limits.view().concurrency).toMatchObject([{ inFlight: 0, rejected: 0 }]);
     expect(plane.upstreams()[0]!.endpoints[0]!.open).toBe(0);
   });
 });
