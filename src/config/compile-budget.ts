@@ -30,20 +30,21 @@ export function compileBudgeting(
 ): Budgeting {
   const budget = own?.budget ?? base.budget ?? 'off';
   const maxTrips = isLastResort ? 'off' : (own?.maxTrips ?? base.maxTrips ?? 'off');
-  const countsOnly = isLastResort && own?.budget === undefined;
+  const isCountedOnly = isLastResort && own?.budget === undefined;
   return {
     mode: own?.mode ?? base.mode,
-    budget: budget === 'off' ? null : budgetSettings(budget, countsOnly),
+    budget: budget === 'off' ? null : budgetSettings(budget, isCountedOnly),
     tripsMax: maxTrips === 'off' ? null : { count: maxTrips.count, withinMs: maxTrips.within },
   };
 }
 
-function budgetSettings({ target, period, burn }: BudgetConfig, countsOnly: boolean): BudgetSettings {
+function budgetSettings({ target, period, burn }: BudgetConfig, isCountedOnly: boolean): BudgetSettings {
   const rules = burn?.map(({ rate, long, short }) => ({ rate, longMs: long, shortMs: short }));
   return {
     targetRatio: target / PPM,
     periodMs: period,
-    burn: countsOnly ? [] : (rules ?? defaultRules(period)),
+    burn: rules ?? defaultRules(period),
+    isCountedOnly,
   };
 }
 

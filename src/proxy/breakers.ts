@@ -48,7 +48,7 @@ export class Breakers {
     }
     const breaker = this.#make(name, settings);
     const before = remembered?.(name) ?? null;
-    if (before !== null) breaker.restore(before.kept, before.agoMs, clock.now());
+    if (before !== null) breaker.memory.restore(before.kept, before.agoMs, clock.now());
     this.#all.set(name, breaker);
     return breaker;
   }
@@ -80,8 +80,8 @@ export class Breakers {
   /** What there is to keep over a restart, by name. */
   keep(): Map<string, KeptBreaker> {
     const nowMs = this.#options.clock.now();
-    const worthIt = [...this.#all].filter(([, breaker]) => breaker.isWorthKeeping);
-    return new Map(worthIt.map(([name, breaker]) => [name, breaker.keep(nowMs)]));
+    const worthIt = [...this.#all].filter(([, breaker]) => breaker.memory.isWorthKeeping);
+    return new Map(worthIt.map(([name, breaker]) => [name, breaker.memory.keep(nowMs)]));
   }
 
   /** By hand, for `forMs`; false: there is none of this name. */

@@ -60,6 +60,15 @@ export interface ForceView {
   readonly reason: string;
 }
 
+/** What a breaker knows of before, and what there is to keep of it over a restart. */
+export interface BreakerMemory {
+  /** It has a budget or counts its openings. */
+  readonly isWorthKeeping: boolean;
+  keep(nowMs: number): KeptBreaker;
+  /** Enter what was kept `agoMs` ago. */
+  restore(kept: KeptBreaker, agoMs: number, nowMs: number): void;
+}
+
 /** What a breaker is made of, as far as it is shown. */
 export interface BreakerParts {
   readonly name: string;

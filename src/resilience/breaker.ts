@@ -13,7 +13,7 @@
  * probe that neither answers nor ends is bad after a bounded time. docs/breakers.md is for users.
  */
 import type { Random } from '../base/clock.ts';
-import { type BreakerView, breakerView, type KeptBreaker } from './breaker-view.ts';
+import { type BreakerMemory, type BreakerView, breakerView } from './breaker-view.ts';
 import type { Budget } from './budget.ts';
 import { Circuit, type CircuitState } from './circuit.ts';
 import { ClosedCalls } from './closed-calls.ts';
@@ -210,6 +210,7 @@ export class Breaker {
   /** Judge the calls beside those of the control from now on; null: there is none. */
   compareWith(control: Breaker | null): void {
     this.#criteria.compareWith(control === null ? null : control.#calls);
+    this.#stance.compareWith(control === null ? null : control.#stance);
   }
 
   /** How long a call turned away should stay away; 0 when closed, and when half-open with all probes under way. */
@@ -235,19 +236,8 @@ export class Breaker {
     );
   }
 
-  /** It has a budget or counts its openings. */
-  get isWorthKeeping(): boolean {
-    return this.#stance.isWorthKeeping;
-  }
-
-  /** What there is to keep over a restart. */
-  keep(nowMs: number): KeptBreaker {
-    return this.#stance.keep(nowMs);
-  }
-
-  /** Enter what was kept `agoMs` ago. */
-  restore(kept: KeptBreaker, agoMs: number, nowMs: number): void {
-    this.#stance.restore(kept, agoMs, nowMs);
+  get memory(): BreakerMemory {
+    return this.#stance;
   }
 
   // With other workers: what the primary says, and what it is told. A breaker of its own has no use for these.

@@ -19,8 +19,9 @@ export interface BudgetSettings {
   /** Share of the calls that must not fail, in (0, 1). */
   readonly targetRatio: number;
   readonly periodMs: number;
-  /** Empty: it is only counted. */
   readonly burn: readonly BurnRule[];
+  /** However fast it burns, nothing opens for it. */
+  readonly isCountedOnly?: boolean;
 }
 
 /** What is kept of a budget over a restart. Ages are from the moment it was read out. */
@@ -43,11 +44,15 @@ export interface BudgetView {
 /** A rule that speaks. */
 export interface Burning {
   readonly rule: BurnRule;
+  /** Over the short time. */
+  readonly rate: number;
   readonly reason: string;
 }
 
 /** A few failures are no rate, however little is allowed: as for the error rate of a breaker. */
 const FAILURES_MIN = 5;
+
+const NOTHING: Spent = { requests: 0, failures: 0 };
 
 interface Watched {
   readonly rule: BurnRule;
@@ -96,6 +101,7 @@ export class Budget {
 
   /** The first rule that speaks, or null. Below `minimumRequests` in the short time none does. */
   burning(minimumRequests: number, nowMs: number): Burning | null {
+    if (this.#settings.isCountedOnly === true) return null;
     for (const { rule, long, short } of this.#watched) {
       const now = short.total(nowMs);
       if (now.requests < minimumRequests || now.failures < Math.min(FAILURES_MIN, minimumRequests)) continue;
@@ -103,10 +109,17 @@ export class Budget {
       if (shortRate < rule.rate) continue;
       const over = long.total(nowMs);
       const longRate = this.#rateOf(over);
-      if (longRate >= rule.rate)
-        return { rule, reason: this.#reason(rule, over, { longRate, shortRate }, nowMs) };
+      if (longRate < rule.rate) continue;
+      return { rule, rate: shortRate, reason: this.#reason(rule, over, { longRate, shortRate }, nowMs) };
     }
     return null;
+  }
+
+  /** How fast it burns over the short time of a rule that it has too; 0: it has no such rule, or hardly a failure. */
+  rateOver({ longMs, shortMs }: BurnRule, nowMs: number): number {
+    const same = this.#watched.find(({ rule }) => rule.longMs === longMs && rule.shortMs === shortMs);
+    const spent = same?.short.total(nowMs) ?? NOTHING;
+    return spent.failures < FAILURES_MIN ? 0 : this.#rateOf(spent);
   }
 
   /** The breaker has closed: whether it is still going on shows in what comes from now on. */
@@ -195,6 +208,6 @@ function percent(ratio: number): string {
 }
 
 /** `14.4x`. */
-function factor(rate: number): string {
+export function factor(rate: number): string {
   return `${Number(rate.toFixed(1))}x`;
 }

@@ -9,7 +9,7 @@
  * Told the time, and has no timer: `tick` moves it out of the open state. Memory is fixed per worker.
  */
 import type { Random } from '../base/clock.ts';
-import type { KeptBreaker } from './breaker-view.ts';
+import type { BreakerMemory } from './breaker-view.ts';
 import type { CircuitState } from './circuit.ts';
 import { addTallies, type Tally } from './evidence.ts';
 import { type ForceKind, forceFor, isObserving } from './mode.ts';
@@ -103,18 +103,13 @@ export class SharedBreaker {
     return { ...this.#stance.shown(nowMs), settings: this.#settings };
   }
 
-  get isWorthKeeping(): boolean {
-    return this.#stance.isWorthKeeping;
+  /** Judge its budget beside that of the control from now on; null: there is none. */
+  compareWith(control: SharedBreaker | null): void {
+    this.#stance.compareWith(control === null ? null : control.#stance);
   }
 
-  /** As `Breaker.keep`. */
-  keep(nowMs: number): KeptBreaker {
-    return this.#stance.keep(nowMs);
-  }
-
-  /** As `Breaker.restore`. */
-  restore(kept: KeptBreaker, agoMs: number, nowMs: number): void {
-    this.#stance.restore(kept, agoMs, nowMs);
+  get memory(): BreakerMemory {
+    return this.#stance;
   }
 
   /** A worker has this breaker from now on, as new. It is told where the breaker stands. */

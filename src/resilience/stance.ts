@@ -5,12 +5,16 @@
 import type { Random } from '../base/clock.ts';
 import { openDurationMs } from './back-off.ts';
 import type { ForceView, KeptBreaker } from './breaker-view.ts';
-import { Budget } from './budget.ts';
+import { Budget, type Burning } from './budget.ts';
 import type { CircuitState } from './circuit.ts';
+import { heldReason } from './compared-reason.ts';
 import { type BreakerMode, endedReason, type Force, isObserving, modeOf } from './mode.ts';
 import type { Spent } from './span-ring.ts';
 import type { BreakerSettings, Transition, TransitionCause } from './transition.ts';
 import { TripHistory } from './trip-history.ts';
+
+/** A control whose budget burns this much as fast is bad too. */
+const NEAR = 0.5;
 
 export class Stance {
   state: CircuitState = 'closed';
@@ -35,6 +39,9 @@ export class Stance {
   /** What `onTransition` was last told. */
   #toldMode: BreakerMode;
 
+  #control: Stance | null = null;
+  /** When its budget last burned without effect. */
+  #heldToldMs = Number.NEGATIVE_INFINITY;
   /** One opening too many, not told yet. */
   #tooOften: string | null = null;
 
@@ -92,10 +99,26 @@ export class Stance {
     budget?.spend(spent, nowMs);
     if (budget === null || this.state !== 'closed' || this.force?.kind === 'closed') return null;
     const burning = budget.burning(this.#settings.minimumRequests, nowMs);
-    if (burning === null) return null;
+    if (burning === null || this.#isHeldBack(burning, nowMs)) return null;
     // It burns as long as its short time, and has not been good before it has been for as long.
     if (this.hasLasted(burning.rule.shortMs, nowMs)) this.openings = 0;
     return burning.reason;
+  }
+
+  /** Where the control stands; null: there is none, or this is it. */
+  compareWith(control: Stance | null): void {
+    this.#control = control;
+  }
+
+  /** Whether the control is about as bad, so that going there would not help, and that is to hold it back. */
+  #isHeldBack({ rule, rate, reason }: Burning, nowMs: number): boolean {
+    const control = this.#settings.sharedOutage?.policy === 'hold' ? this.#control : null;
+    if (control === null) return false;
+    const isBad = control.state !== 'closed' || (control.budget?.rateOver(rule, nowMs) ?? 0) >= rate * NEAR;
+    if (!isBad) return false;
+    if (nowMs - this.#heldToldMs >= rule.shortMs) this.note('held-back', heldReason(reason, null), nowMs);
+    this.#heldToldMs = nowMs;
+    return true;
   }
 
   /** It has a budget or counts its openings. */
@@ -121,8 +144,7 @@ export class Stance {
     const { force } = this;
     if (force === null || nowMs < force.untilMs) return false;
     this.force = null;
-    // That it is no longer forced open, the move to half-open will tell.
-    if (force.kind !== 'open') this.tell(this.state, 'force-ended', endedReason(force), nowMs);
+    this.tell(this.state, 'force-ended', endedReason(force), nowMs);
     return true;
   }
 

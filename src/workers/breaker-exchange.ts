@@ -3,6 +3,7 @@
  * a part in a breaker from when it works by rules that have it. The rules themselves are `resilience/shared-breaker.ts`.
  */
 import type { Clock, Random } from '../base/clock.ts';
+import type { WantedBreaker } from '../config/breakers.ts';
 import type { BreakerSettings, KeptBreaker, Transition } from '../resilience/breaker.ts';
 import type { ForceKind } from '../resilience/mode.ts';
 import { SharedBreaker } from '../resilience/shared-breaker.ts';
@@ -52,12 +53,16 @@ export class BreakerExchange {
   }
 
   /** The rules in force have these breakers. One that stays keeps all it knows. */
-  configure(wanted: ReadonlyMap<string, BreakerSettings>, version: number): void {
+  configure(wanted: ReadonlyMap<string, WantedBreaker>, version: number): void {
     for (const name of this.#entries.keys()) if (!wanted.has(name)) this.#entries.delete(name);
-    for (const [name, settings] of wanted) {
+    for (const [name, { settings }] of wanted) {
       const entry = this.#entries.get(name);
       if (entry !== undefined) entry.breaker.reconfigure(settings, this.#now());
       else this.#entries.set(name, { breaker: this.#make(name, settings), version, workers: new Set() });
+    }
+    for (const [name, { control }] of wanted) {
+      const beside = control === null ? undefined : this.#entries.get(control);
+      this.#entries.get(name)?.breaker.compareWith(beside?.breaker ?? null);
     }
     this.#flush();
   }
@@ -127,8 +132,8 @@ export class BreakerExchange {
   /** What there is to keep over a restart, by name. */
   keep(): Map<string, KeptBreaker> {
     const nowMs = this.#now();
-    const worthIt = this.breakers().filter((breaker) => breaker.isWorthKeeping);
-    return new Map(worthIt.map((breaker) => [breaker.name, breaker.keep(nowMs)]));
+    const worthIt = this.breakers().filter((breaker) => breaker.memory.isWorthKeeping);
+    return new Map(worthIt.map((breaker) => [breaker.name, breaker.memory.keep(nowMs)]));
   }
 
   #make(name: string, settings: BreakerSettings): SharedBreaker {
@@ -143,7 +148,7 @@ export class BreakerExchange {
       },
     });
     const before = this.#options.remembered?.(name) ?? null;
-    if (before !== null) breaker.restore(before.kept, before.agoMs, this.#now());
+    if (before !== null) breaker.memory.restore(before.kept, before.agoMs, this.#now());
     return breaker;
   }
 

@@ -23,6 +23,7 @@ describe('an error budget', () => {
         { rate: 14.4, longMs: HOUR, shortMs: 5 * MINUTE },
         { rate: 6, longMs: 6 * HOUR, shortMs: 30 * MINUTE },
       ],
+      isCountedOnly: false,
     });
   });
 
@@ -49,12 +50,12 @@ describe('an error budget', () => {
 
   test('of the fallback is counted and opens nothing, unless it says so itself', () => {
     const [control] = breakers('breaker: { budget: { target: 99.9% } }');
-    expect(control!.budget).toMatchObject({ targetRatio: 0.999, burn: [] });
+    expect(control!.budget).toMatchObject({ targetRatio: 0.999, isCountedOnly: true });
     const own =
       'variants: { control: { breaker: { budget: { target: 90% } } }, candidate: { weight: 1%, breaker: { budget: off } } }';
     const [asked, candidate] = breakers('breaker: { budget: { target: 99.9% } }', own);
     expect(asked!.budget).toMatchObject({ targetRatio: 0.9 });
-    expect(asked!.budget!.burn).toHaveLength(2);
+    expect(asked!.budget!.isCountedOnly).toBe(false);
     expect(candidate!.budget).toBeNull();
   });
 

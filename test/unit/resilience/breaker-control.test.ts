@@ -18,6 +18,7 @@ describe('a trip by hand', () => {
     bench.run(5, 'ok');
     expect(bench.moves.map(({ to, cause }) => [to, cause])).toEqual([
       ['open', 'forced'],
+      ['open', 'force-ended'],
       ['half-open', 'timer'],
       ['closed', 'probes-ok'],
     ]);

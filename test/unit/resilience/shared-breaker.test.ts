@@ -152,7 +152,7 @@ describe('a breaker that workers share, open', () => {
     bench.shared.reset(bench.nowMs, 'over');
     bench.wait(2);
     expect(bench.states()).toEqual(['closed', 'closed']);
-    expect(bench.moves.map(({ cause }) => cause)).toEqual(['forced', 'timer', 'reset']);
+    expect(bench.moves.map(({ cause }) => cause)).toEqual(['forced', 'force-ended', 'timer', 'reset']);
   });
 
   test('each opening is twice as long as the one before, whichever worker opens', () => {

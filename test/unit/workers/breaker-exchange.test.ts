@@ -6,7 +6,7 @@ import type { ToWorker } from '../../../src/workers/messages.ts';
 import { SETTINGS } from '../../support/breaker-bench.ts';
 
 const NAME = 'api/ranking/candidate';
-const ONE = new Map([[NAME, SETTINGS]]);
+const ONE = new Map([[NAME, { settings: SETTINGS, control: null }]]);
 
 class Bench {
   readonly sent: { worker: number; message: ToWorker }[] = [];
