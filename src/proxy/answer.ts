@@ -14,6 +14,9 @@ export function answerLocally(exchange: Exchange, code: ErrorCode, detail: strin
   return isClose;
 }
 
+/** What is beyond a limit on connections may come back after this; nobody knows better. */
+const RETRY_SECONDS = 1;
+
 /** The whole message, ready to be written. `exchange` is null for what never became a request. */
 export function localAnswer(
   code: ErrorCode,
@@ -33,7 +36,7 @@ export function localAnswer(
     isHead: exchange?.request.method === 'HEAD',
     close: isClose,
     ...(sentence ? { detail: sentence } : {}),
-    ...(isForNow(code) ? { retryAfterSeconds: retryAfterSeconds(exchange!) } : {}),
+    retryAfterSeconds: retryAfterSeconds(code, exchange),
     ...(isKeptAlive10 ? { extraFields: 'connection: keep-alive\r\n' } : {}),
   });
 }
@@ -50,7 +53,7 @@ export function overloadAnswer(connectionsMax: number): string {
     detail,
     isHead: false,
     close: true,
-    retryAfterSeconds: 1,
+    retryAfterSeconds: RETRY_SECONDS,
   });
 }
 
@@ -80,16 +83,17 @@ function limitOf(code: ErrorCode, exchange: Exchange | null): string | undefined
   }
 }
 
-/** Turned away by a breaker or a limit: `decision` knows when it is worth coming back. */
-function isForNow(code: ErrorCode): boolean {
-  return (
-    code === 'breaker_open' ||
-    code === 'rate_limited' ||
-    code === 'concurrency_limited' ||
-    code === 'load_shed'
-  );
-}
-
-function retryAfterSeconds(exchange: Exchange): number {
-  return Math.max(1, Math.ceil(exchange.decision.retryAfterMs / 1000));
+/** For what is turned away for now; `decision` knows when a breaker or a limit lets somebody in again. */
+function retryAfterSeconds(code: ErrorCode, exchange: Exchange | null): number | undefined {
+  switch (code) {
+    case 'overloaded':
+      return RETRY_SECONDS;
+    case 'breaker_open':
+    case 'rate_limited':
+    case 'concurrency_limited':
+    case 'load_shed':
+      return Math.max(1, Math.ceil(exchange!.decision.retryAfterMs / 1000));
+    default:
+      return undefined;
+  }
 }

@@ -1,6 +1,7 @@
 /** How many connections an endpoint gets, who waits for one, how long each lives, and how an endpoint is left. */
 import type { Socket } from 'node:net';
 import { describe, expect, it } from 'vitest';
+import { field } from '../support/message.ts';
 import { answer, configOf, get, ok, type Received, type Upstream, useRig } from '../support/rig.ts';
 
 const rig = useRig();
@@ -18,11 +19,12 @@ async function held(settings: object) {
 }
 
 describe('a request beyond connectionsMax', () => {
-  it('is answered 503 at once, unless it may wait', async () => {
+  it('is answered 503 at once, with Retry-After, unless it may wait', async () => {
     const { ask, upstream } = await held({ connectionsMax: 1 });
     ask();
     await upstream.request();
-    expect((await answer(ask())).problem?.code).toBe('overloaded');
+    const got = await answer(ask());
+    expect([got.problem?.code, field(got, 'retry-after')]).toEqual(['overloaded', '1']);
   });
 
   it('waits for a connection with pendingMax, and those who wait are served in the order they came', async () => {
