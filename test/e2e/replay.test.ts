@@ -107,4 +107,5 @@ it.skipIf(process.platform !== 'linux').each([
     for (const file of readdirSync(folder))
       expect(readFileSync(join(folder, file), 'utf8')).not.toContain('sticky-secret');
   },
+  60_000,
 );
