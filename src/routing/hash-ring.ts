@@ -17,6 +17,9 @@ export interface RingMember {
  */
 const POINTS = 128;
 
+/** 2^32 over the golden ratio: what is mixed for the points of an endpoint differs in many bits. */
+const POINT_STEP = 0x9e3779b9;
+
 /** Packs a point and its owner into one exact double, so that sorting is that of numbers. */
 const OWNERS_MAX = 2 ** 16;
 
@@ -30,12 +33,18 @@ export class HashRing<T extends RingMember> {
   constructor(members: readonly T[]) {
     this.#members = [...members].sort((a, b) => (a.id < b.id ? -1 : 1));
     const points = new Float64Array(members.length * POINTS);
-    for (const [owner, { id }] of this.#members.entries())
+    for (const [owner, { id }] of this.#members.entries()) {
+      const name = hashOf(id);
       for (let point = 0; point < POINTS; point++)
-        points[owner * POINTS + point] = hashOf(`${id}#${point}`) * OWNERS_MAX + owner;
+        points[owner * POINTS + point] = mix(name + Math.imul(point, POINT_STEP)) * OWNERS_MAX + owner;
+    }
     points.sort();
-    this.#hashes = Uint32Array.from(points, (point) => Math.floor(point / OWNERS_MAX));
-    this.#owners = Uint16Array.from(points, (point) => point % OWNERS_MAX);
+    this.#hashes = new Uint32Array(points.length);
+    this.#owners = new Uint16Array(points.length);
+    for (let at = 0; at < points.length; at++) {
+      this.#hashes[at] = Math.floor(points[at]! / OWNERS_MAX);
+      this.#owners[at] = points[at]! % OWNERS_MAX;
+    }
   }
 
   /** Whose `key` is, of those that are usable and not `avoided`; null: there is none. */
@@ -62,11 +71,16 @@ export class HashRing<T extends RingMember> {
   }
 }
 
-/** FNV-1a over the UTF-16 code units, then the finaliser of MurmurHash3: FNV alone leaves similar keys together. */
+/** FNV-1a over the UTF-16 code units, mixed: alone it leaves similar keys together. */
 function hashOf(text: string): number {
   let hash = 0x811c9dc5;
   for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
-  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  return mix(hash);
+}
+
+/** The finaliser of MurmurHash3. */
+function mix(value: number): number {
+  let hash = Math.imul(value ^ (value >>> 16), 0x85ebca6b);
   hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
   return (hash ^ (hash >>> 16)) >>> 0;
 }
