@@ -13,7 +13,7 @@ const rig = useRig();
 const certificates = useCertificates();
 
 /** Fast enough for a test, slow enough for a busy machine. */
-const FAST = { interval: '50ms', timeout: '500ms', rise: 2, fall: 2 };
+const FAST = { interval: '50ms', timeout: '1s', rise: 2, fall: 2 };
 
 /** An upstream whose answer to checks is a status that the test changes; requests get `name`. */
 async function checked(name: string) {
@@ -35,7 +35,7 @@ const healthy = (running: TestPlane) =>
   running.plane.upstreams()[0]!.endpoints.map(({ isHealthy }) => isHealthy);
 
 const becomes = (running: TestPlane, expected: readonly boolean[]) =>
-  expect.poll(() => healthy(running), { timeout: 5000 }).toEqual(expected);
+  expect.poll(() => healthy(running), { timeout: 15_000 }).toEqual(expected);
 
 async function answers(running: TestPlane, count: number): Promise<string[]> {
   const client = rig.client(running.port);
@@ -163,7 +163,7 @@ describe.skipIf(!hasOpenssl)('health checks of an upstream with TLS', () => {
     const { seen, endpoint } = await serving();
     const tls = { ca: certificates.authority.certificate };
     const running = await plane([endpoint], { http: {}, ...FAST }, { tls });
-    await expect.poll(() => seen.length, { timeout: 5000 }).toBeGreaterThan(1);
+    await expect.poll(() => seen.length, { timeout: 15_000 }).toBeGreaterThan(1);
     expect(seen[0]).toBe('fairlead-health');
     expect(healthy(running)).toEqual([true]);
   });

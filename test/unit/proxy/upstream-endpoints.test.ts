@@ -135,7 +135,7 @@ describe('the endpoints of an upstream', () => {
       pass(1000);
       return server.count('A app.test');
     };
-    await expect.poll(askAgain).toBeGreaterThan(2);
+    await expect.poll(askAgain, { timeout: 15_000 }).toBeGreaterThan(2);
     await changed(2);
     expect(all.changes).toBe(2);
     expect(ids()).toEqual(['10.0.0.2:80']);
@@ -148,7 +148,9 @@ describe('the endpoints of an upstream', () => {
     await changed(1);
     server.fail('app.test', 'servfail');
     pass(1000);
-    await expect.poll(() => found.names).toEqual([{ name: 'app.test:80', state: 'stale', endpoints: 1 }]);
+    await expect
+      .poll(() => found.names, { timeout: 15_000 })
+      .toEqual([{ name: 'app.test:80', state: 'stale', endpoints: 1 }]);
     expect(ids()).toEqual(['10.0.0.1:80']);
     expect(lines).toEqual([
       'the name app.test cannot be resolved now: ESERVFAIL; its last addresses stay in use',
