@@ -57,8 +57,7 @@ export function admit(decision: Decision, nowMs: number): ErrorCode | null {
     const { group, limits } = participation.served!;
     if (group === routeGroup || decision.group !== routeGroup) continue;
     decision.group = group;
-    if (limits !== null) upstream = limits.upstream;
-    else if (admission !== null) upstream = null;
+    upstream = limits === null ? null : limits.upstream;
   }
   return upstream === null ? null : enter(decision, upstream, nowMs);
 }

@@ -24,6 +24,7 @@ export interface Rate {
 /** What stands before the requests of a route; each part null where there is none. */
 export interface Admission {
   readonly shedding: Shedding | null;
+  /** Its requests are shed last. */
   readonly isProtected: boolean;
   readonly rate: Rate | null;
   /** Of the route's own upstream. */
@@ -90,7 +91,9 @@ export class Limits {
     );
     const { shedding } = this;
     if (shedding === null && rate === null && upstream === null && !hasLimits) return null;
-    return { shedding, isProtected: this.#rules.protect.has(route.name), rate, upstream };
+    // A call that the service makes belongs to a request that was let in.
+    const isProtected = route.direction === 'outbound' || this.#rules.protect.has(route.name);
+    return { shedding, isProtected, rate, upstream };
   }
 
   /** What stands before the requests of this variant; null: nothing. */

@@ -26,7 +26,12 @@ async function world(settings: object = { overload: { eventLoopDelay: '100ms' } 
   const text = configOf([], {
     upstreams: { app: control.endpoint, next: candidate.endpoint },
     protect: ['pay'],
+    listeners: [
+      { name: 'inbound', address: '127.0.0.1:0' },
+      { name: 'outbound', address: '127.0.0.1:0', direction: 'outbound' },
+    ],
     routes: [
+      { name: 'calls', direction: 'outbound', upstream: 'app' },
       { name: 'all', upstream: 'app', experiments: ['ranking'] },
       { name: 'pay', match: { path: '/pay' }, upstream: 'app' },
     ],
@@ -65,8 +70,8 @@ async function body(proxy: World, target = '/', fields = USER): Promise<string> 
 }
 
 /** How many of 40 requests are served. */
-async function served(proxy: World, target: string): Promise<number> {
-  const client = rig.client(proxy.port);
+async function served(proxy: World, target: string, port = proxy.port): Promise<number> {
+  const client = rig.client(port);
   let count = 0;
   for (let i = 0; i < 40; i++) if ((await answer(client.send(get(target)))).status === 200) count++;
   return count;
@@ -111,6 +116,8 @@ describe('an overloaded sidecar', () => {
     expect(some).toBeGreaterThan(20);
     expect(some).toBeLessThan(40);
     expect(await served(proxy, '/pay')).toBe(40);
+    // What the service calls belongs to requests that were let in.
+    expect(await served(proxy, '/', proxy.portOf('outbound'))).toBe(40);
     proxy.late(110, 5);
     expect(await served(proxy, '/')).toBe(0);
     expect(await served(proxy, '/pay')).toBeGreaterThan(20);
