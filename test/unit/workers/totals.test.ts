@@ -129,6 +129,31 @@ test('upstreams are added up by endpoint', () => {
   ]);
 });
 
+test('an endpoint that any worker has put aside is shown as put aside, with its reason', () => {
+  const state = (word: string, reason: string) => ({
+    breakers: [],
+    overload: { shedding: null, concurrency: [], rateLimits: [] },
+    inFlight: 0,
+    upstreams: [
+      {
+        name: 'a',
+        names: [],
+        endpoints: [
+          {
+            ...{ id: '127.0.0.1:9001', active: 0, idle: 0, requests: 0, connectFailures: 0, pending: 0 },
+            ...{ state: word, reason, isHealthy: true },
+          },
+        ],
+      },
+    ],
+  });
+  for (const states of [
+    [state('ok', ''), state('ejected', '5 failures')],
+    [state('ejected', '5 failures'), state('ok', '')],
+  ])
+    expect(upstreamTotals(states)[0]!.endpoints).toMatchObject([{ state: 'ejected', reason: '5 failures' }]);
+});
+
 describe('the load of all workers', () => {
   const limiter = { scope: 'upstream', name: 'app', kind: 'adaptive' } as const;
   const rate = { scope: 'route', name: 'all', isByUnit: false } as const;
