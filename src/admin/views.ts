@@ -18,7 +18,7 @@ export interface VariantView {
   readonly upstream: string | null;
   readonly isFallback: boolean;
   /** Its breakers, one per route. */
-  readonly breakers: readonly { readonly name: string; readonly state: string }[];
+  readonly breakers: readonly { readonly name: string; readonly state: string; readonly mode: string }[];
 }
 
 /** An experiment, as shown. */
@@ -86,7 +86,7 @@ export function experimentView(
       isFallback: variant.name === fallback.name,
       breakers: breakers
         .filter((breaker) => breaker.name.endsWith(`/${name}/${variant.name}`))
-        .map((breaker) => ({ name: breaker.name, state: breaker.state })),
+        .map(({ name: breaker, state, mode }) => ({ name: breaker, state, mode })),
     })),
     runtime: rules.runtime[name] ?? null,
   };

@@ -18,7 +18,7 @@ interface Column {
 interface VariantItem {
   readonly name?: string;
   readonly weight?: string;
-  readonly breakers?: readonly { readonly name: string; readonly state: string }[];
+  readonly breakers?: readonly { readonly name: string; readonly state: string; readonly mode?: string }[];
 }
 
 const EXPERIMENTS: readonly Column[] = [
@@ -177,12 +177,14 @@ function memberOf(value: unknown, key: string): unknown {
   return typeof value === 'object' && value !== null ? (value as Item)[key] : undefined;
 }
 
-/** `closed`, or who is not. */
+/** `closed`, or who is not, or is in another mode. */
 function breakersText(item: Item): string {
   const all = variantsOf(item).flatMap((variant) => variant.breakers ?? []);
   if (all.length === 0) return '-';
-  const others = all.filter((breaker) => breaker.state !== 'closed');
-  return others.length === 0 ? 'closed' : others.map(({ name, state }) => `${name} ${state}`).join(', ');
+  const others = all.filter(({ state, mode = 'enforce' }) => state !== 'closed' || mode !== 'enforce');
+  if (others.length === 0) return 'closed';
+  const noteOf = (mode = 'enforce'): string => (mode === 'enforce' ? '' : ` (${mode})`);
+  return others.map(({ name, state, mode }) => `${name} ${state}${noteOf(mode)}`).join(', ');
 }
 
 /** `enforce`, or `forced-open 42s`, with the time that is left. */

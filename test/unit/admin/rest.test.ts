@@ -55,7 +55,7 @@ describe('reading', () => {
           name: 'candidate',
           weight: '10%',
           upstream: 'v2',
-          breakers: [{ name: 'api/ranking/candidate', state: 'closed' }],
+          breakers: [{ name: 'api/ranking/candidate', state: 'closed', mode: 'enforce' }],
         },
         { name: 'other', weight: '5%' },
       ],

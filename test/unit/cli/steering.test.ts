@@ -70,11 +70,11 @@ describe('get', () => {
 
   test('shows what was changed at run time and which breaker is not closed', async () => {
     await startPauseCommand({ verb: 'pause', name: 'ranking', reason: '', admin }, new TestIo());
-    bench.plane.breaker = { ...bench.plane.breaker, state: 'open' };
+    bench.plane.breaker = { ...bench.plane.breaker, state: 'open', mode: 'observe' };
     const io = new TestIo();
     await getCommand({ what: 'experiments', output: 'wide', admin }, io);
     expect(io.outText).toContain('paused *');
-    expect(io.outText).toContain('api/ranking/candidate open');
+    expect(io.outText).toContain('api/ranking/candidate open (observe)');
     expect(io.outText).toContain('search-team');
     expect(io.outText).toContain('* changed at run time');
   });
