@@ -18,6 +18,8 @@ export interface AskOptions {
   readonly path?: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string | Buffer;
+  /** Given up after this, with the code ETIMEDOUT. */
+  readonly timeoutMs?: number;
 }
 
 export class Asker {
@@ -30,7 +32,7 @@ export class Asker {
   }
 
   /** Never rejects: a broken connection is a result. */
-  ask({ method = 'GET', path = '/', headers = {}, body }: AskOptions = {}): Promise<Asked> {
+  ask({ method = 'GET', path = '/', headers = {}, body, timeoutMs }: AskOptions = {}): Promise<Asked> {
     const startedMs = performance.now();
     const length = body === undefined ? {} : { 'content-length': String(Buffer.byteLength(body)) };
     return new Promise((resolve) => {
@@ -46,6 +48,11 @@ export class Asker {
         },
         (response) => read(response, done),
       );
+      if (timeoutMs !== undefined) {
+        const late = Object.assign(new Error('no answer'), { code: 'ETIMEDOUT' });
+        const timer = setTimeout(() => sent.destroy(late), timeoutMs);
+        sent.once('close', () => clearTimeout(timer));
+      }
       sent.on('error', (error: NodeJS.ErrnoException) =>
         done({ status: 0, body: '', code: error.code ?? 'error', isComplete: false }),
       );
