@@ -152,7 +152,7 @@ export class Budget {
       const sorted = spans.toSorted((left, right) => left.spanMs - right.spanMs);
       const source = sorted.find(({ spanMs }) => spanMs >= ring.spanMs) ?? sorted.at(-1);
       for (const [ageMs, requests, failures] of source?.rows ?? [])
-        if (ageMs + agoMs <= ring.spanMs) ring.add({ requests, failures }, nowMs - ageMs - agoMs);
+        ring.add({ requests, failures }, nowMs - ageMs - agoMs);
     }
   }
 

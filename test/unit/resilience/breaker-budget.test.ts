@@ -67,6 +67,22 @@ describe('a breaker with an error budget', () => {
     expect(bench.breaker.retryAfterMs(bench.nowMs)).toBe(10_000);
   });
 
+  test('is not opened again by what had opened it, while its short time is not over', () => {
+    const bench = new Bench({ ...BUDGETED, openForMs: 100, openForMaxMs: 100 });
+    bench.run(20, 'failure');
+    bench.wait(50);
+    bench.wait(100);
+    bench.run(5, 'ok');
+    expect(bench.state).toBe('closed');
+    bench.run(15, 'ok');
+    bench.run(5, 'failure');
+    bench.wait(50);
+    expect(bench.state).toBe('closed');
+    // Five times as fast over the long time, and the short one has begun anew.
+    expect(bench.view().budget!.burn[0]!.long).toBeGreaterThan(5);
+    expect(bench.view().budget!.burn[0]!.short).toBeCloseTo(2, 5);
+  });
+
   test('opens nothing while it is forced closed, and counts on', () => {
     const bench = new Bench(BUDGETED);
     bench.breaker.force('closed', bench.nowMs, 'test', 60_000);
