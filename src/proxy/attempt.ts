@@ -51,7 +51,7 @@ export class Attempt implements Waiting, Hedged {
   #second: Second | null = null;
   /** When the endpoint got it; below 0: nobody times it, or all has been said of it. */
   #fromMs = -1;
-  /** How long the endpoint took to answer; below 0: it has not. */
+  /** How long the endpoint took to answer; below 0: it has not, or that says nothing. */
   #tookMs = -1;
   /** What it is sent with. */
   #sending: Sending | null = null;
@@ -186,13 +186,12 @@ export class Attempt implements Waiting, Hedged {
   }
 
   /**
-   * The endpoint has answered with `status`; the request was whole at `completeMs`, below 0: it is not yet. If that is
-   * a failure, its group hears it now, otherwise when the answer is complete.
+   * The endpoint has answered with `status`; the request was whole at `completeMs`, below 0: how long it took says
+   * nothing. If that is a failure, its group hears it now, otherwise when the answer is complete.
    */
   answered(status: number, completeMs: number): void {
     if (this.#fromMs < 0) return;
-    const nowMs = this.pool!.plane.clock.now();
-    this.#tookMs = nowMs - Math.max(this.#fromMs, completeMs);
+    if (completeMs >= 0) this.#tookMs = this.pool!.plane.clock.now() - Math.max(this.#fromMs, completeMs);
     if (status >= 500) this.#tell(false);
     else if (status === 101) this.#tell(true);
   }
@@ -200,18 +199,21 @@ export class Attempt implements Waiting, Hedged {
   /** The attempt failed. Its group hears of it if that is the endpoint's doing. */
   failed(code: ErrorCode): void {
     if (this.#fromMs < 0 || ERRORS[code].side !== 'upstream') return;
-    // What has been idle for a while may have been closed just then, as it may be.
-    if (code === 'upstream_reset' && this.isReused) this.#fromMs = -1;
+    // What has been idle for a while may have been closed just then, as it may be; and who was asked last had the
+    // least of the time.
+    const isExcused =
+      code === 'request_timeout' ? this.count > 1 : code === 'upstream_reset' && this.isReused;
+    if (isExcused) this.#fromMs = -1;
     else this.#tell(false);
   }
 
   #tell(isGood: boolean): void {
     const pool = this.pool!;
     const nowMs = pool.plane.clock.now();
-    const tookMs = this.#tookMs < 0 ? nowMs - this.#fromMs : this.#tookMs;
+    const fromMs = this.#fromMs;
     this.#fromMs = -1;
-    if (isGood) pool.group?.succeeded(pool, tookMs, nowMs);
-    else pool.group?.failed(pool, tookMs, nowMs);
+    if (isGood) pool.group?.succeeded(pool, this.#tookMs, nowMs);
+    else pool.group?.failed(pool, nowMs - fromMs, nowMs);
   }
 
   /** The connection has done its work; null from now on. */

@@ -214,7 +214,8 @@ export class Exchange implements UpstreamUser, ResponseHandler {
   begin(head: Head, bytes: Buffer, at: number, end: number): void {
     const framing = this.#framing;
     if (!responseFraming(head, this.request.method, framing)) return this.malformed(framing.failureDetail);
-    this.attempt.answered(head.status, this.request.completeMs);
+    const { isStreaming } = this.decision.route!.route;
+    this.attempt.answered(head.status, isStreaming ? -1 : this.request.completeMs);
     if (head.status === 101) return switchProtocols(this, head, { bytes, at, end });
     const { response } = this;
     response.read(head, framing, this.request, !this.requestBody.isDone || this.downstream.isLast);
@@ -226,7 +227,7 @@ export class Exchange implements UpstreamUser, ResponseHandler {
     this.attempt.commit();
     this.expiry.endTry();
     this.responseBody.begin(framing, response.isChunked, this.plan.chunkLimits);
-    if (this.decision.route!.route.isStreaming) markStreaming(this, this.plane.clock.now());
+    if (isStreaming) markStreaming(this, this.plane.clock.now());
     if (framing.kind === Body.length && framing.length >= LARGE_BODY_BYTES)
       this.attempt.connection!.reads.enlarge();
     this.phase = 'relaying';

@@ -106,9 +106,9 @@ export class UpstreamGroup {
     this.#warmMs = nowMs + this.upstream.slowStartMs;
   }
 
-  /** An endpoint answered, and not that it failed. */
+  /** An endpoint answered, and not that it failed. `tookMs` below 0: that it took so long says nothing. */
   succeeded(pool: Pool, tookMs: number, nowMs: number): void {
-    pool.ewma?.succeeded(tookMs, nowMs);
+    if (tookMs >= 0) pool.ewma?.succeeded(tookMs, nowMs);
     if (pool.record !== null) this.#outliers?.succeeded(pool.record, tookMs, nowMs);
   }
 

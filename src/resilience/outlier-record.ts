@@ -3,9 +3,10 @@ import { Window } from '../base/window.ts';
 
 const REQUESTS = 0;
 const FAILURES = 1;
-/** Sum of the logarithms of the times of answers that were none, see `LOG_UNIT`. */
-const LOG_TIMES = 2;
-const COLUMNS = 3;
+/** Answers that were timed, and the sum of the logarithms of their times, see `LOG_UNIT`. */
+const TIMED = 2;
+const LOG_TIMES = 3;
+const COLUMNS = 4;
 
 /**
  * Times are kept as whole hundredths of ln(1 + ms): their mean is a typical time that one answer of half a minute
@@ -39,9 +40,12 @@ export class OutlierRecord {
     if (windowMs !== this.#window.windowMs) this.#window = this.#window.resized(windowMs);
   }
 
+  /** `tookMs` below 0: how long it took says nothing. */
   succeeded(tookMs: number, nowMs: number): void {
     this.failuresInARow = 0;
     this.#window.add(nowMs, REQUESTS);
+    if (tookMs < 0) return;
+    this.#window.add(nowMs, TIMED);
     this.#window.addMany(nowMs, LOG_TIMES, Math.round(LOG_UNIT * Math.log1p(tookMs)));
   }
 
@@ -65,14 +69,14 @@ export class OutlierRecord {
     return this.#window.total(FAILURES);
   }
 
-  get successes(): number {
-    return this.requests - this.failures;
+  get timed(): number {
+    return this.#window.total(TIMED);
   }
 
   /** The geometric mean of the times of answers in the window, ms; 0 without one. */
   get typicalMs(): number {
-    const { successes } = this;
-    return successes === 0 ? 0 : Math.expm1(this.#window.total(LOG_TIMES) / LOG_UNIT / successes);
+    const { timed } = this;
+    return timed === 0 ? 0 : Math.expm1(this.#window.total(LOG_TIMES) / LOG_UNIT / timed);
   }
 
   /** How often it was put aside before: one time is forgotten for every `ejectForMs` that it has been back. */

@@ -71,7 +71,7 @@ export class Outliers {
     for (const record of records) record.resize(this.#settings.windowMs);
   }
 
-  /** An endpoint answered, `tookMs` after the request was with it. */
+  /** An endpoint answered, `tookMs` after the request was with it; below 0: that says nothing. */
   succeeded(record: OutlierRecord, tookMs: number, nowMs: number): void {
     record.succeeded(tookMs, nowMs);
   }
@@ -137,7 +137,7 @@ export class Outliers {
     const { minimumRequests, slowerThan } = this.#settings;
     for (const record of this.#records) record.advance(nowMs);
     const measured = this.#records
-      .filter((one) => !one.isEjected && !one.isAway && one.successes >= minimumRequests)
+      .filter((one) => !one.isEjected && !one.isAway && one.timed >= minimumRequests)
       .sort((a, b) => b.typicalMs - a.typicalMs);
     if (measured.length < 2) return;
     for (const [index, record] of measured.entries()) {

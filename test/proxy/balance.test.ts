@@ -1,7 +1,8 @@
 /** Which endpoints are used when hardly any should be, and how much one gets that is back. */
 import { describe, expect, it } from 'vitest';
 import { healthKey } from '../../src/proxy/health-checks.ts';
-import { answer, get, ok, useRig } from '../support/rig.ts';
+import { snapshotOf } from '../support/plane.ts';
+import { answer, configOf, get, ok, useRig } from '../support/rig.ts';
 
 const rig = useRig();
 
@@ -57,6 +58,30 @@ describe('endpoints that are not well', () => {
     plane.drainEndpoints([{ upstream: 'app', endpoint: endpoints[2]! }]);
     unwell(0, 1);
     expect(await ask(4)).toEqual([2, 2, 0]);
+  });
+});
+
+describe('peakEwma', () => {
+  it('takes an endpoint for no slower because streams and long polls take their time', async () => {
+    const { plane, endpoints } = await many(2, { balance: 'peakEwma' });
+    plane.adopt(
+      snapshotOf(
+        configOf(endpoints, {
+          upstreams: { app: { endpoints, balance: 'peakEwma' } },
+          routes: [{ name: 'all', streaming: true }],
+        }),
+        2,
+      ),
+    );
+    const client = rig.client(
+      plane.listeners[0]!.address.kind === 'tcp' ? plane.listeners[0]!.address.port : 0,
+    );
+    for (let i = 0; i < 4; i++) await answer(client.send(get()));
+    const { pools } = plane.group(plane.plan.snapshot.upstreams.get('app')!);
+    expect(pools.map((pool) => [pool.record!.requests, pool.ewma!.at(plane.clock.now())])).toEqual([
+      [2, -1],
+      [2, -1],
+    ]);
   });
 });
 

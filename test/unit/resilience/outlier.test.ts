@@ -164,6 +164,15 @@ describe('times', () => {
     expect(ejected()).toEqual([]);
   });
 
+  test('of streams say nothing', () => {
+    const { outliers, succeed, ejected } = setUp(2, SLOWER);
+    succeed(0, 20, 0, 10);
+    succeed(0, 500, 0, -1);
+    succeed(1, 20, 0, 10);
+    outliers.tick(1000);
+    expect(ejected()).toEqual([]);
+  });
+
   test('need enough answers, of both', () => {
     const { outliers, succeed, ejected } = setUp(2, SLOWER);
     succeed(0, 100, 0, 500);
