@@ -29,7 +29,9 @@ export class Expiry {
   /** Until then another variant than the fallback may be waited for. */
   #variantMs = NEVER;
   #isVariantTimed = false;
-  /** Until then the present attempt may be waited for. */
+  /** As long as any attempt on the route may be waited for. */
+  #perTryMs = NEVER;
+  /** The present one: until the sooner of both. */
   #tryMs = NEVER;
   #wait: NodeJS.Timeout | null = null;
 
@@ -75,8 +77,8 @@ export class Expiry {
     const { retry, failover } = this.#exchange.decision.route!;
     if (!this.#isVariantTimed && (this.#requestMs < NEVER || failover!.settings.afterMs > 0))
       this.#timeVariant(failover!.settings.afterMs);
-    this.#tryMs = this.#variantMs;
-    if (retry.perTryMs > 0) this.#tryMs = Math.min(this.#variantMs, this.#nowMs() + retry.perTryMs);
+    this.#perTryMs = retry.perTryMs > 0 ? this.#nowMs() + retry.perTryMs : NEVER;
+    this.#tryMs = Math.min(this.#variantMs, this.#perTryMs);
   }
 
   /** The attempt is answered, or over. */
@@ -84,9 +86,9 @@ export class Expiry {
     this.#tryMs = NEVER;
   }
 
-  /** The variant has had the time that it has before the fallback is asked. */
+  /** The attempt could go on, but for the time that the variant has before the fallback is asked. */
   isVariantOver(nowMs: number): boolean {
-    return nowMs >= this.#variantMs;
+    return nowMs >= this.#variantMs && nowMs < this.#perTryMs;
   }
 
   /** And it was the caller who left it no more, which is no fault of the variant's. */
@@ -100,7 +102,7 @@ export class Expiry {
     const { request, phase, decision } = this.#exchange;
     const { firstByteMs } = decision.route!.timeouts;
     this.endVariant();
-    this.endTry();
+    this.#tryMs = this.#perTryMs;
     const isTimed = phase === 'waiting' && firstByteMs > 0;
     this.arm(isTimed ? Math.max(1, firstByteMs - (nowMs - request.completeMs)) : 0);
   }

@@ -150,8 +150,8 @@ it('a request that may not be done twice is seen once at most, and control serve
         name: 'api',
         upstream: 'v1',
         experiments: ['x'],
-        retries: { attempts: 3, perTry: '60ms', backOff: { base: '1ms', max: '2ms' } },
-        failover: { after: '120ms' },
+        retries: { attempts: 3, perTry: '100ms', backOff: { base: '1ms', max: '2ms' } },
+        failover: { after: '200ms' },
       },
     ],
     experiments: {
