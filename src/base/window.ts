@@ -82,6 +82,18 @@ export class Window {
     return total;
   }
 
+  /** `totalSince` of `into.length` columns, the first of them `column`. */
+  totalsSince(sinceMs: number, column: number, into: Uint32Array): void {
+    const first = Math.ceil(sinceMs / this.bucketMs);
+    const end = column + into.length;
+    if (first <= this.#bucket - BUCKETS) return into.set(this.#totals.subarray(column, end));
+    into.fill(0);
+    for (let bucket = Math.max(0, first); bucket <= this.#bucket; bucket++) {
+      const row = (bucket % ROWS) * this.#columns + column;
+      for (let i = 0; i < into.length; i++) into[i]! += this.#cells[row + i]!;
+    }
+  }
+
   /** Forget everything. */
   clear(): void {
     this.#cells.fill(0);

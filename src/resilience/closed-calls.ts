@@ -4,11 +4,11 @@
  */
 import type { Share } from './confidence.ts';
 import { Evidence } from './evidence.ts';
-import { type Call, InFlight } from './in-flight.ts';
-import { columnOf, LATENCY_COLUMNS } from './latency-scale.ts';
+import { ageOf, type Call, InFlight } from './in-flight.ts';
+import { columnOf } from './latency-scale.ts';
 import type { Limits } from './limits.ts';
 import type { CallEnd } from './outcome.ts';
-import type { Sizes } from './quantile.ts';
+import { emptySizes, type Sizes } from './quantile.ts';
 import type { Elsewhere } from './sharing.ts';
 
 /** The generation of no call. */
@@ -22,6 +22,8 @@ export class ClosedCalls {
   generation = 0;
   /** `slow.thresholdMs`, or Infinity. */
   #slowAfterMs: number;
+  /** Used again each time. */
+  #sizes: Sizes | null = null;
 
   constructor(limits: Limits) {
     this.evidence = new Evidence(limits.windowMs, limits.watch);
@@ -105,15 +107,17 @@ export class ClosedCalls {
     return latencies === null ? null : latencies.over(levelMs, this.agedOver(levelMs, nowMs), sinceMs);
   }
 
-  /** Calls by size, since `sinceMs` and in flight; null: they are not kept. */
+  /** Calls by size, since `sinceMs` and in flight, until it is asked again; null: they are not kept. */
   sizes(nowMs: number, sinceMs: number): Sizes | null {
     const { latencies } = this.evidence;
     if (latencies?.hasHistogram !== true) return null;
-    const inFlight = new Array<number>(LATENCY_COLUMNS).fill(0);
-    this.inFlight.eachAge(nowMs, this.generation, (ageMs) => {
-      inFlight[columnOf(ageMs)]! += 1;
-    });
-    return { finished: latencies.sizes(sinceMs), inFlight };
+    this.#sizes ??= emptySizes();
+    const { finished, inFlight } = this.#sizes;
+    latencies.sizes(sinceMs, finished);
+    inFlight.fill(0);
+    for (let call = this.inFlight.oldest; call !== null; call = call.newer)
+      if (call.generation === this.generation) inFlight[columnOf(ageOf(call, nowMs))]! += 1;
+    return this.#sizes;
   }
 }
 

@@ -128,12 +128,6 @@ export class InFlight {
     return older;
   }
 
-  /** The age of each call of `generation`, oldest first. */
-  eachAge(nowMs: number, generation: number, visit: (ageMs: number) => void): void {
-    for (let call = this.oldest; call !== null; call = call.newer)
-      if (call.generation === generation) visit(ageOf(call, nowMs));
-  }
-
   /** Start the call's clock again; it becomes the newest. */
   restart(call: Call, nowMs: number): void {
     const { generation, isCounted } = call;

@@ -77,11 +77,9 @@ export class Latencies {
     return { bad: total(1 + PER_LEVEL * level) + inFlight, calls };
   }
 
-  /** Good calls since `sinceMs`, by size. */
-  sizes(sinceMs: number): number[] {
-    return Array.from({ length: LATENCY_COLUMNS }, (_, column) =>
-      this.#window.totalSince(sinceMs, this.#sizes + column),
-    );
+  /** Good calls since `sinceMs` by size, into `LATENCY_COLUMNS`. */
+  sizes(sinceMs: number, into: Uint32Array): void {
+    this.#window.totalsSince(sinceMs, this.#sizes, into);
   }
 
   advance(nowMs: number): void {

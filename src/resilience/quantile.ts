@@ -6,45 +6,53 @@
  * Sizes are columns of 4.4 %, rounded in the candidate's favour each time: a limit of 1.3 x the control's quantile is
  * reached somewhere between 1.3 x and 1.42 x.
  */
-import { type Relative, surpriseAt, surpriseBelow } from './confidence.ts';
+import { type Relative, type Share, surpriseAt, surpriseBelow } from './confidence.ts';
 import { firstFrom, LATENCY_COLUMNS, lowerMs } from './latency-scale.ts';
 
-/** Calls by size, as many as `LATENCY_COLUMNS`: those that are over, and those in flight, by their age so far. */
+/** Calls by size, `LATENCY_COLUMNS` of them: those that are over, and those in flight, by their age so far. */
 export interface Sizes {
-  readonly finished: readonly number[];
-  readonly inFlight: readonly number[];
+  readonly finished: Uint32Array;
+  readonly inFlight: Uint32Array;
+}
+
+export function emptySizes(): Sizes {
+  return { finished: new Uint32Array(LATENCY_COLUMNS), inFlight: new Uint32Array(LATENCY_COLUMNS) };
 }
 
 /** From each column on: calls that took at least so long, and calls that are known to have taken that long or less. */
 class Tail {
-  readonly #above: number[];
-  readonly #calls: number[];
+  readonly #above = new Float64Array(LATENCY_COLUMNS + 1);
+  readonly #aged = new Float64Array(LATENCY_COLUMNS + 1);
+  #finished = 0;
 
-  constructor({ finished, inFlight }: Sizes) {
-    const total = finished.reduce((sum, count) => sum + count, 0);
-    this.#above = new Array<number>(LATENCY_COLUMNS + 1).fill(0);
-    this.#calls = new Array<number>(LATENCY_COLUMNS + 1).fill(total);
+  read({ finished, inFlight }: Sizes): this {
     let done = 0;
     let aged = 0;
     for (let column = LATENCY_COLUMNS - 1; column >= 0; column--) {
       done += finished[column]!;
       aged += inFlight[column]!;
       this.#above[column] = done + aged;
-      this.#calls[column] = total + aged;
+      this.#aged[column] = aged;
     }
+    this.#finished = done;
+    return this;
   }
 
-  from(column: number): { bad: number; calls: number } {
-    return { bad: this.#above[column]!, calls: this.#calls[column]! };
+  from(column: number): Share {
+    return { bad: this.#above[column]!, calls: this.#finished + this.#aged[column]! };
   }
 
   /** The highest column that at least `share` of the calls reach: where the quantile is. */
   quantileColumn(share: number): number {
     let column = LATENCY_COLUMNS - 1;
-    while (column > 0 && this.from(column).bad < share * this.from(column).calls) column--;
+    while (column > 0 && this.#above[column]! < share * (this.#finished + this.#aged[column]!)) column--;
     return column;
   }
 }
+
+/** Used again for each comparison. */
+const CANDIDATE = new Tail();
+const CONTROL = new Tail();
 
 /** What is found: the two quantiles, and the calls they are of. */
 export interface QuantileFinding {
@@ -71,8 +79,8 @@ export interface QuantileQuestion {
 /** Null: it is not, or that is not sure. */
 export function compareQuantiles(question: QuantileQuestion): QuantileFinding | null {
   const { share, limit, critical, callsMin, badMin } = question;
-  const candidate = new Tail(question.candidate);
-  const control = new Tail(question.control);
+  const candidate = CANDIDATE.read(question.candidate);
+  const control = CONTROL.read(question.control);
   const controlColumn = control.quantileColumn(share);
   const over = candidate.from(limitColumn(controlColumn, limit));
   if (over.bad < badMin || over.calls < callsMin || control.from(controlColumn).calls < callsMin) return null;
