@@ -20,6 +20,16 @@ describe('a body', () => {
     expect(arms.control.requests).toHaveLength(0);
   });
 
+  it('that came while the candidate was being connected goes to a connection that waits for it', async () => {
+    const arms = await twoArms(rig, 'refuse');
+    const client = rig.client(arms.port);
+    await answer(client.send(get('/', 'x-experiment-override: never\r\n')));
+    const body = 'x'.repeat(300_000);
+    const got = await answer(client.send(post(body, CANDIDATE)));
+    expect([got.status, got.body.length]).toEqual([200, 'control'.length + body.length]);
+    expect(arms.control.sockets).toHaveLength(1);
+  });
+
   it('that is half sent is sent to control from its beginning, and the rest follows', async () => {
     const arms = await twoArms(rig, 'reset');
     const client = rig.client(arms.port);
