@@ -8,6 +8,7 @@ import type { ExplainOptions } from './explain.ts';
 import { Exit, type Io } from './io.ts';
 import { toCount } from './option-values.ts';
 import { addBreaker } from './program-breaker.ts';
+import { addEndpoint } from './program-endpoint.ts';
 import { addInject } from './program-inject.ts';
 import { addOverride } from './program-override.ts';
 import { addSeeing } from './program-seeing.ts';
@@ -46,6 +47,7 @@ function buildProgram(io: Io, done: Done): Command {
   addOverride(program, io, done);
   addSeeing(program, io, done);
   addBreaker(program, io, done, [reasonOption(), adminOption(), tokenOption()]);
+  addEndpoint(program, io, done, [reasonOption(), adminOption(), tokenOption()]);
   addInject(program, io, done, [reasonOption(), adminOption(), tokenOption()]);
   addTools(program, io, done);
   return program;
