@@ -1,7 +1,8 @@
 /**
- * Does what is served stay quick, and what is refused get told so at once, under twice the load that can be borne? Two
+ * Does what is served stay quick, and what is refused get told so at once, under more load than can be borne? Two
  * kinds of it: an upstream that can do 1,000 requests a second and gets 2,000, without a limit and with each kind; and a
- * sidecar with a quarter of a core and twice the requests that it can carry, with and without shedding.
+ * sidecar with a quarter of a core and half as many requests again as it can carry, with and without shedding: to refuse one costs
+ * it more than half of what it costs to serve one, so at twice as many refusing alone would keep it busy.
  * Run on a quiet machine: npm exec -c 'node bench/overload.ts'; with --busy only the second
  */
 import { openLoopByClass, quantile } from './support/open-loop-classes.ts';
@@ -127,7 +128,7 @@ async function busySidecar(): Promise<void> {
     );
     const proxy = await sidecar('busy', config, port, ['nice', '-n', '5']);
     const hog = await start([process.execPath, '-e', 'for (;;);'], { cores: PROXY_CORES, port: null });
-    if (rate === 0) rate = 2 * (await saturation(port));
+    if (rate === 0) rate = Math.round(1.5 * (await saturation(port)));
     await shoot(name, port, rate, 1000, { '/': 9, '/pay': 1 });
     await Promise.all([proxy.kill(), upstream.kill(), hog.kill()]);
   }

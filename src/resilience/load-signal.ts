@@ -31,6 +31,8 @@ const SMOOTHING = 0.3;
 /** Levels a second, at a signal of just its limit; four times that at most. */
 const RISE = 2;
 const RISE_RATIO_MAX = 4;
+/** Once all that is ordinary is shed, it takes a moment until that shows. */
+const RISE_OF_PROTECTED = 0.5;
 const FALL = 1;
 /** Shares of requests are let in again more slowly: too many at once would bring the overload back. */
 const FALL_OF_SHARES = 0.2;
@@ -115,7 +117,8 @@ export class LoadSignal {
   }
 
   #rise(ratio: number, stepMs: number, most: number): void {
-    const risen = this.#pressure + (RISE * Math.min(ratio, RISE_RATIO_MAX) * stepMs) / 1000;
+    const speed = this.#pressure < Level.ordinary ? RISE : RISE_OF_PROTECTED;
+    const risen = this.#pressure + (speed * Math.min(ratio, RISE_RATIO_MAX) * stepMs) / 1000;
     // What another signal has brought it to stays.
     this.#pressure = Math.max(this.#pressure, Math.min(most, risen));
   }

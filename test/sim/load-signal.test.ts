@@ -1,14 +1,14 @@
 /**
  * Shedding on a manual clock, for a sidecar whose event loop does in each turn what came in during the one before: 0.25 ms
- * for a request that it serves, 0.1 ms for one that it refuses, so 4,000 a second at the most. Clients have 1,000
- * connections, and one request in ten is for a protected route.
+ * for a request that it serves, so 4,000 a second at the most, and 0.14 ms for one that it refuses, as has been measured.
+ * Clients have 1,000 connections, and one request in ten is for a protected route.
  */
 import { describe, expect, it } from 'vitest';
 import { LoadSignal } from '../../src/resilience/load-signal.ts';
 import { seededRandom } from '../support/seeded-random.ts';
 
 const SERVED_MS = 0.25;
-const REFUSED_MS = 0.1;
+const REFUSED_MS = 0.14;
 const CONNECTIONS = 1000;
 const TICK_MS = 50;
 const LIMIT_MS = 50;
@@ -77,19 +77,19 @@ describe('a sidecar that sheds', () => {
     expect(turnMs).toBeLessThan(10);
   });
 
-  it('at half as much again refuses ordinary requests, few more than it must, and hardly a protected one', () => {
-    const { served, protectedServed, protectedRefused, turnMs } = run(6000, 120_000);
-    // 6,000 refusals would take 600 ms of a second; the rest is room for those that are served.
-    const most = (1000 - 6000 * REFUSED_MS) / (SERVED_MS - REFUSED_MS);
+  it('at three tenths more refuses ordinary requests, few more than it must, and hardly a protected one', () => {
+    const { served, protectedServed, protectedRefused, turnMs } = run(5200, 120_000);
+    // To refuse all of them would take 728 ms of a second; the rest is room for those that are served.
+    const most = (1000 - 5200 * REFUSED_MS) / (SERVED_MS - REFUSED_MS);
     expect(served + protectedServed).toBeGreaterThan(0.7 * most);
     expect(protectedRefused / (protectedServed + protectedRefused)).toBeLessThan(0.02);
     expect(turnMs).toBeLessThan(LIMIT_MS);
   });
 
-  it('at twice of what it can do still serves most of what is protected, and answers everybody within its limit', () => {
-    const { served, refused, protectedServed, protectedRefused, turnMs } = run(8000, 120_000);
-    expect(protectedServed / (protectedServed + protectedRefused)).toBeGreaterThan(0.75);
-    expect(served / (served + refused)).toBeLessThan(protectedServed / (protectedServed + protectedRefused));
+  it('at half as much again serves nearly all of what is protected, and answers everybody within its limit', () => {
+    const { served, refused, protectedServed, protectedRefused, turnMs } = run(6000, 120_000);
+    expect(protectedServed / (protectedServed + protectedRefused)).toBeGreaterThan(0.9);
+    expect(served / (served + refused)).toBeLessThan(0.2);
     expect(turnMs).toBeLessThan(LIMIT_MS);
   });
 });
