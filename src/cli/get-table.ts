@@ -144,8 +144,8 @@ function endpointsOf(upstream: Item): Item[] {
 }
 
 /** Whether it gets requests, and if not, why; of a name without an address, what became of it. */
-function endpointState(endpoint: Item): string {
-  return show(endpoint.state);
+function endpointState({ state, isUsed }: Item): string {
+  return isUsed === true && state !== 'ok' ? `${show(state)}, used` : show(state);
 }
 
 function variantsOf(item: Item): readonly VariantItem[] {

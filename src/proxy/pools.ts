@@ -21,6 +21,8 @@ export interface EndpointView {
   /** Requests that wait for a connection. */
   readonly pending: number;
   readonly state: EndpointWord;
+  /** It gets requests: also while it is not `ok`, when too few others are. */
+  readonly isUsed: boolean;
   /** Why it is not `ok`, '' when it is or nothing is known. */
   readonly reason: string;
   /** As its health checks say; true for one that is not checked. */
@@ -152,6 +154,7 @@ export class Pools {
         connectFailures: pool.connectFailures,
         pending: pool.pending,
         state: pool.state,
+        isUsed: pool.isUsable,
         reason: pool.isEjected ? pool.record!.reason : '',
         isHealthy: pool.isHealthy,
         ...(pool.endpoint.name === '' ? {} : { name: pool.endpoint.name }),

@@ -130,6 +130,7 @@ export interface EndpointState {
   /** Whether it gets requests; otherwise why not, in a word and in a sentence. */
   readonly state: string;
   readonly reason: string;
+  readonly isUsed: boolean;
   readonly isHealthy: boolean;
   readonly name?: string;
 }

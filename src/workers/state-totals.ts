@@ -74,6 +74,7 @@ function add(total: EndpointState | undefined, one: EndpointState): EndpointStat
     ...total,
     state,
     reason,
+    isUsed: total.isUsed || one.isUsed,
     pending: total.pending + one.pending,
     active: total.active + one.active,
     idle: total.idle + one.idle,

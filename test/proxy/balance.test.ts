@@ -38,9 +38,10 @@ describe('endpoints that are not well', () => {
   });
 
   it('are used again when fewer are well than panicBelow says, and no longer when they are more', async () => {
-    const { ask, unwell } = await many(4, { panicBelow: '50%' });
+    const { ask, unwell, plane } = await many(4, { panicBelow: '50%' });
     unwell(0, 1, 2);
     expect(await ask(8)).toEqual([2, 2, 2, 2]);
+    expect(plane.upstreams()[0]!.endpoints[0]).toMatchObject({ state: 'unhealthy', isUsed: true });
     unwell(0, 1);
     expect(await ask(8)).toEqual([0, 0, 4, 4]);
   });

@@ -85,6 +85,7 @@ test('upstreams are added up by endpoint', () => {
           connectFailures: 2,
           pending: 1,
           state: 'ok',
+          isUsed: true,
           reason: '',
           isHealthy: true,
         },
@@ -104,6 +105,7 @@ test('upstreams are added up by endpoint', () => {
           connectFailures: 4,
           pending: 2,
           state: 'ok',
+          isUsed: true,
           reason: '',
           isHealthy: true,
         },
@@ -121,6 +123,7 @@ test('upstreams are added up by endpoint', () => {
           connectFailures: 2,
           pending: 1,
           state: 'ok',
+          isUsed: true,
           reason: '',
           isHealthy: true,
         },
@@ -141,7 +144,7 @@ test('an endpoint that any worker has put aside is shown as put aside, with its 
         endpoints: [
           {
             ...{ id: '127.0.0.1:9001', active: 0, idle: 0, requests: 0, connectFailures: 0, pending: 0 },
-            ...{ state: word, reason, isHealthy: true },
+            ...{ state: word, isUsed: word === 'ok', reason, isHealthy: true },
           },
         ],
       },
