@@ -5,7 +5,7 @@
 import { seededRandom } from '../support/seeded-random.ts';
 import { Load } from './load.ts';
 import { Mischief, pause, until } from './mischief.ts';
-import { type Check, excuseOf, judge, sumOf, type Traces } from './verdict.ts';
+import { type AccessLines, type Check, excuseOf, judge, readAccess, sumOf, type Traces } from './verdict.ts';
 import { World } from './world.ts';
 
 const CLIENTS = 16;
@@ -59,7 +59,10 @@ export async function chaos({ seconds, seed, workers, say }: ChaosOptions): Prom
     const traces = { memory, calmSockets, lastSockets, page, audit, faults: faults.length, exitCode };
     // The audit keeps the last thousand: of a long run, what was before is in the log.
     const whole = { ...traces, audit: audit.length < AUDIT_MAX ? audit : auditIn(world.log()) };
-    return { checks: judge(world, load, mischief, whole), figures: figuresOf(load, mischief, page) };
+    return {
+      checks: judge(world, load, mischief, whole),
+      figures: figuresOf(load, mischief, page, readAccess(world).lines),
+    };
   } finally {
     await world.stop();
     world.remove();
@@ -76,6 +79,8 @@ async function watch(world: World, seconds: number, tell: () => void): Promise<n
   for (let n = 1; performance.now() < endMs; n++) {
     await pause(1000);
     memory.push((await world.footprint()).bytes);
+    // As Prometheus does: what a killed worker had counted is kept up to the last look.
+    await world.page();
     if (n % 15 === 0) tell();
   }
   return memory;
@@ -88,12 +93,12 @@ function auditIn(log: string): Traces['audit'] {
     .map((line) => (JSON.parse(line) as { audit: Traces['audit'][number] }).audit);
 }
 
-function figuresOf(load: Load, mischief: Mischief, page: string): [string, string][] {
+function figuresOf(load: Load, mischief: Mischief, page: string, lines: AccessLines): [string, string][] {
   const sorted = [...load.times].sort((a, b) => a - b);
   const quantile = (q: number) => `${(sorted[Math.floor(q * (sorted.length - 1))] ?? 0).toFixed(1)} ms`;
   const excused = load.failures.map((failure) => ({
     ...failure,
-    excuse: excuseOf(failure, mischief.happened),
+    excuse: excuseOf(failure, mischief.happened, lines),
   }));
   const safe = excused.filter(({ method }) => method !== 'POST');
   const posts = excused.filter(({ method }) => method === 'POST');

@@ -68,7 +68,11 @@ export class Load {
     const draw = this.#random.next();
     const method: Method = draw < 0.5 ? 'GET' : draw < 0.75 ? 'PUT' : 'POST';
     const id = `${this.#name}-${this.#nextId++}`;
-    const headers = { 'x-id': id, 'x-user-id': `u${Math.floor(this.#random.next() * USERS)}` };
+    const headers = {
+      'x-id': id,
+      'x-request-id': id,
+      'x-user-id': `u${Math.floor(this.#random.next() * USERS)}`,
+    };
     const bytes = method === 'PUT' ? Math.floor(this.#random.next() * PUT_MAX_BYTES) : 20;
     const body = method === 'GET' ? {} : { body: 'x'.repeat(bytes) };
     const startedMs = performance.now();

@@ -13,11 +13,12 @@ const LAST_MS = { least: 300, most: 2500 };
 /** A worker that ends soon after its start is not replaced at once: a while between two. */
 const WORKER_PAUSE_MS = 12_000;
 
-/** A deed as it happened. `endedMs` Infinity: not yet. */
+/** A deed as it happened: it was begun between `startedMs` and `begunMs`. Infinity: not yet. */
 export interface Happened {
   readonly name: string;
   readonly target: string;
   readonly startedMs: number;
+  begunMs: number;
   endedMs: number;
 }
 
@@ -98,10 +99,12 @@ export class Mischief {
 
   async #carryOut({ name, target, holds, begin, end }: Deed, lastMs: number): Promise<void> {
     for (const what of holds) this.#held.add(what);
-    const one: Happened = { name, target, startedMs: performance.now(), endedMs: Number.POSITIVE_INFINITY };
+    const notYet = Number.POSITIVE_INFINITY;
+    const one: Happened = { name, target, startedMs: performance.now(), begunMs: notYet, endedMs: notYet };
     this.happened.push(one);
     try {
       await begin(lastMs);
+      one.begunMs = performance.now();
       await pause(lastMs);
       await end();
     } catch (error) {

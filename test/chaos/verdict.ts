@@ -1,14 +1,14 @@
 /**
- * What must hold when a chaos run is over, each with its figure. A failure is excused only by what nobody behind the
- * sidecar could have mended: the worker that had the connection was killed meanwhile, or an answer that had begun was
- * cut by its upstream.
+ * What must hold when a chaos run is over, each with its figure. A failure is excused only by what the sidecar could not
+ * have mended: the worker that had the connection was killed meanwhile and has left no line, or an answer that had begun
+ * was cut by its upstream, by a deed that does that, and the access log says so.
  */
 import { readFileSync } from 'node:fs';
 import type { Failure, Load } from './load.ts';
 import type { Happened, Mischief } from './mischief.ts';
 import type { World } from './world.ts';
 
-/** From a kill to when the last connection of the killed has told its client. */
+/** From a deed to when the last connection that it cut has told its client. */
 const AFTERMATH_MS = 300;
 /** Of the memory in the first half of a run, in the second. */
 const GROWTH_MAX_RATIO = 1.15;
@@ -18,6 +18,18 @@ const EARLY_GROWTH_MAX_BYTES = 96 * 1_048_576;
 const EARLY_SECONDS = 180;
 /** Connections that happen to be open beside those that were when nothing had happened. */
 const SOCKETS_SPARE = 4;
+
+/** Deeds that cut answers which have begun. */
+const CUTTING = ['reset-body', 'kill', 'freeze'];
+
+/** By the id of the request. */
+export type AccessLines = ReadonlyMap<string, AccessLine>;
+
+interface AccessLine {
+  readonly request_id: string;
+  readonly code?: string;
+  readonly fault?: string;
+}
 
 export interface Check {
   readonly what: string;
@@ -40,19 +52,30 @@ export interface Traces {
 
 export function judge(world: World, load: Load, mischief: Mischief, traces: Traces): Check[] {
   const safe = load.failures.filter(({ method }) => method !== 'POST');
-  const unexcused = safe.filter((failure) => excuseOf(failure, mischief.happened) === null);
+  const { lines, torn } = readAccess(world);
+  const unexcused = safe.filter((failure) => excuseOf(failure, mischief.happened, lines) === null);
   const done = doneOf(world);
   const twice = [...done.posts].filter(([, count]) => count > 1).map(([id]) => id);
   const missing = load.accepted.filter((id) => !done.posts.has(id));
   return [
-    check('idempotent requests that failed and need not have', unexcused.map(told)),
-    check('requests without any answer', load.failures.filter(({ code }) => code === 'ETIMEDOUT').map(told)),
+    check(
+      'idempotent requests that failed and need not have',
+      unexcused.map((one) => told(one, mischief.happened)),
+    ),
+    check(
+      'requests without any answer',
+      load.failures.filter(({ code }) => code === 'ETIMEDOUT').map((one) => told(one, mischief.happened)),
+    ),
     check('POSTs that were carried out twice', twice),
     check('POSTs that were answered with 200 and not carried out', missing),
     check('deeds that could not be done or undone', mischief.troubles),
     ...leaks(traces),
-    ...visible(mischief, traces),
-    check('lines of the access log that are not whole', tornLines(world)),
+    ...visible(
+      mischief,
+      traces,
+      [...lines.values()].flatMap(({ fault }) => fault ?? []),
+    ),
+    check('lines of the access log that are not whole', torn),
     check(
       'bugs that the log tells of',
       world
@@ -66,28 +89,31 @@ export function judge(world: World, load: Load, mischief: Mischief, traces: Trac
 
 /** Why nobody could have answered; null: somebody could. */
 export function excuseOf(
-  { startedMs, endedMs, status, isComplete }: Failure,
+  failure: Failure,
   happened: readonly Happened[],
+  lines: AccessLines,
 ): 'worker' | 'cut' | null {
-  const during = (names: readonly string[]) =>
-    happened.some(
-      (one) =>
-        names.includes(one.name) &&
-        one.startedMs < endedMs &&
-        startedMs < Math.min(one.endedMs, one.startedMs + endOf(one)),
-    );
-  if (isComplete) return null;
-  if (during(['kill worker'])) return 'worker';
-  return status > 0 && during(['reset-body', 'kill', 'freeze']) ? 'cut' : null;
+  if (failure.isComplete) return null;
+  const during = duringIt(failure, happened).map(({ name }) => name);
+  const line = lines.get(failure.id);
+  if (line === undefined) return during.includes('kill worker') ? 'worker' : null;
+  const isCut = line.code === 'upstream_aborted' || line.code === 'upstream_body_timeout';
+  return isCut && during.some((name) => CUTTING.includes(name)) ? 'cut' : null;
 }
 
-/** A kill is over at once, but for what is on its way. */
-function endOf({ name, startedMs, endedMs }: Happened): number {
-  return name === 'kill worker' ? AFTERMATH_MS : endedMs - startedMs + AFTERMATH_MS;
+/** What happened while the request was under way, or a moment before. */
+function duringIt({ startedMs, endedMs }: Failure, happened: readonly Happened[]): Happened[] {
+  return happened.filter((one) => {
+    // A worker is killed in a moment; everything else lasts.
+    const overMs = one.name === 'kill worker' ? one.begunMs : one.endedMs;
+    return one.startedMs < endedMs && startedMs < overMs + AFTERMATH_MS;
+  });
 }
 
-function told({ method, id, status, code, startedMs, endedMs }: Failure): string {
-  return `${method} ${id} ${status} ${code} after ${Math.round(endedMs - startedMs)} ms`;
+function told(failure: Failure, happened: readonly Happened[]): string {
+  const { method, id, status, code, ms } = failure;
+  const during = duringIt(failure, happened).map(({ name, target }) => `${name} ${target}`);
+  return `${method} ${id} ${status} ${code} after ${Math.round(ms)} ms, with ${during.join(', ')}`;
 }
 
 /** Nothing may be on the list; the first few are shown. */
@@ -126,7 +152,7 @@ function leaks({ memory, calmSockets, lastSockets }: Traces): Check[] {
 }
 
 /** Everything that was done to the sidecar is on the audit, and what it did to requests in the metrics. */
-function visible(mischief: Mischief, { page, audit, faults }: Traces): Check[] {
+function visible(mischief: Mischief, { page, audit, faults }: Traces, hits: readonly string[]): Check[] {
   const onAudit = (...actions: string[]) =>
     audit.filter(({ action, result }) => actions.includes(action) && result === 'done').length;
   const atLeast = (what: string, seen: number, made: number): Check => ({
@@ -134,13 +160,14 @@ function visible(mischief: Mischief, { page, audit, faults }: Traces): Check[] {
     ok: seen >= made,
     figure: `${seen} of ${made}`,
   });
-  const kinds = ['delay', 'abort', 'reset'].filter((kind) => mischief.count(`fault ${kind}`) > 0);
-  const hit = kinds.filter((kind) => sumOf(page, 'fairlead_faults_total', `kind="${kind}"`) > 0);
+  // While a breaker is open, a fault of its variant hits nobody.
+  const kinds = ['delay', 'abort', 'reset'].filter((kind) => hits.some((hit) => hit.includes(kind)));
+  const seen = kinds.filter((kind) => sumOf(page, 'fairlead_faults_total', `kind="${kind}"`) > 0);
   return [
     atLeast('faults on the audit', onAudit('inject'), mischief.count('fault')),
     atLeast('and their ends', onAudit('end-fault'), mischief.count('fault')),
     { what: 'faults in force at the end', ok: faults === 0, figure: String(faults) },
-    atLeast('kinds of faults in the metrics', hit.length, kinds.length),
+    atLeast('kinds of faults in the metrics, of those in the access log', seen.length, kinds.length),
     atLeast('forced breakers on the audit', onAudit('force', 'trip'), mischief.count('breaker')),
     atLeast(
       'reloads in the metrics',
@@ -164,19 +191,19 @@ export function sumOf(page: string, family: string, part: string): number {
     .reduce((sum, line) => sum + Number(line.split(' ').at(-1)), 0);
 }
 
-/** A worker that is killed may leave its last line unfinished: one for each. */
-function tornLines(world: World): string[] {
-  return readFileSync(world.accessFile, 'utf8')
-    .trim()
-    .split('\n')
-    .filter((line) => {
-      try {
-        return JSON.parse(line).msg !== 'request';
-      } catch {
-        return true;
-      }
-    })
-    .map((line) => line.slice(0, 60));
+/** The access log, and what in it is no line: also a worker that is killed leaves whole ones. */
+export function readAccess(world: World): { readonly lines: AccessLines; readonly torn: readonly string[] } {
+  const lines = new Map<string, AccessLine>();
+  const torn: string[] = [];
+  for (const text of readFileSync(world.accessFile, 'utf8').trim().split('\n')) {
+    try {
+      const line = JSON.parse(text) as AccessLine;
+      lines.set(line.request_id, line);
+    } catch {
+      torn.push(text.slice(0, 60));
+    }
+  }
+  return { lines, torn };
 }
 
 function median(numbers: readonly number[]): number {
