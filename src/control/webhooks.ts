@@ -157,7 +157,8 @@ class Mailbox {
         body,
         signal: AbortSignal.any([AbortSignal.timeout(timeout), this.#closing.signal]),
       });
-      await response.body?.cancel();
+      // What it says beside the status is of no interest, however it ends.
+      await response.body?.cancel().catch(() => undefined);
       const { status } = response;
       if (status >= 200 && status < 300) return { problem: null, isFinal: true };
       return { problem: `answered ${status}`, isFinal: status < 500 && !LATER.has(status) };
