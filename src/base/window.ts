@@ -70,11 +70,11 @@ export class Window {
   }
 
   /**
-   * Events in a column since `sinceMs`, as of the last `add` or `advance`; what is not younger than that for certain,
-   * because it shares a bucket with older events, is left out. Costs up to one addition a bucket.
+   * Events in a column since the bucket of `sinceMs` began, as of the last `add` or `advance`. Costs up to one addition a
+   * bucket.
    */
   totalSince(sinceMs: number, column: number): number {
-    const first = Math.ceil(sinceMs / this.bucketMs);
+    const first = Math.floor(sinceMs / this.bucketMs);
     if (first <= this.#bucket - BUCKETS) return this.#totals[column]!;
     let total = 0;
     for (let bucket = Math.max(0, first); bucket <= this.#bucket; bucket++)
@@ -84,7 +84,7 @@ export class Window {
 
   /** `totalSince` of `into.length` columns, the first of them `column`. */
   totalsSince(sinceMs: number, column: number, into: Uint32Array): void {
-    const first = Math.ceil(sinceMs / this.bucketMs);
+    const first = Math.floor(sinceMs / this.bucketMs);
     const end = column + into.length;
     if (first <= this.#bucket - BUCKETS) return into.set(this.#totals.subarray(column, end));
     into.fill(0);

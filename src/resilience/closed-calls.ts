@@ -14,6 +14,8 @@ import type { Elsewhere } from './sharing.ts';
 /** The generation of no call. */
 const NOT_CLOSED = -2;
 
+const NO_LEVELS: readonly number[] = [];
+
 export class ClosedCalls {
   readonly inFlight = new InFlight();
   readonly evidence: Evidence;
@@ -92,8 +94,11 @@ export class ClosedCalls {
   }
 
   /** In flight here, past each level that is counted. */
-  aged(nowMs: number): number[] {
-    return (this.evidence.latencies?.levelsMs ?? []).map((levelMs) => this.agedOver(levelMs, nowMs));
+  aged(nowMs: number): readonly number[] {
+    const { latencies } = this.evidence;
+    return latencies === null
+      ? NO_LEVELS
+      : latencies.levelsMs.map((levelMs) => this.agedOver(levelMs, nowMs));
   }
 
   /** In flight here, for longer than `levelMs`. */

@@ -50,7 +50,8 @@ export class SharedBench {
       NAME,
       this.#settings,
       this.#random,
-      ({ cause, reason }) => {
+      ({ to, cause, reason }) => {
+        if (to !== 'open') return;
         const opening = breaker.opening(this.nowMs);
         this.#send(() => {
           this.shared.opened({ breaker: NAME, cause: cause as 'error-rate', reason, ...opening }, this.nowMs);
@@ -77,13 +78,14 @@ export class SharedBench {
     return [...this.workers.values()].map(({ state }) => state);
   }
 
-  /** Calls that take no time; answers how many were let through. */
-  run(worker: number, count: number, outcome: Outcome): number {
+  /** Calls that end after `ms`, which do not pass; answers how many were let through. */
+  run(worker: number, count: number, outcome: Outcome, ms = 0): number {
     let admitted = 0;
     for (let i = 0; i < count; i++) {
       const call = new Call();
       if (!this.worker(worker).admit(call, this.nowMs)) continue;
       admitted++;
+      if (ms > 0) this.worker(worker).answered(call, this.nowMs + ms);
       this.worker(worker).settle(call, outcome, this.nowMs);
     }
     return admitted;
