@@ -9,7 +9,7 @@ import { failoverSchema, retriesSchema } from '../../src/config/schema-retry.ts'
 import { Head, parseRequestHead } from '../../src/http1/head.ts';
 import type { Exchange } from '../../src/proxy/exchange.ts';
 import { Expiry } from '../../src/proxy/expiry.ts';
-import { countForBudgets } from '../../src/proxy/recovery.ts';
+import { enterBudgets } from '../../src/proxy/recovery.ts';
 import { TimeFields } from '../../src/proxy/time-fields.ts';
 import { RetryBudget } from '../../src/resilience/retry-budget.ts';
 
@@ -23,11 +23,13 @@ interface Case {
   readonly header?: string;
   readonly fields?: string;
   readonly requestMs?: number;
+  readonly slowAfterMs?: number;
 }
 
 const CASES: readonly Case[] = [
   { name: 'no experiment, nothing asked for' },
   { name: 'failover as it is by default', failover: {} },
+  { name: 'failover, with a slow-call limit', failover: {}, slowAfterMs: 250 },
   { name: 'failover after 300 ms', failover: { after: '300ms' } },
   { name: 'failover within a budget', failover: { budget: '50%' } },
   { name: 'retries with perTry and a budget', retries: { perTry: '500ms' } },
@@ -40,7 +42,13 @@ const CASES: readonly Case[] = [
 const OTHER_FIELDS = Array.from({ length: 10 }, (_, i) => `x-header-${i}: value ${i}\r\n`).join('');
 
 /** All of an exchange that these look at. */
-function exchangeOf({ retries, failover, header, requestMs }: Case): Exchange {
+function exchangeOf({
+  retries,
+  failover,
+  header,
+  requestMs,
+  slowAfterMs = Number.POSITIVE_INFINITY,
+}: Case): Exchange {
   const budget = new RetryBudget({ ratio: 0.2, minPerSecond: 3 });
   const settings = failover === undefined ? null : compileFailover(failoverSchema.parse(failover));
   const isBudgeted = settings !== null && settings.budgetRatio < 1;
@@ -50,7 +58,12 @@ function exchangeOf({ retries, failover, header, requestMs }: Case): Exchange {
   const retry = compileRetries(retries === undefined ? undefined : retriesSchema.parse(retries));
   const exchange = {
     phase: 'waiting',
-    request: { startedMs: systemClock.now(), completeMs: systemClock.now() },
+    request: {
+      method: 'GET',
+      isUpgradeAsked: false,
+      startedMs: systemClock.now(),
+      completeMs: systemClock.now(),
+    },
     requestBody: { isDone: true },
     downstream: { deadlineMs: 0, isEnded: false },
     plan: { timeFields: TimeFields.of({ header: header ?? null, isGrpcHeeded: true }) },
@@ -65,7 +78,8 @@ function exchangeOf({ retries, failover, header, requestMs }: Case): Exchange {
       participations: [{ served, plan: { fallback: control } }],
       route: {
         retry,
-        failover: settings === null ? null : { settings, budget: isBudgeted ? budget : null },
+        hedge: null,
+        failover: settings === null ? null : { settings, budget: isBudgeted ? budget : null, slowAfterMs },
         isBudgeted: retry.on !== null || isBudgeted,
         timeouts: { requestMs: requestMs ?? 0, firstByteMs: 30_000, stallMs: 60_000 },
       },
@@ -99,7 +113,7 @@ function nanoseconds(one: Case): number {
       expiry.begin(head, route);
       if (expiry.refusal !== null) sink++;
       sink += expiry.names.length;
-      if (route.isBudgeted) countForBudgets(exchange, exchange.request.startedMs);
+      if (route.isBudgeted) enterBudgets(exchange);
       expiry.beginTry();
       if (expiry.names.length > 0) sink += expiry.lines().length;
       expiry.arm(route.timeouts.firstByteMs);

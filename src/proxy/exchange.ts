@@ -20,7 +20,7 @@ import type { Downstream } from './downstream.ts';
 import { Expiry, isSilenceOfUpstream } from './expiry.ts';
 import type { Plan } from './plan.ts';
 import { LARGE_BODY_BYTES } from './read-buffer.ts';
-import { countForBudgets, isFallbackReady, mayHedge, passOver, recoverFrom } from './recovery.ts';
+import { enterBudgets, passOver, recoverFrom } from './recovery.ts';
 import { BodyRelay, type Piece } from './relay.ts';
 import { RequestFacts } from './request-facts.ts';
 import { requestHead } from './request-head.ts';
@@ -92,8 +92,7 @@ export class Exchange implements UpstreamUser, ResponseHandler {
     countIn(this);
     if (isDone) request.completeMs = request.startedMs;
     else markSending(this);
-    if (route.isBudgeted) countForBudgets(this, request.startedMs);
-    if (route.hedge !== null && isDone && mayHedge(request)) this.attempt.hedging = route.hedge;
+    if (route.isBudgeted) enterBudgets(this);
     this.#connect();
   }
 
@@ -377,7 +376,7 @@ export class Exchange implements UpstreamUser, ResponseHandler {
     const code = this.expiry.codeAt(nowMs);
     if (code === null) return this.downstream.destroy();
     if (!isSilenceOfUpstream(code)) return this.fail(code);
-    if (this.expiry.isVariantOver(nowMs) && !isFallbackReady(this, code)) return this.expiry.extend(nowMs);
+    if (this.expiry.isExtended(nowMs, code)) return;
     this.attempt.destroy();
     this.#failed(code);
   }

@@ -6,10 +6,13 @@
  */
 import type { ErrorCode } from '../base/error.ts';
 import type { Head } from '../http1/head.ts';
+import { isIdempotent } from '../resilience/retry.ts';
 import { deadline } from './deadlines.ts';
 import type { Exchange } from './exchange.ts';
-import { mayFailOver } from './failover.ts';
+import { isBarred, mayFailOver } from './failover.ts';
+import type { Failover } from './failover-plan.ts';
 import type { RoutePlan } from './plan.ts';
+import { isFallbackReady } from './recovery.ts';
 import { type Asked, timeLines } from './time-fields.ts';
 
 const NEVER = Number.POSITIVE_INFINITY;
@@ -29,10 +32,14 @@ export class Expiry {
   /** Until then another variant than the fallback may be waited for. */
   #variantMs = NEVER;
   #isVariantTimed = false;
+  /** From then on it is looked whether the variant's breaker has opened, and waiting is of no use. */
+  #slowMs = NEVER;
   /** As long as any attempt on the route may be waited for. */
   #perTryMs = NEVER;
-  /** The present one: until the sooner of both. */
+  /** The soonest of these. */
   #tryMs = NEVER;
+  /** As long as there may be silence. */
+  #silenceMs = NEVER;
   #wait: NodeJS.Timeout | null = null;
 
   constructor(exchange: Exchange) {
@@ -46,6 +53,7 @@ export class Expiry {
     this.#requestMs = deadline(startedMs, route.timeouts.requestMs);
     this.#isAskedFor = false;
     this.#variantMs = NEVER;
+    this.#slowMs = NEVER;
     this.#isVariantTimed = route.failover === null;
     this.#tryMs = NEVER;
     const asked = timeFields === null ? null : timeFields.read(head);
@@ -67,7 +75,10 @@ export class Expiry {
 
   /** What is written for them, each time that the request is sent. */
   lines(): string {
-    const endMs = Math.min(this.#requestMs, this.#tryMs);
+    const { method, isUpgradeAsked } = this.#exchange.request;
+    // Who cannot be served elsewhere has all of it.
+    const variantMs = isIdempotent(method) && !isUpgradeAsked ? this.#variantMs : NEVER;
+    const endMs = Math.min(this.#requestMs, this.#perTryMs, variantMs);
     if (this.#asked === null || endMs === NEVER) return '';
     return timeLines(this.#asked, Math.max(0, endMs - this.#exchange.plane.clock.now()));
   }
@@ -75,42 +86,46 @@ export class Expiry {
   /** An attempt begins whose request is all here, or the last of the request has come: its answer may take so long. */
   beginTry(): void {
     const { retry, failover } = this.#exchange.decision.route!;
-    if (!this.#isVariantTimed && (this.#requestMs < NEVER || failover!.settings.afterMs > 0))
-      this.#timeVariant(failover!.settings.afterMs);
+    if (!this.#isVariantTimed) this.#timeVariant(failover!);
     this.#perTryMs = retry.perTryMs > 0 ? this.#nowMs() + retry.perTryMs : NEVER;
-    this.#tryMs = Math.min(this.#variantMs, this.#perTryMs);
+    this.#tryMs = Math.min(this.#variantMs, this.#slowMs, this.#perTryMs);
   }
 
   /** The attempt is answered, or over. */
   endTry(): void {
+    this.#perTryMs = NEVER;
     this.#tryMs = NEVER;
   }
 
-  /** The attempt could go on, but for the time that the variant has before the fallback is asked. */
-  isVariantOver(nowMs: number): boolean {
-    return nowMs >= this.#variantMs && nowMs < this.#perTryMs;
+  /**
+   * Time is up for the attempt, with `code`, but it may go on: the variant is only slow, and its breaker not open; or
+   * nobody else would serve the request.
+   */
+  isExtended(nowMs: number, code: ErrorCode): boolean {
+    if (nowMs >= this.#silenceMs || nowMs >= this.#perTryMs || nowMs < this.#tryMs) return false;
+    const { decision, downstream } = this.#exchange;
+    const isReady = isFallbackReady(this.#exchange, code);
+    if (isReady && (nowMs >= this.#variantMs || isBarred(decision))) return false;
+    // With somebody to serve it, it is looked again at every sweep.
+    this.#slowMs = isReady ? nowMs : NEVER;
+    if (nowMs >= this.#variantMs) this.#variantMs = NEVER;
+    this.#tryMs = Math.min(this.#variantMs, this.#slowMs, this.#perTryMs);
+    downstream.deadlineMs = Math.min(this.#silenceMs, this.#tryMs, this.#requestMs);
+    return true;
   }
 
-  /** And it was the caller who left it no more, which is no fault of the variant's. */
+  /** It was the caller who left the variant no more time, which is no fault of the variant's. */
   isCutShort(nowMs: number): boolean {
     const { failover } = this.#exchange.decision.route!;
-    return this.isVariantOver(nowMs) && this.#isAskedFor && failover!.settings.afterMs === 0;
-  }
-
-  /** Nobody else would serve it: the variant may go on as long as any. */
-  extend(nowMs: number): void {
-    const { request, phase, decision } = this.#exchange;
-    const { firstByteMs } = decision.route!.timeouts;
-    this.endVariant();
-    this.#tryMs = this.#perTryMs;
-    const isTimed = phase === 'waiting' && firstByteMs > 0;
-    this.arm(isTimed ? Math.max(1, firstByteMs - (nowMs - request.completeMs)) : 0);
+    const isVariantOver = nowMs >= this.#variantMs && nowMs < this.#perTryMs;
+    return isVariantOver && this.#isAskedFor && failover!.settings.afterMs === 0;
   }
 
   /** The fallback serves, and there is nobody after it. */
   endVariant(): void {
     this.#isVariantTimed = true;
     this.#variantMs = NEVER;
+    this.#slowMs = NEVER;
   }
 
   /** Whether there is time to wait for the first answer of DNS: as much as for a connection. */
@@ -143,8 +158,8 @@ export class Expiry {
   /** Something has happened; the next has `timeoutMs`, 0: no limit. */
   arm(timeoutMs: number): void {
     const { downstream, plane } = this.#exchange;
-    const untilMs = deadline(plane.deadlines.nowMs, timeoutMs);
-    downstream.deadlineMs = Math.min(untilMs, this.#tryMs, this.#requestMs);
+    this.#silenceMs = deadline(plane.deadlines.nowMs, timeoutMs);
+    downstream.deadlineMs = Math.min(this.#silenceMs, this.#tryMs, this.#requestMs);
     if (downstream.isEnded) this.hurry();
   }
 
@@ -163,6 +178,7 @@ export class Expiry {
     const { downstream, phase, decision, plan, plane } = this.#exchange;
     if (phase === 'relaying' && !decision.route!.route.isStreaming) return;
     const limitMs = deadline(plane.deadlines.nowMs, plan.snapshot.timeouts.halfClosedMs);
+    if (limitMs < this.#silenceMs) this.#silenceMs = limitMs;
     if (limitMs < downstream.deadlineMs) downstream.deadlineMs = limitMs;
   }
 
@@ -175,21 +191,23 @@ export class Expiry {
       if (downstream.isClogged || (isStreaming && downstream.isEnded)) return null;
       return isStreaming ? 'stream_idle' : 'upstream_body_timeout';
     }
-    const isTryOver = nowMs >= this.#tryMs;
     // Half-closed and still without an answer: taken for gone.
-    if (downstream.isEnded && !isTryOver) return null;
+    if (downstream.isEnded && nowMs >= this.#silenceMs) return null;
     if (phase === 'connecting') return 'upstream_connect_timeout';
     // A body that stopped: the client's silence, unless it was the upstream that would not take it.
     if (!requestBody.isDone && !downstream.isPaused) return 'request_body_timeout';
     return 'upstream_first_byte_timeout';
   }
 
-  #timeVariant(afterMs: number): void {
+  #timeVariant({ settings, slowAfterMs }: Failover): void {
     this.#isVariantTimed = true;
+    const { afterMs } = settings;
+    if (afterMs === 0 && this.#requestMs === NEVER && slowAfterMs === NEVER) return;
     const { request, decision } = this.#exchange;
     if (!mayFailOver(decision)) return;
     const { completeMs } = request;
     this.#variantMs = completeMs + (afterMs > 0 ? afterMs : (this.#requestMs - completeMs) / 2);
+    this.#slowMs = completeMs + slowAfterMs;
   }
 
   #nowMs(): number {

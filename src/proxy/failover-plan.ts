@@ -10,18 +10,23 @@ export interface Failover {
   readonly settings: FailoverSettings;
   /** Null: all may. */
   readonly budget: RetryBudget | null;
+  /** When the first of the variants is slow to its breaker; Infinity: none ever is. */
+  readonly slowAfterMs: number;
 }
 
 /** Null: never, or no variant has an upstream that its fallback does not have. */
 export function failoverPlan({ failover, experiments }: Route): Failover | null {
   if (failover === null) return null;
-  const isAny = experiments.some(({ experiment, variants }) => {
+  const leaving = experiments.flatMap(({ experiment, variants }) => {
     const fallback = variants[experiment.fallback.index]!;
-    return variants.some(({ upstream }) => upstream !== fallback.upstream);
+    return variants.filter(({ upstream }) => upstream !== fallback.upstream);
   });
-  if (!isAny) return null;
+  if (leaving.length === 0) return null;
+  const slowAfterMs = Math.min(
+    ...leaving.map(({ breaker }) => breaker?.slow?.thresholdMs ?? Number.POSITIVE_INFINITY),
+  );
   const { budgetRatio } = failover;
   const budget =
     budgetRatio >= 1 ? null : new RetryBudget({ ratio: budgetRatio, minPerSecond: MIN_PER_SECOND });
-  return { settings: failover, budget };
+  return { settings: failover, budget, slowAfterMs };
 }

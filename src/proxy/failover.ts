@@ -19,6 +19,15 @@ export function mayFailOver({ participations, count, group }: Decision): boolean
   return false;
 }
 
+/** Whether a variant that sent the request where it is turns calls away by now. */
+export function isBarred({ participations, count, group }: Decision): boolean {
+  for (let i = 0; i < count; i++) {
+    const participation = participations[i]!;
+    if (isLeaving(participation, group!) && participation.served!.breaker?.isBarred === true) return true;
+  }
+  return false;
+}
+
 /** Whether those who would serve it instead are in a state to. Only if `mayFailOver`. */
 export function areFallbacksWell({ participations, count, group }: Decision): boolean {
   for (let i = 0; i < count; i++) {

@@ -15,11 +15,12 @@ import type { RequestFacts } from './request-facts.ts';
 /** Without a deadline of its own nobody waits longer than this because an upstream asks for it. */
 const RETRY_AFTER_MAX_MS = 5000;
 
-/** Requests are what budgets are shares of: this one goes to an upstream for the first time. */
-export function countForBudgets({ decision, plane }: Exchange, nowMs: number): void {
-  const { retry, failover } = decision.route!;
-  if (retry.on !== null) plane.retryBudgets.of(decision.group!).request(nowMs);
-  if (failover?.budget && mayFailOver(decision)) failover.budget.request(nowMs);
+/** Budgets are shares of requests, and this is one; what is paid for out of them beside its attempts is begun. */
+export function enterBudgets({ decision, plane, attempt, request, requestBody }: Exchange): void {
+  const { retry, failover, hedge } = decision.route!;
+  if (retry.on !== null) plane.retryBudgets.of(decision.group!).request(request.startedMs);
+  if (failover?.budget && mayFailOver(decision)) failover.budget.request(request.startedMs);
+  if (hedge !== null && requestBody.isDone && mayHedge(request)) attempt.hedging = hedge;
 }
 
 /** The attempt failed with `code`. How many milliseconds until the next one; -1: there is none. */
@@ -29,7 +30,7 @@ export function recoverFrom(exchange: Exchange, code: ErrorCode): number {
 }
 
 /** Whether a request, which has no body, may be sent to two at once: it changes nothing, and asks for no tunnel. */
-export function mayHedge({ method, isUpgradeAsked }: RequestFacts): boolean {
+function mayHedge({ method, isUpgradeAsked }: RequestFacts): boolean {
   return isSafe(method) && !isUpgradeAsked;
 }
 

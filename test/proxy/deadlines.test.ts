@@ -1,7 +1,7 @@
 /** How long a request may take as its fields say it: heeded, told the upstream with what is left, never exceeded. */
 import { describe, expect, it } from 'vitest';
 import { field } from '../support/message.ts';
-import { answer, get, ok, useRig } from '../support/rig.ts';
+import { answer, get, ok, post, useRig } from '../support/rig.ts';
 import { CANDIDATE, twoArms } from '../support/two-arms.ts';
 
 const rig = useRig();
@@ -156,6 +156,14 @@ describe('a candidate that hangs', () => {
     expect(candidate).toBeLessThanOrEqual(500);
     expect(control).toBeLessThanOrEqual(500);
     expect(control).toBeGreaterThan(0);
+  });
+
+  it('is told all of the time by a request that nobody else may do', async () => {
+    const arms = await twoArms(rig, 'ok', { config: NAMED });
+    await answer(rig.client(arms.port).send(post('x', `${CANDIDATE}x-request-timeout: 5000\r\n`)));
+    expect(Number(field(arms.candidate.requests[0]!, 'x-request-timeout'))).toBeGreaterThan(2500);
+    await answer(rig.client(arms.port).send(get('/', `${CANDIDATE}x-request-timeout: 5000\r\n`)));
+    expect(Number(field(arms.candidate.requests[1]!, 'x-request-timeout'))).toBeLessThanOrEqual(2500);
   });
 
   it('has not failed when it was the caller who left it no more time', async () => {

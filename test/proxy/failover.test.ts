@@ -215,6 +215,40 @@ describe('the breaker', () => {
   });
 });
 
+describe('requests that hang when the breaker opens', () => {
+  const SLOW = { breaker: { minimumRequests: 3, slow: { threshold: '100ms', rate: '50%' }, openFor: '30s' } };
+
+  it('are served by control then, without any time being set', async () => {
+    const arms = await twoArms(rig, 'hang', { experiment: SLOW });
+    const clients = [0, 1, 2].map(() => rig.client(arms.port).send(get('/', CANDIDATE)));
+    for (const client of clients) expect((await answer(client)).body).toBe('control');
+    expect(arms.transitions).toMatchObject([{ breaker: 'api/ranking/candidate', to: 'open' }]);
+    expect(arms.access.map(({ experiments }) => experiments[0]!.reason)).toEqual(
+      Array<string>(3).fill('failover'),
+    );
+  });
+
+  it('stay with the candidate if they may not be done twice', async () => {
+    const arms = await twoArms(rig, 'hang', { experiment: SLOW });
+    const clients = [0, 1, 2].map(() => rig.client(arms.port).send(post('x', CANDIDATE)));
+    await expect.poll(() => arms.transitions.length, { interval: 5, timeout: 5000 }).toBe(1);
+    for (const { socket } of arms.candidate.requests) socket.write(ok('candidate'));
+    for (const client of clients) expect((await answer(client)).body).toBe('candidate');
+    expect(arms.control.requests).toHaveLength(0);
+  });
+
+  it('stay with the candidate as long as its breaker does not open', async () => {
+    const arms = await twoArms(rig, 'hang', {
+      experiment: { breaker: { ...SLOW.breaker, minimumRequests: 1000 } },
+    });
+    const client = rig.client(arms.port).send(get('/', CANDIDATE));
+    const { socket } = await arms.candidate.request(0);
+    setTimeout(() => socket.write(ok('candidate')), 400);
+    expect((await answer(client)).body).toBe('candidate');
+    expect(arms.control.requests).toHaveLength(0);
+  });
+});
+
 describe('a route', () => {
   it('that wants none fails as its candidate does', async () => {
     const arms = await twoArms(rig, 503, { route: { failover: false } });
