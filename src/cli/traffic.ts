@@ -56,10 +56,12 @@ export function recordTransition({
 }: Pick<TrafficContext, 'metrics' | 'log' | 'breakers'>): (transition: Transition) => void {
   return (transition) => {
     metrics.breakerTransition(transition);
-    const { breaker, from, to, mode, reason } = transition;
+    const { breaker, from, to, mode, cause, reason } = transition;
     const note = isObserving(mode) ? ' (observing: nothing is turned away)' : '';
-    const sentence = `breaker ${breaker}: ${from} -> ${to}${note}: ${reason}`;
-    if (to === 'open' || transition.tooOften !== null) log.warn({ transition }, sentence);
+    const move = from === to ? to : `${from} -> ${to}`;
+    const sentence = `breaker ${breaker}: ${move}${note}: ${reason}`;
+    if (to === 'open' || cause === 'held-back' || transition.tooOften !== null)
+      log.warn({ transition }, sentence);
     else log.info({ transition }, sentence);
     breakers.moved(transition);
   };
