@@ -3,6 +3,7 @@
  * all it needs. Pure. Degrees of freedom are whole numbers, so the tail is a finite sum (Abramowitz and Stegun, 26.4.4
  * and 26.4.5) and no general incomplete gamma function is.
  */
+import { erfc } from './special.ts';
 
 /** Fewer than this expected in a cell and the distribution is not a chi-squared one any more (Cochran's rule). */
 const EXPECTED_MIN = 5;
@@ -55,29 +56,6 @@ export function chiSquaredTail(x: number, degreesOfFreedom: number): number {
     term *= half / (a + 1);
   }
   return Math.min(1, tail);
-}
-
-/** Above this the continued fraction is exact with the steps below, and below it the series loses no digits that count. */
-const FRACTION_FROM = 2;
-const FRACTION_STEPS = 120;
-
-/** The complementary error function for `z` from 0. */
-function erfc(z: number): number {
-  if (z < FRACTION_FROM) return 1 - erfSeries(z);
-  let fraction = z;
-  for (let step = FRACTION_STEPS; step >= 1; step--) fraction = z + step / 2 / fraction;
-  return Math.exp(-z * z) / (Math.sqrt(Math.PI) * fraction);
-}
-
-/** Abramowitz and Stegun 7.1.6: all terms have one sign. */
-function erfSeries(z: number): number {
-  let term = z;
-  let total = 0;
-  for (let n = 0; total + term !== total; n++) {
-    total += term;
-    term *= (2 * z * z) / (2 * n + 3);
-  }
-  return (2 / Math.sqrt(Math.PI)) * Math.exp(-z * z) * total;
 }
 
 function sum(numbers: readonly number[]): number {
