@@ -1,7 +1,7 @@
 /**
  * Does what is served stay quick, and what is refused get told so at once, under more load than can be borne? Two
  * kinds of it: an upstream that can do 1,000 requests a second and gets 2,000, without a limit and with each kind; and a
- * sidecar with a quarter of a core and half as many requests again as it can carry, with and without shedding: to refuse one costs
+ * sidecar with a tenth of a core and half as many requests again as it can carry, with and without shedding: to refuse one costs
  * it more than half of what it costs to serve one, so at twice as many refusing alone would keep it busy.
  * Run on a quiet machine: npm exec -c 'node bench/overload.ts'; with --busy only the second
  */
@@ -107,7 +107,7 @@ async function saturation(port: number): Promise<number> {
 }
 
 async function busySidecar(): Promise<void> {
-  say('\nA sidecar with what a busy program of three times its weight leaves it of a core:\n');
+  say('\nA sidecar with what a busy program of ten times its weight leaves it of a core:\n');
   say('| overload | offered/s | answer | answers/s | p50 ms | p99 ms |');
   say('|---|---|---|---|---|---|');
   let rate = 0;
@@ -126,7 +126,7 @@ async function busySidecar(): Promise<void> {
       { endpoints: [`127.0.0.1:${upstreamPort}`], connectionsMax: 10_000 },
       { routes, protect: ['pay'], ...more },
     );
-    const proxy = await sidecar('busy', config, port, ['nice', '-n', '5']);
+    const proxy = await sidecar('busy', config, port, ['nice', '-n', '10']);
     const hog = await start([process.execPath, '-e', 'for (;;);'], { cores: PROXY_CORES, port: null });
     if (rate === 0) rate = Math.round(1.5 * (await saturation(port)));
     await shoot(name, port, rate, 1000, { '/': 9, '/pay': 1 });
