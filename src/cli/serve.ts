@@ -14,13 +14,13 @@ import { FaultRegistry } from '../control/fault-registry.ts';
 import { ConfigWatcher } from '../control/reload.ts';
 import { StaleWatch } from '../control/stale-watch.ts';
 import { ConfigInvalidError, ControlState, type ReloadResult } from '../control/state.ts';
-import { conditionOf } from '../experiment/lifecycle.ts';
 import { descriptorsMax, sideConnections } from '../proxy/descriptors.ts';
 import { type Log, silentLog } from '../telemetry/log.ts';
 import { Metrics } from '../telemetry/metrics.ts';
 import { openLog } from '../telemetry/open-log.ts';
 import { BreakerSupport } from './breaker-support.ts';
 import { DescribedIdentity } from './described-identity.ts';
+import { experimentSamples } from './experiment-samples.ts';
 import { liveExplainer } from './explain-live.ts';
 import { Exit, type Io } from './io.ts';
 import type { Traffic, TrafficContext } from './traffic.ts';
@@ -79,12 +79,8 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
   });
   const drained = new DrainedEndpoints((all) => traffic.drainEndpoints(all));
   metrics.configured(snapshot.hash, snapshot.version);
-  metrics.reloaded({ ok: true, atMs: control.lastReload.atMs });
-  const experiments = () =>
-    Array.from(control.snapshot.experiments.values(), (experiment) => ({
-      experiment: experiment.name,
-      isStale: conditionOf(experiment, clock.wallMs()) === 'stale',
-    }));
+  metrics.reloaded(control.lastReload);
+  const experiments = () => experimentSamples(control, clock.wallMs());
   metrics.setExperimentSource(experiments);
   const staleness = new StaleWatch({
     stale: () => experiments().flatMap(({ experiment, isStale }) => (isStale ? [experiment] : [])),

@@ -28,6 +28,8 @@ export interface FamilySources {
     readonly config: { readonly hash: string; readonly version: number } | null;
     readonly isLastReloadOk: boolean | null;
     readonly lastGoodReloadMs: number | null;
+    readonly warnings: number;
+    readonly restartsNeeded: number;
     readonly isReady: boolean;
   };
 }
@@ -186,6 +188,14 @@ function registerState(registry: Registry, from: FamilySources): void {
     const { lastGoodReloadMs } = from.state();
     return lastGoodReloadMs === null ? [] : [{ labels: {}, value: lastGoodReloadMs / 1000 }];
   });
+  gauge('fairlead_config_warnings', 'Warnings about the config in force.', () => [
+    { labels: {}, value: from.state().warnings },
+  ]);
+  gauge(
+    'fairlead_config_restart_needed',
+    'Parts of the config that have changed and wait for a restart.',
+    () => [{ labels: {}, value: from.state().restartsNeeded }],
+  );
   counterFamily(registry, from.reloads, 'fairlead_config_reloads_total', 'Reloads of the config, by result.');
   registerFamily(registry, {
     name: 'fairlead_series_overflow_total',

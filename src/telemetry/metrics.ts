@@ -65,6 +65,9 @@ export interface ReloadFacts {
   /** Milliseconds since the epoch. */
   readonly atMs: number;
 }
+  readonly issues?: readonly { readonly severity: string }[];
+  /** Parts of the config that wait for a restart. */
+  readonly restartNeeded?: readonly string[];
 
 export class Metrics {
   readonly counters = new ProcessCounters();
@@ -100,6 +103,8 @@ export class Metrics {
   #lastGoodReloadMs: number | null = null;
   #isReady = false;
 
+  #warnings = 0;
+  #restartsNeeded = 0;
   constructor(options: MetricsOptions) {
     const budget = new LabelBudget(options.labelSetsMax ?? LABEL_SETS_MAX);
     const counter = (...names: string[]) => new LabelSets(names, budget, () => new Counter());
@@ -201,7 +206,10 @@ export class Metrics {
   reloaded(facts: ReloadFacts): void {
     this.#reloads.get(facts.ok ? 'success' : 'failure').value++;
     this.#isLastReloadOk = facts.ok;
-    if (facts.ok) this.#lastGoodReloadMs = facts.atMs;
+    if (!facts.ok) return;
+    this.#lastGoodReloadMs = facts.atMs;
+    this.#warnings = facts.issues?.filter(({ severity }) => severity === 'warning').length ?? 0;
+    this.#restartsNeeded = facts.restartNeeded?.length ?? 0;
   }
 
   /** Says which config is in force: `Snapshot.hash` and `Snapshot.version`. */
@@ -270,6 +278,8 @@ export class Metrics {
         lastGoodReloadMs: this.#lastGoodReloadMs,
         isReady: this.#isReady,
       }),
+        warnings: this.#warnings,
+        restartsNeeded: this.#restartsNeeded,
     });
     this.connections.register(this.#registry);
     this.trust.register(this.#registry);

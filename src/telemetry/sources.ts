@@ -41,6 +41,14 @@ export interface ListenerSample {
 export interface ExperimentSample {
   readonly experiment: string;
   readonly isStale: boolean;
+  readonly status: string;
+  /** Who the status comes from. */
+  readonly setBy: 'file' | 'person' | 'breaker';
+  readonly variants: readonly {
+    readonly variant: string;
+    readonly isFallback: boolean;
+    readonly weightRatio: number;
+  }[];
 }
 
 /** The worker processes, when there are any. */
