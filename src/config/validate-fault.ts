@@ -1,12 +1,7 @@
 /** What is to be said of faults that the configuration makes on purpose. Pure. */
 import type { ConfigIssue, ConfigPath } from './issue.ts';
+import type { IssueAt } from './parse.ts';
 import type { Config } from './schema.ts';
-
-type IssueAt = (
-  path: ConfigPath,
-  message: string,
-  options: { readonly isKey: true; readonly severity: 'warning' },
-) => ConfigIssue;
 
 /** A fault without an end is one that somebody forgets. */
 export function faultIssues({ routes = [], experiments }: Config, issueAt: IssueAt): ConfigIssue[] {

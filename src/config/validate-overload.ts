@@ -1,14 +1,9 @@
 /** What is to be said of limits on load: those that contradict themselves, and those that do nothing. Pure. */
 import type { ConfigIssue, ConfigPath } from './issue.ts';
+import type { IssueAt } from './parse.ts';
 import type { Config, RouteConfig } from './schema.ts';
 import type { ConcurrencyConfig, RateLimitConfig } from './schema-overload.ts';
 import { fallbackName } from './weights.ts';
-
-type IssueAt = (
-  path: ConfigPath,
-  message: string,
-  options?: { readonly isKey?: boolean; readonly severity?: ConfigIssue['severity'] },
-) => ConfigIssue;
 
 type At = (path: ConfigPath, message: string, severity?: ConfigIssue['severity']) => void;
 

@@ -1,9 +1,8 @@
 /** Payloads of one experiment: a flag is of one kind, whichever variant a unit gets. Pure. */
-import type { ConfigIssue, ConfigPath } from './issue.ts';
+import type { ConfigIssue } from './issue.ts';
+import type { IssueAt } from './parse.ts';
 import type { Config } from './schema.ts';
 import { payloadKind } from './schema-payload.ts';
-
-type IssueAt = (path: ConfigPath, message: string, options?: { isKey?: boolean }) => ConfigIssue;
 
 /** Whether the experiment is a flag with values of its own. */
 export function hasPayload({ experiments }: Config, name: string): boolean {

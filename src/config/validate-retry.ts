@@ -1,17 +1,10 @@
 /** Mistakes in what happens when an attempt fails. Pure. */
 import type { ConfigIssue, ConfigPath } from './issue.ts';
+import type { IssueAt } from './parse.ts';
 import type { Config, RouteConfig } from './schema.ts';
 import { formatDuration } from './units.ts';
+import { TAKEN } from './validate-traffic.ts';
 import { fallbackName } from './weights.ts';
-
-type IssueAt = (
-  path: ConfigPath,
-  message: string,
-  options?: { severity?: ConfigIssue['severity'] },
-) => ConfigIssue;
-
-/** Fields of others that begin with x-. */
-const TAKEN = /^x-(?:forwarded-|request-id$|fairlead-|real-ip$|cache$)/;
 
 export function retryIssues(config: Config, issueAt: IssueAt): ConfigIssue[] {
   return [

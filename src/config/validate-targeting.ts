@@ -8,15 +8,10 @@ import { TargetingError } from '../experiment/targeting-error.ts';
 import type { TargetingRule } from '../experiment/targeting-rule.ts';
 import { pathParameters } from '../routing/path-parameters.ts';
 import type { ConfigIssue, ConfigPath } from './issue.ts';
+import type { IssueAt } from './parse.ts';
 import type { Config } from './schema.ts';
 import { didYouMean } from './suggest.ts';
 import { type PlacedRule, rulesIn } from './targeting-rules.ts';
-
-type IssueAt = (
-  path: ConfigPath,
-  message: string,
-  options?: { isKey?: boolean; severity?: ConfigIssue['severity'] },
-) => ConfigIssue;
 
 /** How much a rule comes to, the segments it names included. */
 interface Extent {

@@ -4,14 +4,9 @@
  */
 import type { TargetingRule } from '../experiment/targeting-rule.ts';
 import type { ConfigIssue, ConfigPath } from './issue.ts';
+import type { IssueAt } from './parse.ts';
 import type { Config } from './schema.ts';
 import { rulesIn } from './targeting-rules.ts';
-
-type IssueAt = (
-  path: ConfigPath,
-  message: string,
-  options?: { isKey?: boolean; severity?: ConfigIssue['severity'] },
-) => ConfigIssue;
 
 /** Every mistake and warning in the TLS and unix-socket settings of listeners and upstreams. */
 export function socketIssues(config: Config, issueAt: IssueAt): ConfigIssue[] {

@@ -1,16 +1,11 @@
 /** Mistakes in what caches are told, in routing keys, in bucket headers and in what excluded traffic gets. Pure. */
 import type { ConfigIssue, ConfigPath } from './issue.ts';
+import type { IssueAt } from './parse.ts';
 import type { Config } from './schema.ts';
 import { didYouMean } from './suggest.ts';
 
-type IssueAt = (
-  path: ConfigPath,
-  message: string,
-  options?: { severity?: ConfigIssue['severity'] },
-) => ConfigIssue;
-
 /** Fields of others that begin like ours. */
-const TAKEN = /^x-(?:forwarded-|request-id$|fairlead-|real-ip$|cache$)/;
+export const TAKEN = /^x-(?:forwarded-|request-id$|fairlead-|real-ip$|cache$)/;
 
 export function trafficIssues(config: Config, issueAt: IssueAt): ConfigIssue[] {
   return [

@@ -2,9 +2,8 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { listen } from '../../../src/admin/server.ts';
 import { tableOf } from '../../../src/cli/get-table.ts';
-import type { Io } from '../../../src/cli/io.ts';
-import { runProgram } from '../../../src/cli/program.ts';
-import { type AdminBench, newAdminBench, TOKEN } from '../../support/admin.ts';
+import { type AdminBench, newAdminBench } from '../../support/admin.ts';
+import { runSaying } from '../../support/cli-said.ts';
 
 const NAME = 'api/ranking/candidate';
 
@@ -16,25 +15,7 @@ beforeEach(async () => {
 });
 afterEach(() => bench.close());
 
-/** What a command line says on stderr, and its exit code. */
-async function run(...argv: string[]): Promise<{ code: number; said: string }> {
-  let said = '';
-  const io: Io = {
-    env: { FAIRLEAD_ADMIN__TOKEN: TOKEN },
-    isTerminal: false,
-    out: () => {},
-    err: (text) => {
-      said += text;
-    },
-  };
-  const code = await runProgram([...argv, '--admin', admin], io).catch(
-    (error: Error & { exitCode: number }) => {
-      said += error.message;
-      return error.exitCode;
-    },
-  );
-  return { code, said };
-}
+const run = (...argv: string[]) => runSaying([...argv, '--admin', admin]);
 
 describe('fairlead breaker', () => {
   test('trips, forces and resets, with a reason', async () => {

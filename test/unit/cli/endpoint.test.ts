@@ -1,9 +1,8 @@
 /** `fairlead endpoint`: what it asks for, and what it says. */
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { listen } from '../../../src/admin/server.ts';
-import type { Io } from '../../../src/cli/io.ts';
-import { runProgram } from '../../../src/cli/program.ts';
-import { type AdminBench, newAdminBench, TOKEN } from '../../support/admin.ts';
+import { type AdminBench, newAdminBench } from '../../support/admin.ts';
+import { runSaying } from '../../support/cli-said.ts';
 
 let bench: AdminBench;
 let admin: string;
@@ -19,24 +18,7 @@ beforeEach(async () => {
 });
 afterEach(() => bench.close());
 
-async function run(...argv: string[]): Promise<{ code: number; said: string }> {
-  let said = '';
-  const io: Io = {
-    env: { FAIRLEAD_ADMIN__TOKEN: TOKEN },
-    isTerminal: false,
-    out: () => {},
-    err: (text) => {
-      said += text;
-    },
-  };
-  const code = await runProgram([...argv, '--admin', admin], io).catch(
-    (error: Error & { exitCode: number }) => {
-      said += error.message;
-      return error.exitCode;
-    },
-  );
-  return { code, said };
-}
+const run = (...argv: string[]) => runSaying([...argv, '--admin', admin]);
 
 test('takes an endpoint out and lets it back in', async () => {
   expect(await run('endpoint', 'drain', 'v1', 'unix:/run/a.sock', '--reason', 'new kernel')).toEqual({
