@@ -203,7 +203,7 @@ export class Breaker {
     this.#stance.reconfigure(settings, nowMs);
     this.#budget = this.#stance.budget;
     this.#isObserving = isObserving(this.#stance.mode);
-    this.#calls.reconfigure(settings);
+    this.#calls.reconfigure(settings, nowMs);
     this.#criteria.reconfigure(settings);
   }
 

@@ -51,8 +51,8 @@ export class ClosedCalls {
   }
 
   /** Other limits; what is in flight is looked at again, by the new threshold. */
-  reconfigure(limits: Limits): void {
-    this.evidence.reconfigure(limits.windowMs, limits.watch);
+  reconfigure(limits: Limits, nowMs: number): void {
+    this.evidence.reconfigure(limits, nowMs);
     const afterMs = slowAfterMs(limits);
     if (afterMs === this.#slowAfterMs) return;
     this.#slowAfterMs = afterMs;

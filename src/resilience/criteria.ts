@@ -83,7 +83,7 @@ export class Criteria {
     const limits = this.#limits;
     const { errorRatio, slow } = limits;
     const inARow = evidence.consecutiveBreach(limits);
-    if (inARow !== null && !this.#isRowShared(inARow)) return inARow;
+    if (inARow !== null && !this.#isRowShared(inARow, nowMs)) return inARow;
     const errors = evidence.errorBreach(limits);
     if (
       errors !== null &&
@@ -98,11 +98,14 @@ export class Criteria {
       : slowness;
   }
 
-  #isRowShared({ reason }: Breach): boolean {
+  #isRowShared({ reason }: Breach, nowMs: number): boolean {
     const control = this.#holder();
     if (control === null) return false;
     const limit = this.#limits.consecutiveFailures! * NEAR;
-    if (control.isClosed && control.evidence.consecutiveFailures < limit) return false;
+    control.evidence.advance(nowMs);
+    // A row that ended long ago, when the control got its last calls, says nothing of now.
+    const inARow = Math.min(control.evidence.consecutiveFailures, control.evidence.failures);
+    if (control.isClosed && inARow < limit) return false;
     this.held ??= heldReason(reason, null);
     return true;
   }
@@ -121,7 +124,7 @@ export class Criteria {
       return true;
     }
     control.evidence.advance(nowMs);
-    const since = this.#since(control);
+    const since = this.#since(control, nowMs);
     const own = read(this.#calls, since);
     const other = read(control, since);
     if (own === null || other === null || other.calls < this.#limits.minimumRequests) return false;
@@ -149,12 +152,12 @@ export class Criteria {
       if (breach !== null) return breach;
     }
     if (control === null || !control.isClosed) return null;
-    return this.#errorsBeside(compared, control) ?? this.#slowBeside(compared, control, nowMs);
+    return this.#errorsBeside(compared, control, nowMs) ?? this.#slowBeside(compared, control, nowMs);
   }
 
-  #errorsBeside(compared: Compared, control: ClosedCalls): Breach | null {
+  #errorsBeside(compared: Compared, control: ClosedCalls, nowMs: number): Breach | null {
     if (compared.error === null) return null;
-    const since = this.#since(control);
+    const since = this.#since(control, nowMs);
     const shares = {
       candidate: this.#calls.evidence.failing(since),
       control: control.evidence.failing(since),
@@ -165,7 +168,7 @@ export class Criteria {
   #slowBeside(compared: Compared, control: ClosedCalls, nowMs: number): Breach | null {
     const { slow } = this.#limits;
     if (compared.slow === null || slow === null) return null;
-    const since = this.#since(control);
+    const since = this.#since(control, nowMs);
     const candidate = this.#calls.over(slow.thresholdMs, nowMs, since);
     const other = control.over(slow.thresholdMs, nowMs, since);
     if (candidate === null || other === null) return null;
@@ -213,7 +216,7 @@ export class Criteria {
     const control = this.#control;
     if (control === null || !control.isClosed) return null;
     const { minimumRequests, windowMs } = this.#limits;
-    const since = this.#since(control);
+    const since = this.#since(control, nowMs);
     const candidate = this.#calls.sizes(nowMs, since);
     const other = control.sizes(nowMs, since);
     if (candidate === null || other === null) return null;
@@ -233,8 +236,10 @@ export class Criteria {
     };
   }
 
-  /** From when on both have counted: what is compared must be of the same time. */
-  #since(control: ClosedCalls): number {
-    return Math.max(this.#calls.evidence.sinceMs, control.evidence.sinceMs);
+  /** From when on both have counted and remember: what is compared must be of the same time. */
+  #since({ evidence: control }: ClosedCalls, nowMs: number): number {
+    const { evidence } = this.#calls;
+    const rememberedMs = nowMs - Math.min(evidence.windowMs, control.windowMs);
+    return Math.max(evidence.sinceMs, control.sinceMs, rememberedMs);
   }
 }

@@ -90,6 +90,10 @@ export class Evidence {
     return this.#window.total(SLOW) + this.overdue + this.overdueElsewhere;
   }
 
+  get windowMs(): number {
+    return this.#window.windowMs;
+  }
+
   /** Begins to count now, unless it has begun. */
   begin(nowMs: number): void {
     if (this.sinceMs === Number.NEGATIVE_INFINITY) this.sinceMs = nowMs;
@@ -163,11 +167,14 @@ export class Evidence {
   }
 
   /** Go on with the same counts in a window of another length; latencies begin anew when others are asked for. */
-  reconfigure(windowMs: number, watch?: Watch): void {
+  reconfigure({ windowMs, watch }: Limits, nowMs: number): void {
     if (windowMs !== this.#window.windowMs) this.#window = this.#window.resized(windowMs);
     if (watch === undefined) this.latencies = null;
     else if (this.latencies?.layout === layoutOf(watch)) this.latencies.resize(windowMs);
-    else this.latencies = new Latencies(windowMs, watch);
+    else {
+      this.latencies = new Latencies(windowMs, watch);
+      this.sinceMs = nowMs;
+    }
   }
 
   consecutiveBreach({ consecutiveFailures: limit }: Limits): Breach | null {

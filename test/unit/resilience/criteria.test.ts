@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { BreakerSettings } from '../../../src/resilience/breaker.ts';
 import type { QuantileLimit, SharedOutage } from '../../../src/resilience/limits.ts';
-import { ArmsBench, COMPARED, SURE } from '../../support/arms-bench.ts';
+import { ArmsBench, COMPARED, SURE, UNLIMITED } from '../../support/arms-bench.ts';
 
 const PLUS_ONE: Partial<BreakerSettings> = { compared: { ...COMPARED, error: { factor: 1, plus: 0.01 } } };
 const HOLD: SharedOutage = { policy: 'hold', confidence: SURE };
@@ -80,6 +80,26 @@ describe('an error rate against the control', () => {
     expect(bench.state).toBe('closed');
     bench.mix('candidate', 0, 300).wait(50);
     expect(bench.last.reason).toContain('400 of 500 calls, of control 100 of 200');
+  });
+});
+
+describe('windows of different lengths', () => {
+  test('are compared as far as both remember', () => {
+    const bench = new ArmsBench(PLUS_ONE, { windowMs: 60_000 });
+    bench.run('control', 6000, 'ok').run('candidate', 600, 'ok');
+    bench.wait(30_000);
+    bench.mix('control', 50, 50).mix('candidate', 50, 50).wait(50);
+    expect(bench.state).toBe('closed');
+  });
+});
+
+describe('a reload that asks for other latencies', () => {
+  test('compares what was counted since', () => {
+    const bench = new ArmsBench(PLUS_ONE);
+    bench.run('control', 2000, 'ok').wait(5_000);
+    bench.control.reconfigure({ ...UNLIMITED, watch: { levelsMs: [100], hasHistogram: false } }, bench.nowMs);
+    bench.mix('control', 50, 50).mix('candidate', 50, 50).wait(50);
+    expect(bench.state).toBe('closed');
   });
 });
 
@@ -286,6 +306,10 @@ describe('a limit that the control reaches as well', () => {
     expect([row.state, row.held.length]).toEqual(['closed', 1]);
     row.run('control', 1, 'ok').wait(50);
     expect(row.state).toBe('open');
+    const past = new ArmsBench({ consecutiveFailures: 7, sharedOutage: HOLD });
+    past.run('control', 7, 'failure').wait(60_000);
+    past.run('candidate', 7, 'failure');
+    expect(past.state).toBe('open');
     const { compared } = quantile({ kind: 'fixed', ms: 250 });
     const p99 = new ArmsBench({ compared: compared!, watch, sharedOutage: HOLD }, { watch });
     p99.run('control', 500, 'ok', 300).run('candidate', 100, 'ok', 300).wait(50);
