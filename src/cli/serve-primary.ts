@@ -18,7 +18,8 @@ import type { ScopedFault } from '../resilience/fault.ts';
 import type { ForceKind } from '../resilience/mode.ts';
 import { type OverloadView, overloadTotal } from '../resilience/overload-view.ts';
 import type { Log } from '../telemetry/log.ts';
-import { openDecisionFile } from '../telemetry/open.ts';
+import { openDecisionFile, openPipeline } from '../telemetry/open.ts';
+import type { Pipeline } from '../telemetry/pipeline/pipeline.ts';
 import { Sink } from '../telemetry/sink.ts';
 import { BreakerExchange } from '../workers/breaker-exchange.ts';
 import { Handover } from '../workers/handover.ts';
@@ -32,6 +33,7 @@ import { breakerTotal, upstreamTotals } from '../workers/state-totals.ts';
 import { type Addresses, Supervisor } from '../workers/supervisor.ts';
 import { packageFile } from './package-root.ts';
 import { recordTransition, type Traffic, type TrafficContext } from './traffic.ts';
+import { buildInfo } from './version.ts';
 
 /** A worker that has not answered by then is busy or stuck; its last known values are shown. */
 const ANSWER_MS = 500;
@@ -53,6 +55,8 @@ export class WorkerTraffic implements Traffic {
   readonly #stdout: Sink;
   /** Of the decision log. */
   readonly #decisions: Sink | null;
+  /** Of the exposures; the workers tell it. */
+  readonly #pipeline: Pipeline | null;
   /** Of `workers/shared-records.ts`. */
   readonly #sharedFile: number | null;
   /** For the page; the workers warn of those that end. */
@@ -71,6 +75,11 @@ export class WorkerTraffic implements Traffic {
     this.#listeners = control.snapshot.listeners;
     this.#sharedFile = tryOpenShared(workers, log);
     this.#stdout = new Sink({ target: 1, dropped: metrics.counters.accessLogDropped });
+    this.#pipeline = openPipeline(
+      { service: control.snapshot.service, metrics, log },
+      control.snapshot.exposures,
+      { clock, random: systemRandom, version: buildInfo().version },
+    );
     this.#decisions = openDecisionFile({ metrics, log }, control.snapshot.decisions);
     this.#supervisor = new Supervisor({
       workers,
@@ -236,7 +245,7 @@ export class WorkerTraffic implements Traffic {
     this.#endpoints.close();
     await Promise.all(this.#handovers.map((handover) => handover.close()));
     this.#supervisor.stop();
-    await Promise.all([this.#stdout.close(), this.#decisions?.close()]);
+    await Promise.all([this.#stdout.close(), this.#decisions?.close(), this.#pipeline?.close()]);
   }
 
   keepBreakers() {
@@ -328,6 +337,9 @@ export class WorkerTraffic implements Traffic {
         return;
       case 'decisions':
         this.#decisions?.write(message.lines);
+        return;
+      case 'exposures':
+        this.#pipeline?.writeAll(link.worker, message.lines, message.dropped);
         return;
       case 'log':
         this.#context.log[message.level]({ worker: link.worker, ...message.facts }, message.sentence);

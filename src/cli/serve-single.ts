@@ -3,8 +3,15 @@
 import { systemRandom } from '../base/clock.ts';
 import type { SocketAddress } from '../config/snapshot.ts';
 import { DataPlane } from '../proxy/data-plane.ts';
-import { openAccessLog, openDecisionFile, openDecisions, openExposures } from '../telemetry/open.ts';
+import {
+  openAccessLog,
+  openDecisionFile,
+  openDecisions,
+  openExposures,
+  openPipeline,
+} from '../telemetry/open.ts';
 import { recordTransition, type Traffic, type TrafficContext } from './traffic.ts';
+import { buildInfo } from './version.ts';
 
 /** The data plane of this process, not listening yet. */
 export function singleProcess(context: TrafficContext): Traffic {
@@ -12,7 +19,12 @@ export function singleProcess(context: TrafficContext): Traffic {
   const { snapshot } = control;
   const logs = { service: snapshot.service, metrics, log };
   const accessLog = openAccessLog(logs, snapshot.accessLog);
-  const exposures = openExposures(logs, snapshot.exposures);
+  const pipeline = openPipeline(logs, snapshot.exposures, {
+    clock,
+    random: systemRandom,
+    version: buildInfo().version,
+  });
+  const exposures = openExposures(logs, snapshot.exposures, pipeline);
   const decisionFile = openDecisionFile(logs, snapshot.decisions);
   const plane = new DataPlane(snapshot, {
     clock,
@@ -52,7 +64,8 @@ export function singleProcess(context: TrafficContext): Traffic {
     drain: (timeoutMs) => plane.drain(timeoutMs),
     stop: async () => {
       plane.stop();
-      await Promise.all([accessLog?.sink.close(), exposures?.sink.close(), decisionFile?.close()]);
+      await Promise.all([accessLog?.sink.close(), exposures?.sink?.close(), decisionFile?.close()]);
+      await pipeline?.close();
     },
     keepBreakers: () => plane.keepBreakers(),
     describe: () => ({}),

@@ -45,6 +45,8 @@ class Worker {
   readonly #accessLog: ReturnType<typeof openAccessLog>;
   readonly #exposures: ReturnType<typeof openExposures>;
   readonly #decisions: RemoteLines;
+  /** Exposures for the spool, which the primary writes; null: there is none. */
+  readonly #spooled: RemoteLines | null;
   /** Resolves when it serves. */
   readonly #started: Promise<void>;
   /** This worker's share of the configuration in force. */
@@ -64,8 +66,11 @@ class Worker {
     this.#log = new RemoteLog(send, this.#metrics.counters.logDropped);
     const logs = { service: this.#atStart.service, metrics: this.#metrics, log: this.#log };
     this.#accessLog = openAccessLog(logs, this.#atStart.accessLog);
-    this.#exposures = openExposures(logs, this.#atStart.exposures);
-    this.#decisions = new RemoteLines(send, this.#metrics.counters.decisionsDropped);
+    const { decisionsDropped, exposuresDropped } = this.#metrics.counters;
+    this.#spooled =
+      this.#atStart.exposures.spool === null ? null : new RemoteLines(send, 'exposures', exposuresDropped);
+    this.#exposures = openExposures(logs, this.#atStart.exposures, this.#spooled);
+    this.#decisions = new RemoteLines(send, 'decisions', decisionsDropped);
     this.#plane = new DataPlane(withListenersOf(snapshot, this.#atStart, workers), {
       clock: systemClock,
       random: systemRandom,
@@ -140,7 +145,8 @@ class Worker {
     const cut = await this.#plane.drain(timeoutMs);
     this.#plane.stop();
     this.#decisions.flush();
-    await Promise.all([this.#accessLog?.sink.close(), this.#exposures?.sink.close()]);
+    this.#spooled?.flush();
+    await Promise.all([this.#accessLog?.sink.close(), this.#exposures?.sink?.close()]);
     send({ kind: 'drained', cut }, () => process.exit(0));
   }
 
@@ -175,6 +181,7 @@ class Worker {
   /** What the calls here have come to since the last tick; a primary that is slow to read gets more in fewer. */
   #report(): void {
     this.#decisions.flush();
+    this.#spooled?.flush();
     if (this.#isReporting) return;
     const reports = [];
     for (const breaker of this.#plane.shared.values()) {

@@ -2,7 +2,6 @@
  * `Config` and run-time state to a frozen `Snapshot`. Pure and deterministic. A config that `parse.ts` accepted
  * compiles; this file checks nothing that users could get wrong.
  */
-import { createHash } from 'node:crypto';
 import type { Experiment } from '../experiment/model.ts';
 import { evaluationOrder } from '../experiment/prerequisite.ts';
 import { type RouteMatch, RouteTable } from '../routing/match.ts';
@@ -13,6 +12,7 @@ import { compileClassify } from './compile-classify.ts';
 import { compileDecisions } from './compile-decisions.ts';
 import { compileDns } from './compile-dns.ts';
 import { compileExperiment } from './compile-experiment.ts';
+import { compileExposures } from './compile-exposures.ts';
 import { compileFailures } from './compile-failures.ts';
 import { compileFaults } from './compile-fault.ts';
 import { compileIdentity, compileStickyKeys } from './compile-identity.ts';
@@ -179,7 +179,7 @@ function compileRouteExperiment(
 }
 
 function settings(config: Config) {
-  const { timeouts, limits, accessLog, exposures, admin, drain } = config;
+  const { timeouts, limits, accessLog, admin, drain } = config;
   return {
     timeouts: {
       requestHeadMs: timeouts.requestHead,
@@ -209,13 +209,7 @@ function settings(config: Config) {
     stickyKeys: compileStickyKeys(config.stickyKeys),
     stickyIssues: compileStickyIssues(config),
     accessLog: { enabled: accessLog.enabled, file: accessLog.file ?? null },
-    exposures: {
-      enabled: exposures.enabled,
-      file: exposures.file ?? null,
-      key: exposures.key ?? defaultExposureKey(config.service),
-      dedupeEntriesMax: exposures.dedupeEntries,
-      dedupeMs: exposures.dedupeWindow,
-    },
+    exposures: compileExposures(config),
     decisions: compileDecisions(config.decisions),
     rules: '',
     admin: { address: admin.address, probeAddress: admin.probeAddress, token: admin.token ?? null },
@@ -224,11 +218,6 @@ function settings(config: Config) {
     dns: compileDns(config.dns),
     stateFile: config.stateFile ?? null,
   };
-}
-
-/** Not a secret: it keeps hashes of one service comparable over restarts, and those of two services apart. */
-function defaultExposureKey(service: string): string {
-  return createHash('sha256').update(`fairlead exposures ${service}`).digest('hex');
 }
 
 function required<T>(map: ReadonlyMap<string, T>, name: string): T {

@@ -3,6 +3,7 @@
  * neither.
  */
 import { createHash } from 'node:crypto';
+import { withoutExposureSecrets } from './exposure-secrets.ts';
 import { withKeyFiles } from './key-files.ts';
 import { withPem } from './pem.ts';
 import type { Config } from './schema.ts';
@@ -43,7 +44,7 @@ function withoutSecrets(config: Config, replacement: string | undefined): Config
   return {
     ...rest,
     admin: { ...config.admin, token: hide(config.admin.token) },
-    exposures: { ...config.exposures, key: hide(config.exposures.key) },
+    exposures: withoutExposureSecrets(config, replacement),
   };
 }
 

@@ -38,8 +38,10 @@ export function formatPath(path: ConfigPath): string {
 
 /** Whether a value at this path must never be shown, logged or hashed. */
 export function isSecretPath(path: ConfigPath): boolean {
-  const [section, key, inner] = path;
+  const [section, key, inner, last] = path;
   if (section === 'segments') return inner === 'key' || inner === 'values';
   if (section === 'stickyKeys') return inner === 'key';
-  return (section === 'admin' && key === 'token') || (section === 'exposures' && key === 'key');
+  if (section === 'exposures')
+    return key === 'key' || last === 'key' || last === 'token' || last === 'password';
+  return section === 'admin' && key === 'token';
 }

@@ -127,20 +127,6 @@ export const accessLogSchema = z.strictObject({
   file: text(4096).optional().describe('File to append to. Default: standard output.'),
 });
 
-export const exposuresSchema = z.strictObject({
-  enabled: z.boolean().prefault(true).describe('One record for each unit that is given a variant.'),
-  file: text(4096).optional().describe('NDJSON file to append to. Default: standard output.'),
-  key: text(4096).optional().describe('Secret that unit ids are hashed with. Prefer keyFile.'),
-  keyFile: text(4096).optional().describe('File that holds the key.'),
-  dedupeEntries: z
-    .int()
-    .min(0)
-    .max(10_000_000)
-    .prefault(100_000)
-    .describe('Remembered (experiment, unit, variant); each is recorded once.'),
-  dedupeWindow: positiveDuration().prefault('1h').describe('And again after this long.'),
-});
-
 export const adminSchema = z.strictObject({
   address: optionalListenAddress()
     .prefault('127.0.0.1:15100')

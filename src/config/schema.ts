@@ -9,6 +9,7 @@ import { classifySchema } from './schema-classify.ts';
 import { decisionsSchema } from './schema-decisions.ts';
 import { dnsSchema } from './schema-dns.ts';
 import { experimentName, experimentSchema, upstreamName } from './schema-experiment.ts';
+import { exposuresSchema } from './schema-exposures.ts';
 import { failuresSchema } from './schema-failures.ts';
 import { faultSchema } from './schema-fault.ts';
 import { identitySchema, stickyKeysSchema } from './schema-identity.ts';
@@ -20,7 +21,6 @@ import {
   accessLogSchema,
   adminSchema,
   drainSchema,
-  exposuresSchema,
   forwardingSchema,
   limitsSchema,
   propagationSchema,

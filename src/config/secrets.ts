@@ -2,6 +2,7 @@
  * Secrets that live in files of their own. Pure: it says which files, and puts in what was read; reading is
  * `control/`'s.
  */
+import { exposureFiles, withExposureSecrets } from './exposure-secrets.ts';
 import type { ConfigPath } from './issue.ts';
 import type { Config } from './schema.ts';
 import { webhookFiles, withWebhookSecrets } from './webhooks.ts';
@@ -16,9 +17,7 @@ export function secretFiles(config: Config): SecretFile[] {
   const files: SecretFile[] = [];
   if (config.admin.tokenFile !== undefined)
     files.push({ path: ['admin', 'tokenFile'], file: config.admin.tokenFile });
-  if (config.exposures.keyFile !== undefined)
-    files.push({ path: ['exposures', 'keyFile'], file: config.exposures.keyFile });
-  return [...files, ...webhookFiles(config)];
+  return [...files, ...exposureFiles(config), ...webhookFiles(config)];
 }
 
 /** @param contents By file name; surrounding white space is not part of a secret. */
@@ -28,6 +27,6 @@ export function withSecrets(config: Config, contents: ReadonlyMap<string, string
   return {
     ...withWebhookSecrets(config, read),
     admin: { ...config.admin, token: read(config.admin.tokenFile) ?? config.admin.token },
-    exposures: { ...config.exposures, key: read(config.exposures.keyFile) ?? config.exposures.key },
+    exposures: withExposureSecrets(config, read),
   };
 }

@@ -22,6 +22,7 @@ import type { PathParameters } from '../routing/path-parameters.ts';
 import type { TrustSettings } from '../routing/trust.ts';
 import type { DecisionsSettings } from './compile-decisions.ts';
 import type { DnsSettings } from './compile-dns.ts';
+import type { ExposureSettings } from './compile-exposures.ts';
 import type { HealthSettings } from './compile-health.ts';
 import type { JwtSettings, StickyKey } from './compile-identity.ts';
 import type { OverloadRules } from './compile-overload.ts';
@@ -233,18 +234,6 @@ export interface AccessLogSettings {
   readonly enabled: boolean;
   /** File to append to; null: stdout. */
   readonly file: string | null;
-}
-
-export interface ExposureSettings {
-  readonly enabled: boolean;
-  /** NDJSON file to append to; null: stdout. */
-  readonly file: string | null;
-  /** Key of the HMAC that unit ids are hashed with. */
-  readonly key: string;
-  /** A unit's exposure to the same variant is recorded once in this many remembered (unit, experiment, variant). */
-  readonly dedupeEntriesMax: number;
-  /** And again after this long. */
-  readonly dedupeMs: number;
 }
 
 export interface AdminSettings {

@@ -5,12 +5,14 @@
 import { formatPathMatch, hostName } from '../routing/match.ts';
 import { formatAddress } from './address.ts';
 import type { ConfigIssue, ConfigPath } from './issue.ts';
+import type { IssueAt } from './parse.ts';
 import type { Config, RouteConfig } from './schema.ts';
 import type { ExperimentConfig } from './schema-experiment.ts';
 import { didYouMean } from './suggest.ts';
 import { checkAlgorithm } from './validate-algorithm.ts';
 import { breakerIssues } from './validate-breaker.ts';
 import { decisionIssues } from './validate-decisions.ts';
+import { exposureIssues } from './validate-exposures.ts';
 import { faultIssues } from './validate-fault.ts';
 import { identityIssues } from './validate-identity.ts';
 import { layerIssues } from './validate-layers.ts';
@@ -25,12 +27,6 @@ import { trustIssues } from './validate-trust.ts';
 import { upstreamIssues } from './validate-upstream.ts';
 import { webhookIssues } from './webhooks.ts';
 import { fallbackName, weightsProblem } from './weights.ts';
-
-type IssueAt = (
-  path: ConfigPath,
-  message: string,
-  options?: { isKey?: boolean; severity?: ConfigIssue['severity'] },
-) => ConfigIssue;
 
 /** Every mistake and warning in a configuration whose shape is right. */
 export function validate(config: Config, issueAt: IssueAt): ConfigIssue[] {
@@ -265,11 +261,10 @@ function saltIssues(config: Config, issueAt: IssueAt): ConfigIssue[] {
 
 function settingIssues(config: Config, issueAt: IssueAt): ConfigIssue[] {
   const issues: ConfigIssue[] = [];
-  const { admin, exposures, limits } = config;
+  const { admin, limits } = config;
   if (admin.token !== undefined && admin.tokenFile !== undefined)
     issues.push(issueAt(['admin', 'tokenFile'], 'token and tokenFile are both given; keep one'));
-  if (exposures.key !== undefined && exposures.keyFile !== undefined)
-    issues.push(issueAt(['exposures', 'keyFile'], 'key and keyFile are both given; keep one'));
+  issues.push(...exposureIssues(config, issueAt));
   if (limits.target > limits.head)
     issues.push(
       issueAt(

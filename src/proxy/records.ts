@@ -21,6 +21,7 @@ export function recordExposures(exchange: Exchange, nowMs: number): void {
     if (!plane.exposures!.isDue(experiment.name, variant.name, variantServed, unit, nowMs)) continue;
     plane.exposures!.record({
       experiment: experiment.name,
+      epoch: experiment.epoch,
       assigned: variant.name,
       served: variantServed,
       reason,

@@ -24,6 +24,7 @@ import { Histogram, OVERHEAD_BUCKETS } from './histogram.ts';
 import { IdentityMetrics } from './identity-metrics.ts';
 import { LabelBudget, LabelSets } from './label-sets.ts';
 import { OverloadMetrics } from './overload-metrics.ts';
+import { PipelineMetrics } from './pipeline-metrics.ts';
 import { collectProcessMetrics } from './process-metrics.ts';
 import { RecoveryMetrics } from './recovery-metrics.ts';
 import { Counter, ProcessCounters, RequestSeries } from './series.ts';
@@ -64,10 +65,10 @@ export interface ReloadFacts {
   readonly ok: boolean;
   /** Milliseconds since the epoch. */
   readonly atMs: number;
-}
   readonly issues?: readonly { readonly severity: string }[];
   /** Parts of the config that wait for a restart. */
   readonly restartNeeded?: readonly string[];
+}
 
 export class Metrics {
   readonly counters = new ProcessCounters();
@@ -83,6 +84,7 @@ export class Metrics {
   readonly recoveries: RecoveryMetrics;
   readonly faults: FaultMetrics;
   readonly breakers: BreakerMetrics;
+  readonly pipeline = new PipelineMetrics();
   readonly #registry = new Registry();
   readonly #budget: LabelBudget;
   readonly #requests: LabelSets<RequestSeries>;
@@ -101,10 +103,10 @@ export class Metrics {
   #config: { hash: string; version: number } | null = null;
   #isLastReloadOk: boolean | null = null;
   #lastGoodReloadMs: number | null = null;
-  #isReady = false;
-
   #warnings = 0;
   #restartsNeeded = 0;
+  #isReady = false;
+
   constructor(options: MetricsOptions) {
     const budget = new LabelBudget(options.labelSetsMax ?? LABEL_SETS_MAX);
     const counter = (...names: string[]) => new LabelSets(names, budget, () => new Counter());
@@ -276,10 +278,10 @@ export class Metrics {
         config: this.#config,
         isLastReloadOk: this.#isLastReloadOk,
         lastGoodReloadMs: this.#lastGoodReloadMs,
-        isReady: this.#isReady,
-      }),
         warnings: this.#warnings,
         restartsNeeded: this.#restartsNeeded,
+        isReady: this.#isReady,
+      }),
     });
     this.connections.register(this.#registry);
     this.trust.register(this.#registry);
@@ -293,6 +295,7 @@ export class Metrics {
     this.recoveries.register(this.#registry);
     this.faults.register(this.#registry);
     this.breakers.register(this.#registry, () => this.#breakers());
+    this.pipeline.register(this.#registry);
     registerTunnels(this.#registry, this.#tunnels);
     registerExperiments(this.#registry, () => this.#experiments());
     registerWorkers(this.#registry, () => this.#workers());

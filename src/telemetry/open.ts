@@ -4,9 +4,10 @@
  */
 import { AccessLog } from './access-log.ts';
 import { DecisionLog, type DecisionLogOptions, type DecisionSettings } from './decision-log.ts';
-import { Exposures } from './exposure.ts';
+import { Exposures, type ExposuresOptions } from './exposure.ts';
 import type { Log } from './log.ts';
 import type { Metrics } from './metrics.ts';
+import { Pipeline, type PipelineOptions } from './pipeline/pipeline.ts';
 import { Sink } from './sink.ts';
 
 /** What the two share. */
@@ -26,27 +27,30 @@ export function openAccessLog(
   return { accessLog: new AccessLog(sink, context.service, counters.accessLogLines), sink };
 }
 
-/** The exposures, or null when they are off. `file` null: stdout. */
+export type ExposureLogSettings = Pick<
+  ExposuresOptions,
+  'format' | 'unitKeys' | 'isPlain' | 'dedupeEntriesMax' | 'dedupeMs'
+> & {
+  readonly enabled: boolean;
+  /** Null: stdout. */
+  readonly file: string | null;
+};
+
+/** The exposures, or null when they are off. They go to `target`, which stays the caller's, or else to their file. */
 export function openExposures(
   context: TelemetryContext & { readonly log: Log },
-  settings: {
-    readonly enabled: boolean;
-    readonly file: string | null;
-    readonly key: string;
-    readonly dedupeEntriesMax: number;
-    readonly dedupeMs: number;
-  },
-): { exposures: Exposures; sink: Sink } | null {
+  settings: ExposureLogSettings,
+  target: ExposuresOptions['target'] | null = null,
+): { exposures: Exposures; sink: Sink | null } | null {
   if (!settings.enabled) return null;
   const { counters } = context.metrics;
-  const sink = openSink(context.log, 'exposures', settings.file, counters.exposuresDropped);
-  const { key, dedupeEntriesMax, dedupeMs } = settings;
+  const sink =
+    target === null ? openSink(context.log, 'exposures', settings.file, counters.exposuresDropped) : null;
+  const { format, unitKeys, isPlain, dedupeEntriesMax, dedupeMs } = settings;
   const exposures = new Exposures({
-    sink,
+    target: target ?? sink!,
     service: context.service,
-    key,
-    dedupeEntriesMax,
-    dedupeMs,
+    ...{ format, unitKeys, isPlain, dedupeEntriesMax, dedupeMs },
     written: counters.exposuresWritten,
     deduplicated: counters.exposuresDeduplicated,
   });
@@ -84,6 +88,33 @@ export function openDecisions(
   const { decisionsWritten: written, decisionsDropped: dropped } = metrics.counters;
   const { samplePpm, isPlain } = settings;
   return new DecisionLog({ service, samplePpm, isPlain, target, key, random, written, dropped });
+}
+
+/** What takes exposures to their sinks; null without a spool. Of one process only. */
+export function openPipeline(
+  { service, metrics, log }: TelemetryContext & { readonly log: Log },
+  settings: Pick<PipelineOptions, 'sinks' | 'lossLimitPpm'> & {
+    readonly enabled: boolean;
+    readonly spool: PipelineOptions['spool'] | null;
+  },
+  { clock, random, version }: Pick<PipelineOptions, 'clock' | 'random' | 'version'>,
+): Pipeline | null {
+  const { enabled, spool, sinks, lossLimitPpm } = settings;
+  if (!enabled || spool === null) return null;
+  const { counters } = metrics;
+  const pipeline = new Pipeline({
+    clock,
+    random,
+    log,
+    counters,
+    service,
+    version,
+    spool,
+    sinks,
+    lossLimitPpm,
+  });
+  metrics.pipeline.setSource(() => pipeline.view());
+  return pipeline;
 }
 
 function openSink(

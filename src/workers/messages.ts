@@ -87,8 +87,8 @@ export type ToPrimary =
   | { readonly kind: 'adopted'; readonly version: number }
   | { readonly kind: 'opened'; readonly opening: Opening }
   | { readonly kind: 'report'; readonly reports: readonly Report[] }
-  /** Lines of the decision log. */
-  | { readonly kind: 'decisions'; readonly lines: string }
+  /** Lines of the decision log, or exposures. `dropped`: how many were lost since the worker began. */
+  | { readonly kind: LineKind; readonly lines: string; readonly dropped: number }
   | { readonly kind: 'log'; readonly level: LogLevel; readonly facts: object; readonly sentence: string }
   | {
       readonly kind: 'answer';
@@ -102,6 +102,8 @@ export type ToPrimary =
     }
   /** Every request was finished but those of `cut` connections; exits. */
   | { readonly kind: 'drained'; readonly cut: number };
+
+export type LineKind = 'decisions' | 'exposures';
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 

@@ -1,21 +1,23 @@
 /**
- * Lines of a worker for a file that only the primary writes, since one process has to know when it is full. Sent in
- * batches, and bounded: what the primary does not take in time is dropped and counted.
+ * Lines of a worker for what only the primary writes, since one process has to know when it is full: the decision log,
+ * the spool of exposures. Sent in batches, and bounded: what the primary does not take in time is dropped and counted.
  */
 import type { Counter } from '../telemetry/series.ts';
-import type { ToPrimary } from './messages.ts';
+import type { LineKind, ToPrimary } from './messages.ts';
 
 const BATCH_CHARS = 32 * 1024;
 const PENDING_MAX_CHARS = 4 * 1024 * 1024;
 
 export class RemoteLines {
   readonly #send: (message: ToPrimary, done: () => void) => void;
+  readonly #kind: LineKind;
   readonly #dropped: Counter;
   #batch = '';
   /** Sent, and not on its way yet. */
   #pending = 0;
 
-  constructor(send: (message: ToPrimary, done: () => void) => void, dropped: Counter) {
+  constructor(send: (message: ToPrimary, done: () => void) => void, kind: LineKind, dropped: Counter) {
+    this.#kind = kind;
     this.#send = send;
     this.#dropped = dropped;
   }
@@ -37,7 +39,7 @@ export class RemoteLines {
     if (lines === '') return;
     this.#batch = '';
     this.#pending += lines.length;
-    this.#send({ kind: 'decisions', lines }, () => {
+    this.#send({ kind: this.#kind, lines, dropped: this.#dropped.value }, () => {
       this.#pending -= lines.length;
     });
   }

@@ -20,23 +20,30 @@ test('a decision is one JSON line with its facts, its sentence and the service',
   });
 });
 
+const EXPOSURES = {
+  format: 'ndjson',
+  unitKeys: [{ id: null, key: 'k', fromMs: 0 }],
+  isPlain: false,
+  dedupeEntriesMax: 10,
+  dedupeMs: 1000,
+} as const;
+
 test('what is off is not opened', () => {
   const metrics = new Metrics({ version: '0', node: '0', isProcessIncluded: false });
   const context = { service: 'checkout', metrics, log: silentLog };
   expect(openAccessLog(context, { enabled: false, file: null })).toBeNull();
-  expect(
-    openExposures(context, { enabled: false, file: null, key: 'k', dedupeEntriesMax: 1, dedupeMs: 1 }),
-  ).toBeNull();
+  expect(openExposures(context, { ...EXPOSURES, enabled: false, file: null })).toBeNull();
 });
 
 test('an exposure goes to its file, and a lost one into the metrics', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'fairlead-open-'));
   const metrics = new Metrics({ version: '0', node: '0', isProcessIncluded: false });
   const file = join(folder, 'exposures.ndjson');
-  const settings = { enabled: true, file, key: 'k', dedupeEntriesMax: 10, dedupeMs: 1000 };
+  const settings = { ...EXPOSURES, enabled: true, file };
   const opened = openExposures({ service: 'checkout', metrics, log: silentLog }, settings);
   const exposure = {
     experiment: 'a',
+    epoch: 1,
     assigned: 'b',
     served: 'b',
     reason: 'split',
@@ -47,9 +54,9 @@ test('an exposure goes to its file, and a lost one into the metrics', async () =
     requestId: 'i',
   };
   opened?.exposures.record(exposure);
-  await opened?.exposures.flush();
+  await opened?.sink?.flush();
   expect(JSON.parse(readFileSync(file, 'utf8'))).toMatchObject({ experiment: 'a', service: 'checkout' });
-  await opened?.sink.close();
+  await opened?.sink?.close();
   opened?.exposures.record({ ...exposure, unit: 'v' });
   const page = await metrics.render();
   expect(page).toContain('fairlead_exposures_total 1\n');

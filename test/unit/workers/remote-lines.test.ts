@@ -11,7 +11,7 @@ function newLines() {
     if (message.kind === 'decisions') sent.push(message.lines);
     waiting.push(done);
   };
-  return { lines: new RemoteLines(send, dropped), sent, waiting, dropped };
+  return { lines: new RemoteLines(send, 'decisions', dropped), sent, waiting, dropped };
 }
 
 test('lines go out together: at the next flush, or when they are many', () => {
