@@ -68,7 +68,7 @@ const BREAKERS: readonly Column[] = [
   { title: 'BURN', isWide: true, text: burnText },
   { title: 'TURNED-AWAY', isWide: true, text: (item) => show(item.turnedAway) },
   { title: 'IN-A-ROW', isWide: true, text: (item) => show(item.consecutiveFailures) },
-  { title: 'REASON', text: (item) => show(item.reason) },
+  { title: 'REASON', text: (item) => show(item.heldBack ?? item.reason) },
 ];
 
 const UPSTREAMS: readonly Column[] = [

@@ -25,7 +25,7 @@ export interface Relative {
 /** ln(400) / 2: a window that fills is like this many that slide. */
 const FILLING = 3;
 
-const HALVINGS = 60;
+const HALVINGS = 40;
 
 /**
  * The surprise that something which is exactly at its limit reaches somewhere in one length of the window, filling or

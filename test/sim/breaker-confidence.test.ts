@@ -138,6 +138,24 @@ const CASES: readonly Case[] = [
   },
 ];
 
+/** The example of docs/breakers.md, told in a hundredth of its times. */
+const EXAMPLE: Case = {
+  name: 'errors 50 % or control + 1 %, slow 50 % or control + 5 %, p99 1.3 x control, both the same',
+  compared: {
+    error: { factor: 1, plus: 0.01 },
+    slow: { factor: 1, plus: 0.05 },
+    quantiles: [{ name: 'p99', share: 0.01, limit: { kind: 'relative', factor: 1.3, plus: 0 } }],
+  },
+  settings: {
+    errorRatio: 0.5,
+    slow: { thresholdMs: 10, ratio: 0.5 },
+    watch: { levelsMs: [10], hasHistogram: true },
+  },
+  candidate: failing(0.005),
+  control: failing(0.005),
+  calls: [200, 400],
+};
+
 describe('by chance, a breaker that is 95 % sure opens in at most 500 of 10,000 windows', {
   timeout: TIMEOUT_MS,
 }, () => {
@@ -161,7 +179,7 @@ describe('by chance, a breaker that is 99 % sure opens in at most 100 of 10,000 
 describe('by chance, a breaker as sure as it is unless told otherwise opens in none of 10,000 windows', {
   timeout: TIMEOUT_MS,
 }, () => {
-  test.each([A_A_ERRORS])('$name', (one) => {
+  test.each([A_A_ERRORS, EXAMPLE])('$name', (one) => {
     expect(opened(one, 0.00001)).toBe(0);
   });
 });
