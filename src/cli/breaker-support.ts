@@ -9,7 +9,8 @@ import { BreakerWatch } from '../control/breaker-watch.ts';
 import type { ControlEvent } from '../control/events.ts';
 import type { ControlState } from '../control/state.ts';
 import { Webhooks } from '../control/webhooks.ts';
-import type { KeptBreaker, Transition } from '../resilience/breaker.ts';
+import type { Transition } from '../resilience/breaker.ts';
+import type { BreakerMemory } from '../resilience/breaker-view.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 
@@ -45,7 +46,7 @@ export class BreakerSupport {
     this.#ledger = new BreakerLedger({
       clock,
       saved: control.savedBreakers,
-      onChange: (saved) => control.keepBreakers(saved),
+      onChange: (lines) => control.keepBreakers(lines),
     });
   }
 
@@ -57,18 +58,19 @@ export class BreakerSupport {
     this.#watch.moved(transition);
   }
 
-  /** From now on `read` says what breakers have to keep. */
-  start(read: () => ReadonlyMap<string, KeptBreaker>): void {
+  /** From now on `read` says which breakers have something to keep. */
+  start(read: () => ReadonlyMap<string, BreakerMemory>): void {
     this.#ledger.start(read);
   }
 
   /** Before other rules come into force: breakers may go with those of before. */
   prepare(): void {
-    this.#ledger.keep();
+    this.#ledger.prepare();
   }
 
   /** Other rules are in force. */
   adopted(next: Snapshot, previous: Snapshot | null): void {
+    this.#ledger.adopted();
     this.#webhooks.configure(this.#control.rules.config.webhooks);
     this.#watch.adopted(next, previous);
   }

@@ -7,7 +7,8 @@ import type { Clock } from '../base/clock.ts';
 import type { Snapshot, SocketAddress } from '../config/snapshot.ts';
 import type { EndpointName } from '../control/drained-endpoints.ts';
 import type { ControlState } from '../control/state.ts';
-import type { KeptBreaker, Transition } from '../resilience/breaker.ts';
+import type { Transition } from '../resilience/breaker.ts';
+import type { BreakerMemory } from '../resilience/breaker-view.ts';
 import type { ScopedFault } from '../resilience/fault.ts';
 import { isObserving } from '../resilience/mode.ts';
 import type { Log } from '../telemetry/log.ts';
@@ -42,8 +43,8 @@ export interface Traffic extends Omit<DataPlaneView, 'isReady' | 'isStarted'> {
   drain(timeoutMs: number): Promise<number>;
   /** Release everything; what is left is cut. */
   stop(): Promise<void>;
-  /** What breakers have to keep over a restart, by name. */
-  keepBreakers(): ReadonlyMap<string, KeptBreaker>;
+  /** Breakers that have something to keep over a restart, by name. */
+  keepBreakers(): ReadonlyMap<string, BreakerMemory>;
   /** What there is to see of it in `GET /v1/config`. */
   describe(): object;
 }

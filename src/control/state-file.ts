@@ -117,16 +117,17 @@ export async function saveState(file: string, text: string): Promise<void> {
   await syncFolder(folder);
 }
 
-/** The text of a state; the inverse of `parseState`. @param breakers each on one line: they are for no eye */
-export function formatState(state: RuntimeState, breakers: SavedBreakers = new Map()): string {
+/** The text of a state; the inverse of `parseState`. @param lines what is known of breakers, by `breakerLine` */
+export function formatState(state: RuntimeState, lines: readonly string[] = []): string {
   const experiments = Object.fromEntries(state.experiments);
   const text = JSON.stringify({ format: 'fairlead-state', version: 1, experiments }, null, 1);
-  if (breakers.size === 0) return `${text}\n`;
-  const lines = Array.from(
-    breakers,
-    ([name, saved]) => `  ${JSON.stringify(name)}: ${JSON.stringify(saved)}`,
-  );
+  if (lines.length === 0) return `${text}\n`;
   return `${text.slice(0, -'\n}'.length)},\n "breakers": {\n${lines.join(',\n')}\n }\n}\n`;
+}
+
+/** What is known of a breaker, on one line: it is for no eye, and made when there is time. */
+export function breakerLine(name: string, saved: SavedBreaker): string {
+  return `  ${JSON.stringify(name)}: ${JSON.stringify(saved)}`;
 }
 
 /** Null for what is not a state of this version. */

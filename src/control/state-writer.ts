@@ -4,22 +4,28 @@
  * not be undone by a restart because a disk was full for a minute. Never throws.
  */
 import { EMPTY_RUNTIME, type RuntimeState } from '../config/runtime.ts';
-import { formatState, type SavedBreakers, type Stored, saveState } from './state-file.ts';
+import { formatState, saveState } from './state-file.ts';
 
 /** After a failure, between two attempts. */
 const RETRY_MS = 2000;
+
+/** What goes into the file. */
+interface Written {
+  readonly state: RuntimeState;
+  readonly lines: readonly string[];
+}
 
 export class StateWriter {
   readonly #file: string | null;
   readonly #onProblem: (message: string) => void;
   readonly #retryMs: number;
-  #latest: Stored = { state: EMPTY_RUNTIME, breakers: new Map() };
-  #pending: Stored | null = null;
+  #latest: Written = { state: EMPTY_RUNTIME, lines: [] };
+  #pending: Written | null = null;
   #writing: Promise<void> | null = null;
   #written = '';
   #isFailing = false;
   /** Could not be written, and nothing newer is there. */
-  #failed: Stored | null = null;
+  #failed: Written | null = null;
   #retry: NodeJS.Timeout | null = null;
 
   /** @param file Null: nothing is kept. */
@@ -34,15 +40,15 @@ export class StateWriter {
     this.#write({ ...this.#latest, state });
   }
 
-  /** What is known of breakers, beside the state. Returns at once. */
-  writeBreakers(breakers: SavedBreakers): void {
-    this.#write({ ...this.#latest, breakers: new Map(breakers) });
+  /** What is known of breakers, each by its `breakerLine`, beside the state. Returns at once. */
+  writeBreakers(lines: readonly string[]): void {
+    this.#write({ ...this.#latest, lines });
   }
 
-  #write(stored: Stored): void {
-    this.#latest = stored;
+  #write(written: Written): void {
+    this.#latest = written;
     if (this.#file === null) return;
-    this.#pending = stored;
+    this.#pending = written;
     if (this.#retry !== null) clearTimeout(this.#retry);
     this.#retry = null;
     this.#failed = null;
@@ -60,9 +66,9 @@ export class StateWriter {
     // Not before `#writing` is set: a burst of changes in one turn is one write.
     await Promise.resolve();
     while (this.#pending !== null) {
-      const stored = this.#pending;
+      const written = this.#pending;
       this.#pending = null;
-      const text = formatState(stored.state, stored.breakers);
+      const text = formatState(written.state, written.lines);
       if (text === this.#written) continue;
       try {
         await saveState(file, text);
@@ -70,16 +76,16 @@ export class StateWriter {
         this.#isFailing = false;
       } catch (error) {
         this.#report(file, error);
-        if (this.#pending === null) this.#tryLater(stored);
+        if (this.#pending === null) this.#tryLater(written);
       }
     }
     this.#writing = null;
   }
 
   /** Keeps no process alive: whoever ends it flushes. */
-  #tryLater(stored: Stored): void {
-    this.#failed = stored;
-    this.#retry = setTimeout(() => this.#write(stored), this.#retryMs);
+  #tryLater(written: Written): void {
+    this.#failed = written;
+    this.#retry = setTimeout(() => this.#write(written), this.#retryMs);
     this.#retry.unref();
   }
 

@@ -28,7 +28,7 @@ import {
   withoutWeights,
 } from './runtime-changes.ts';
 import { type ConfigSource, type LoadedConfig, loadConfig } from './source.ts';
-import { loadState, NOTHING_STORED, type SavedBreakers, type Stored } from './state-file.ts';
+import { breakerLine, loadState, NOTHING_STORED, type SavedBreakers, type Stored } from './state-file.ts';
 import { StateWriter } from './state-writer.ts';
 
 export type { Change } from './runtime-changes.ts';
@@ -124,7 +124,7 @@ export class ControlState {
     this.#writer = new StateWriter(loaded.config.stateFile ?? null, (message) => this.#warn(message));
     this.#archive = archiveOf(loaded.config, (message) => this.#warn(message));
     this.savedBreakers = breakers;
-    this.#writer.writeBreakers(breakers);
+    this.#writer.writeBreakers(Array.from(breakers, ([name, saved]) => breakerLine(name, saved)));
     this.#active = this.#activate(loaded.config, this.#withoutOvertaken(loaded.config, runtime), 1);
     this.#lastReload = this.#result('start', true, true, loaded.issues, []);
     this.#writer.write(this.#active.runtime);
@@ -212,8 +212,8 @@ export class ControlState {
   }
 
   /** Goes into the state file, with what else is there. */
-  keepBreakers(breakers: SavedBreakers): void {
-    this.#writer.writeBreakers(breakers);
+  keepBreakers(lines: readonly string[]): void {
+    this.#writer.writeBreakers(lines);
   }
 
   view(): ConfigView {

@@ -4,6 +4,7 @@
  */
 import type { Clock, Random } from '../base/clock.ts';
 import { Breaker, type BreakerView, type KeptBreaker, type Transition } from '../resilience/breaker.ts';
+import type { BreakerMemory } from '../resilience/breaker-view.ts';
 import type { ForceKind } from '../resilience/mode.ts';
 import type { BreakerSettings } from '../resilience/transition.ts';
 
@@ -77,11 +78,10 @@ export class Breakers {
     return Array.from(this.#all.values(), (breaker) => breaker.view(nowMs));
   }
 
-  /** What there is to keep over a restart, by name. */
-  keep(): Map<string, KeptBreaker> {
-    const nowMs = this.#options.clock.now();
+  /** Those that have something to keep over a restart, by name. */
+  memories(): Map<string, BreakerMemory> {
     const worthIt = [...this.#all].filter(([, breaker]) => breaker.memory.isWorthKeeping);
-    return new Map(worthIt.map(([name, breaker]) => [name, breaker.memory.keep(nowMs)]));
+    return new Map(worthIt.map(([name, breaker]) => [name, breaker.memory]));
   }
 
   /** By hand, for `forMs`; false: there is none of this name. */

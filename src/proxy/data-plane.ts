@@ -9,7 +9,8 @@ import type { Direction, ListenerSettings, RouteVariant, Snapshot, Upstream } fr
 import { Head } from '../http1/head.ts';
 import { FreshIds } from '../propagation/fresh-ids.ts';
 import type { MemorySettings } from '../propagation/memory.ts';
-import type { Breaker, BreakerView, KeptBreaker, Transition } from '../resilience/breaker.ts';
+import type { Breaker, BreakerView, Transition } from '../resilience/breaker.ts';
+import type { BreakerMemory } from '../resilience/breaker-view.ts';
 import type { ScopedFault } from '../resilience/fault.ts';
 import type { ForceKind } from '../resilience/mode.ts';
 import type { ClaimSource } from '../routing/attributes.ts';
@@ -266,9 +267,9 @@ export class DataPlane implements Memory {
     return this.#breakers.reset(name, reason);
   }
 
-  /** What there is to keep of the breakers over a restart, by name. */
-  keepBreakers(): Map<string, KeptBreaker> {
-    return this.#breakers.keep();
+  /** Breakers that have something to keep over a restart, by name. */
+  keepBreakers(): Map<string, BreakerMemory> {
+    return this.#breakers.memories();
   }
 
   /** Do this to requests, and what the configuration says, from the next one on; what was said before is over. */

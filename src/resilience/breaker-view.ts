@@ -64,6 +64,8 @@ export interface ForceView {
 export interface BreakerMemory {
   /** It has a budget or counts its openings. */
   readonly isWorthKeeping: boolean;
+  /** Another number after whatever is worth keeping anew. */
+  readonly changes: number;
   keep(nowMs: number): KeptBreaker;
   /** Enter what was kept `agoMs` ago. */
   restore(kept: KeptBreaker, agoMs: number, nowMs: number): void;

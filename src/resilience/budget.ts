@@ -139,9 +139,9 @@ export class Budget {
 
   keep(nowMs: number): KeptBudget {
     const spans = new Map<number, SpanRow[]>();
-    // Of two of one length that one which knows all; a short one has forgotten what it forgave.
-    const rings = [...this.#watched.map(({ short }) => short), ...this.#watched.map(({ long }) => long)];
-    for (const ring of [...rings, this.#period]) spans.set(ring.spanMs, ring.rows(nowMs));
+    // The short ones have forgotten what was forgiven, and are a part of the long ones.
+    for (const { long } of this.#watched) spans.set(long.spanMs, long.rows(nowMs));
+    spans.set(this.#period.spanMs, this.#period.rows(nowMs));
     return { spans: Array.from(spans, ([spanMs, rows]) => ({ spanMs, rows })) };
   }
 
@@ -151,8 +151,7 @@ export class Budget {
       // The span that is like it, or the next longer one; of a shorter one at least what there is.
       const sorted = spans.toSorted((left, right) => left.spanMs - right.spanMs);
       const source = sorted.find(({ spanMs }) => spanMs >= ring.spanMs) ?? sorted.at(-1);
-      for (const [ageMs, requests, failures] of source?.rows ?? [])
-        ring.add({ requests, failures }, nowMs - ageMs - agoMs);
+      ring.restore(source?.rows ?? [], agoMs, nowMs);
     }
   }
 

@@ -15,7 +15,7 @@ export interface Spent {
   readonly failures: number;
 }
 
-/** A bucket that was read out: how long ago its newest call may have been, in ms, calls and failures. */
+/** A bucket that was read out: how long ago it began, in ms, calls and failures. */
 export type SpanRow = readonly [ageMs: number, requests: number, failures: number];
 
 export class SpanRing {
@@ -23,7 +23,9 @@ export class SpanRing {
   readonly #bucketMs: number;
   readonly #requests = new Float64Array(ROWS);
   readonly #failures = new Float64Array(ROWS);
-  /** Number of the newest bucket since time 0; below 0 for what was before. */
+  /** When bucket 0 began. */
+  #originMs = 0;
+  /** Number of the newest bucket; below 0 for what was before. */
   #newest = Number.NEGATIVE_INFINITY;
 
   constructor(spanMs: number) {
@@ -33,7 +35,7 @@ export class SpanRing {
 
   /** Count calls that ended at `atMs`; what is older than the ring holds is left out. */
   add({ requests, failures }: Spent, atMs: number): void {
-    const bucket = Math.floor(atMs / this.#bucketMs);
+    const bucket = this.#bucketAt(atMs);
     if (bucket > this.#newest) this.#roll(bucket);
     if (bucket <= this.#newest - ROWS) return;
     const row = rowOf(bucket);
@@ -43,7 +45,7 @@ export class SpanRing {
 
   /** All calls of the time up to `nowMs`. */
   total(nowMs: number): Spent {
-    this.#roll(Math.floor(nowMs / this.#bucketMs));
+    this.#roll(this.#bucketAt(nowMs));
     let requests = 0;
     let failures = 0;
     for (let row = 0; row < ROWS; row++) {
@@ -60,15 +62,32 @@ export class SpanRing {
 
   /** The buckets that are not empty, the oldest first. */
   rows(nowMs: number): SpanRow[] {
-    this.#roll(Math.floor(nowMs / this.#bucketMs));
+    this.#roll(this.#bucketAt(nowMs));
     const rows: SpanRow[] = [];
     for (let bucket = this.#newest - BUCKETS; bucket <= this.#newest; bucket++) {
       const requests = this.#requests[rowOf(bucket)]!;
       if (requests === 0) continue;
-      const endMs = Math.min(nowMs, (bucket + 1) * this.#bucketMs);
-      rows.push([Math.round(nowMs - endMs), requests, this.#failures[rowOf(bucket)]!]);
+      const ageMs = Math.round(nowMs - this.#originMs - bucket * this.#bucketMs);
+      rows.push([ageMs, requests, this.#failures[rowOf(bucket)]!]);
     }
     return rows;
+  }
+
+  /**
+   * Enter rows that were read out `agoMs` ago, the oldest first. What is empty takes over where the buckets begin, so
+   * that calls grow no younger and no older by being kept, however often.
+   */
+  restore(rows: readonly SpanRow[], agoMs: number, nowMs: number): void {
+    for (const [ageMs, requests, failures] of rows) {
+      const beginMs = nowMs - agoMs - ageMs;
+      if (this.#newest === Number.NEGATIVE_INFINITY) this.#originMs = beginMs;
+      // The middle, since ages are rounded.
+      this.add({ requests, failures }, beginMs + this.#bucketMs / 2);
+    }
+  }
+
+  #bucketAt(ms: number): number {
+    return Math.floor((ms - this.#originMs) / this.#bucketMs);
   }
 
   /** Move on to `bucket`, emptying those in between; backwards it does not go. */

@@ -40,6 +40,8 @@ export class Stance {
   #toldMode: BreakerMode;
 
   #control: Stance | null = null;
+  /** Of what is worth keeping. */
+  changes = 0;
   /** When its budget last burned without effect. */
   #heldToldMs = Number.NEGATIVE_INFINITY;
   /** One opening too many, not told yet. */
@@ -90,12 +92,14 @@ export class Stance {
   countTrip(nowMs: number): void {
     const { tripsMax } = this.#settings;
     if (tripsMax == null || isObserving(this.mode)) return;
+    this.changes++;
     this.#tooOften = this.#history.add(tripsMax, nowMs);
   }
 
   /** Enter calls that have ended into the budget: why it must open for them, or null. */
   spend(spent: Spent, nowMs: number): string | null {
     const { budget } = this;
+    this.changes++;
     budget?.spend(spent, nowMs);
     if (budget === null || this.state !== 'closed' || this.force?.kind === 'closed') return null;
     const burning = budget.burning(this.#settings.minimumRequests, nowMs);

@@ -5,6 +5,7 @@
 import type { Clock, Random } from '../base/clock.ts';
 import type { WantedBreaker } from '../config/breakers.ts';
 import type { BreakerSettings, KeptBreaker, Transition } from '../resilience/breaker.ts';
+import type { BreakerMemory } from '../resilience/breaker-view.ts';
 import type { ForceKind } from '../resilience/mode.ts';
 import { SharedBreaker } from '../resilience/shared-breaker.ts';
 import type { Elsewhere, Opening, Report, Standing } from '../resilience/sharing.ts';
@@ -129,11 +130,10 @@ export class BreakerExchange {
     return Array.from(this.#entries.values(), ({ breaker }) => breaker);
   }
 
-  /** What there is to keep over a restart, by name. */
-  keep(): Map<string, KeptBreaker> {
-    const nowMs = this.#now();
+  /** Those that have something to keep over a restart, by name. */
+  keep(): Map<string, BreakerMemory> {
     const worthIt = this.breakers().filter((breaker) => breaker.memory.isWorthKeeping);
-    return new Map(worthIt.map((breaker) => [breaker.name, breaker.memory.keep(nowMs)]));
+    return new Map(worthIt.map((breaker) => [breaker.name, breaker.memory]));
   }
 
   #make(name: string, settings: BreakerSettings): SharedBreaker {

@@ -198,28 +198,36 @@ describe('a ring over a long time', () => {
     );
   });
 
-  test('that was read out and filled again forgets nothing early and little late', () => {
+  test('that is read out and filled again a hundred times still forgets when it would have', () => {
     fc.assert(
-      fc.property(spans, fc.double({ min: 0, max: 1, noNaN: true }), ({ spanMs, calls }, awayPart) => {
+      fc.property(spans, fc.integer({ min: 0, max: 2 ** 30 }), ({ spanMs, calls }, originMs) => {
+        const bucketMs = spanMs / 50;
         const ring = new SpanRing(spanMs);
         let nowMs = 0;
-        let sum = 0;
         for (const { gap, failures } of calls) {
           nowMs += gap * spanMs;
           ring.add({ requests: 3, failures }, nowMs);
-          if (nowMs > 0) sum = ring.total(nowMs).failures;
         }
-        sum = ring.total(nowMs).failures;
-        const filled = new SpanRing(spanMs);
+        let kept = ring;
         // Where the clock of the next process stands has nothing to do with that of this one.
-        const thenMs = 17;
-        const agoMs = awayPart * spanMs;
-        for (const [ageMs, requests, failures] of ring.rows(nowMs))
-          filled.add({ requests, failures }, thenMs - ageMs - agoMs);
-        const { failures } = filled.total(thenMs);
-        expect(failures).toBeLessThanOrEqual(sum);
-        if (awayPart === 0)
-          expect(failures).toBeGreaterThanOrEqual(ring.total(nowMs + spanMs * 0.03).failures);
+        let clockMs = nowMs;
+        const agoMs = spanMs / 150;
+        for (let restart = 1; restart <= 100; restart++) {
+          const next = new SpanRing(spanMs);
+          const thenMs = (originMs * restart) % 1_000_003;
+          next.restore(kept.rows(clockMs), agoMs, thenMs);
+          kept = next;
+          clockMs = thenMs;
+        }
+        const laterMs = nowMs + 100 * agoMs;
+        const before = new SpanRing(spanMs);
+        before.restore(ring.rows(nowMs), laterMs - nowMs - bucketMs / 2, 0);
+        const most = before.total(0).failures;
+        const after = new SpanRing(spanMs);
+        after.restore(ring.rows(nowMs), laterMs - nowMs + bucketMs / 2, 0);
+        const { failures } = kept.total(clockMs);
+        expect(failures).toBeLessThanOrEqual(most);
+        expect(failures).toBeGreaterThanOrEqual(after.total(0).failures);
       }),
     );
   });
