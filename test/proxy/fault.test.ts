@@ -16,11 +16,11 @@ async function faulted(fault: object, settings: object = {}, upstream?: Upstream
 }
 
 /** A route with an experiment whose candidate has a fault. */
-async function faultedCandidate(fault: object, breaker: object | false = false) {
+async function faultedCandidate(fault: object, breaker: object | false = false, route: object = {}) {
   const [control, candidate] = [await healthy(), await healthy()];
   const settings = {
     upstreams: { app: [control.endpoint], v2: [candidate.endpoint] },
-    routes: [{ name: 'all', match: { path: '/*' }, upstream: 'app', experiments: ['ranking'] }],
+    routes: [{ name: 'all', match: { path: '/*' }, upstream: 'app', experiments: ['ranking'], ...route }],
     experiments: {
       ranking: { variants: { control: {}, candidate: { weight: '50%', upstream: 'v2', fault } }, breaker },
     },
@@ -86,6 +86,18 @@ describe('an abort', () => {
     expect([control.requests.length, candidate.requests.length]).toEqual([6, 0]);
   });
 
+  it('with a status that control answers in its place is answered by control, and on record all the same', async () => {
+    const { ask, control, candidate, access } = await faultedCandidate({ abort: { status: 503 } });
+    const got = await ask('always', 'x-experiment-explain: 1\r\n');
+    expect(got.status).toBe(200);
+    expect(field(got, 'x-experiment-reason')).toBe(
+      'ranking=override;served=control;cause=failover;fault="abort"',
+    );
+    const experiments = [{ assigned: 'candidate', served: 'control', reason: 'failover' }];
+    expect(access).toMatchObject([{ status: 200, fault: 'abort', experiments }]);
+    expect([control.requests.length, candidate.requests.length]).toEqual([1, 0]);
+  });
+
   it('is told to whoever asks for the reason', async () => {
     const { ask } = await faultedCandidate({ abort: { status: 500 } });
     const explain = 'x-experiment-explain: 1\r\n';
@@ -122,6 +134,15 @@ describe('a delay', () => {
     expect([got.status, got.problem?.code]).toEqual([504, 'upstream_first_byte_timeout']);
     expect(world.access[0]).toMatchObject({ fault: 'delay', outcome: 'failure' });
     await world.app.left();
+  });
+
+  it('that control does not wait out leaves no connection that waits', async () => {
+    const { ask, control, candidate } = await faultedCandidate({ delay: { duration: '60s' } }, false, {
+      failover: { after: '100ms' },
+    });
+    expect((await ask('always')).status).toBe(200);
+    await candidate.left();
+    expect([control.requests.length, candidate.requests.length]).toEqual([1, 1]);
   });
 
   it('changes no byte, whatever the length and however it is cut', async () => {
