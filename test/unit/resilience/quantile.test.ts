@@ -62,6 +62,15 @@ describe('quantiles of two arms', () => {
     expect(isWorse(sizesOf(calls(2000, 80, 1)), sizesOf(calls(19, 40, 2)))).toBeNull();
   });
 
+  test('need as many calls of the control as show where its quantile is: 1,330 for p99, 20 for p50', () => {
+    const slow = sizesOf(new Array<number>(1000).fill(500));
+    const control = (count: number): Sizes => sizesOf(new Array<number>(count).fill(40));
+    expect(isWorse(slow, control(1_300))).toBeNull();
+    expect(isWorse(slow, control(1_330))).not.toBeNull();
+    expect(isWorse(slow, control(19), 0.5)).toBeNull();
+    expect(isWorse(slow, control(20), 0.5)).not.toBeNull();
+  });
+
   test('see calls that hang in flight, and are not misled by those that have just begun', () => {
     const control = sizesOf(calls(8000, 40, 2));
     const hung = new Array<number>(60).fill(1500);
