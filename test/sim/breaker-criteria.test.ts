@@ -4,7 +4,7 @@ import type { BreakerSettings } from '../../src/resilience/breaker.ts';
 import { COMPARED, SURE } from '../support/arms-bench.ts';
 import { type ArmsTrace, simulateArms } from '../support/arms-traffic.ts';
 import { SETTINGS } from '../support/breaker-bench.ts';
-import { logNormalMs, type Service } from '../support/traffic.ts';
+import { brownOut, flapping, hang, logNormalMs, type Service, sickens } from '../support/traffic.ts';
 
 const WATCH = { levelsMs: [250], hasHistogram: true };
 
@@ -38,25 +38,9 @@ function failing(share: number, medianMs = 40): Service {
 
 const healthy = failing(0.005);
 
-/** Half of the calls are over 250 ms. */
-const brownOut: Service = (_, random) => {
-  const durationMs = logNormalMs(260, random);
-  return { durationMs, outcome: durationMs > 250 ? 'slow' : 'ok' };
-};
-
-/** Nothing comes back until the proxy gives up after 30 s. */
-const hang: Service = () => ({ durationMs: 30_000, outcome: 'failure' });
-
-function sickens(fault: Service): Service {
-  return (atMs, random) => (atMs < FAULT_MS ? healthy(atMs, random) : fault(atMs, random));
-}
-
 /** From 0.5 % errors up by one point every two seconds. */
 const slowDrip: Service = (atMs, random) =>
   failing(0.005 + Math.max(0, atMs - FAULT_MS) / 200_000)(atMs, random);
-
-/** Two seconds bad, two seconds good. */
-const flapping: Service = (atMs, random) => (atMs % 4_000 < 2_000 ? failing(1) : healthy)(atMs, random);
 
 const report: string[] = [];
 afterAll(() =>
@@ -76,7 +60,7 @@ function runs(candidate: Service, control: Service, lengthMs = 40_000, seeds = S
 
 /** Milliseconds from the fault to the opening, ascending. */
 function timesToOpen(name: string, fault: Service): number[] {
-  const traces = runs(sickens(fault), healthy);
+  const traces = runs(sickens(FAULT_MS, healthy, fault), healthy);
   const times = traces
     .map(({ moves }) => moves.find(({ to }) => to === 'open')!.atMs - FAULT_MS)
     .sort((left, right) => left - right);
@@ -102,7 +86,7 @@ describe('beside a healthy control, the time to open', () => {
 
   test('of one that flaps is followed by back-off: few bad calls', () => {
     const lengthMs = 120_000;
-    const traces = runs(flapping, healthy, lengthMs);
+    const traces = runs(flapping(failing(1), healthy), healthy, lengthMs);
     const opened = Math.max(...traces.map(({ moves }) => moves.filter(({ to }) => to === 'open').length));
     const bad = Math.max(...traces.map((trace) => trace.bad));
     report.push(
@@ -121,14 +105,14 @@ describe('when both arms go bad together', () => {
     ['are over 250 ms half of the time', brownOut],
     ['get worse by one point every 2 s', slowDrip],
   ] as const)('and %s, the candidate is not blamed', (name, fault) => {
-    const traces = runs(sickens(fault), sickens(fault));
+    const traces = runs(sickens(FAULT_MS, healthy, fault), sickens(FAULT_MS, healthy, fault));
     const opened = traces.filter(({ moves }) => moves.some(({ to }) => to === 'open')).length;
     report.push(`both ${name}: ${opened} of ${traces.length} opened`);
     expect(opened).toBe(0);
   });
 
   test('and fail every call, it is held back while the control is bad or open', () => {
-    const traces = runs(sickens(failing(1)), sickens(failing(1)));
+    const traces = runs(sickens(FAULT_MS, healthy, failing(1)), sickens(FAULT_MS, healthy, failing(1)));
     expect(traces.map(({ moves }) => moves.map(({ cause }) => cause)[0])).toEqual(
       SEEDS.map(() => 'held-back'),
     );

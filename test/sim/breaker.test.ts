@@ -1,6 +1,15 @@
 import { afterAll, describe, expect, test } from 'vitest';
 import type { BreakerSettings } from '../../src/resilience/breaker.ts';
-import { logNormalMs, type Service, simulate, type Trace } from '../support/traffic.ts';
+import {
+  brownOut,
+  flapping,
+  hang,
+  logNormalMs,
+  type Service,
+  sickens,
+  simulate,
+  type Trace,
+} from '../support/traffic.ts';
 
 /** The breaker of the example in docs/breakers.md. */
 const SETTINGS: BreakerSettings = {
@@ -30,26 +39,9 @@ function failing(ratio: number): Service {
   });
 }
 
-/** Median 260 ms: over the threshold for half of the calls. */
-const brownOut: Service = (_, random) => {
-  const durationMs = logNormalMs(260, random);
-  return { durationMs, outcome: durationMs > 250 ? 'slow' : 'ok' };
-};
-
-/** Nothing comes back until the proxy gives up after 30 s. */
-const hang: Service = () => ({ durationMs: 30_000, outcome: 'failure' });
-
-/** Healthy until the fault begins. */
-function sickens(fault: Service): Service {
-  return (atMs, random) => (atMs < FAULT_MS ? healthy(atMs, random) : fault(atMs, random));
-}
-
 /** From 0.5 % errors up by one point every ten seconds. */
 const slowDrip: Service = (atMs, random) =>
   failing(0.005 + Math.max(0, atMs - FAULT_MS) / 1_000_000)(atMs, random);
-
-/** Two seconds bad, two seconds good. */
-const flapping: Service = (atMs, random) => (atMs % 4_000 < 2_000 ? failing(1) : healthy)(atMs, random);
 
 const report: string[] = [];
 
@@ -77,12 +69,14 @@ afterAll(() => console.log(['time to trip, 20 seeds each', ...report].join('\n')
 
 describe('the time to trip', () => {
   test('of a total outage is the time that 5 percent of the window takes to arrive', () => {
-    expect(timesToTrip('total outage', sickens(failing(1)), 200).at(-1)).toBeLessThan(800);
-    expect(timesToTrip('total outage, little traffic', sickens(failing(1)), 5).at(-1)).toBeLessThan(2_500);
+    expect(timesToTrip('total outage', sickens(FAULT_MS, healthy, failing(1)), 200).at(-1)).toBeLessThan(800);
+    expect(
+      timesToTrip('total outage, little traffic', sickens(FAULT_MS, healthy, failing(1)), 5).at(-1),
+    ).toBeLessThan(2_500);
   });
 
   test('of a hang is the threshold and the time that 20 percent of the window takes to arrive', () => {
-    expect(timesToTrip('hang', sickens(hang), 200).at(-1)).toBeLessThan(3_500);
+    expect(timesToTrip('hang', sickens(FAULT_MS, healthy, hang), 200).at(-1)).toBeLessThan(3_500);
   });
 
   test('of a candidate that hangs from the start is the threshold, the minimum and a tick', () => {
@@ -103,12 +97,18 @@ describe('the time to trip', () => {
   });
 
   test('of a brown-out of latency is under a window', () => {
-    expect(timesToTrip('brown-out, half over 250 ms', sickens(brownOut), 200).at(-1)).toBeLessThan(7_000);
+    expect(
+      timesToTrip('brown-out, half over 250 ms', sickens(FAULT_MS, healthy, brownOut), 200).at(-1),
+    ).toBeLessThan(7_000);
   });
 
   test('of a brown-out of errors is under a window', () => {
-    expect(timesToTrip('brown-out, 30 % errors', sickens(failing(0.3)), 200).at(-1)).toBeLessThan(3_000);
-    expect(timesToTrip('brown-out, 8 % errors', sickens(failing(0.08)), 200).at(-1)).toBeLessThan(15_000);
+    expect(
+      timesToTrip('brown-out, 30 % errors', sickens(FAULT_MS, healthy, failing(0.3)), 200).at(-1),
+    ).toBeLessThan(3_000);
+    expect(
+      timesToTrip('brown-out, 8 % errors', sickens(FAULT_MS, healthy, failing(0.08)), 200).at(-1),
+    ).toBeLessThan(15_000);
   });
 
   test('of a slow drip is near the moment it drips through the limit', () => {
@@ -119,16 +119,22 @@ describe('the time to trip', () => {
   });
 });
 
-describe('flapping', () => {
+describe('flapping(failing(1), healthy)', () => {
   test('is held off by the back-off: few bad calls, few moves', () => {
     const lengthMs = 300_000;
     const traces = SEEDS.map((seed) =>
-      simulate({ settings: SETTINGS, seed, callsPerSecond: 200, lengthMs, service: flapping }),
+      simulate({
+        settings: SETTINGS,
+        seed,
+        callsPerSecond: 200,
+        lengthMs,
+        service: flapping(failing(1), healthy),
+      }),
     );
     const trips = Math.max(...traces.map(({ moves }) => moves.filter((move) => move.to === 'open').length));
     const bad = Math.max(...traces.map((trace) => trace.bad));
     report.push(
-      `flapping, 2 s bad, 2 s good           200/s  at most ${trips} trips and ${bad} bad calls in 300 s`,
+      `flapping(failing(1), healthy), 2 s bad, 2 s good           200/s  at most ${trips} trips and ${bad} bad calls in 300 s`,
     );
     // Unprotected it would be 30,000 bad calls, and without back-off a trip in every period: 75.
     expect(trips).toBeLessThanOrEqual(20);
@@ -153,7 +159,8 @@ describe('healthy traffic', () => {
 
 describe('after the fault', () => {
   test('the breaker closes with the first probes once the service is well, and stays closed', () => {
-    const outage: Service = (atMs, random) => (atMs < 23_000 ? sickens(failing(1)) : healthy)(atMs, random);
+    const outage: Service = (atMs, random) =>
+      (atMs < 23_000 ? sickens(FAULT_MS, healthy, failing(1)) : healthy)(atMs, random);
     for (const seed of SEEDS) {
       const { moves } = simulate({
         settings: { ...SETTINGS, errorRatio: 0.2 },

@@ -64,3 +64,22 @@ export function logNormalMs(medianMs: number, random: () => number): number {
   const normal = Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
   return medianMs * Math.exp(0.5 * normal);
 }
+
+/** Median 260 ms: over a threshold of 250 ms for half of the calls. */
+export const brownOut: Service = (_, random) => {
+  const durationMs = logNormalMs(260, random);
+  return { durationMs, outcome: durationMs > 250 ? 'slow' : 'ok' };
+};
+
+/** Nothing comes back until the proxy gives up after 30 s. */
+export const hang: Service = () => ({ durationMs: 30_000, outcome: 'failure' });
+
+/** Healthy until the fault begins. */
+export function sickens(fromMs: number, healthy: Service, fault: Service): Service {
+  return (atMs, random) => (atMs < fromMs ? healthy(atMs, random) : fault(atMs, random));
+}
+
+/** Two seconds bad, two seconds good. */
+export function flapping(bad: Service, good: Service): Service {
+  return (atMs, random) => (atMs % 4_000 < 2_000 ? bad : good)(atMs, random);
+}
