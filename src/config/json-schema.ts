@@ -11,6 +11,7 @@ export interface SchemaNode {
   readonly additionalProperties?: boolean | SchemaNode;
   readonly items?: SchemaNode;
   readonly anyOf?: readonly SchemaNode[];
+  readonly oneOf?: readonly SchemaNode[];
   /** `#/definitions/NAME`: what holds itself, such as a rule made of rules. */
   readonly $ref?: string;
   readonly definitions?: Readonly<Record<string, SchemaNode>>;
@@ -52,7 +53,8 @@ export function alternatives(node: SchemaNode): SchemaNode[] {
     const target = rootSchema().definitions?.[node.$ref.slice('#/definitions/'.length)];
     return target === undefined ? [] : alternatives(target);
   }
-  return node.anyOf === undefined ? [node] : node.anyOf.flatMap((inner) => alternatives(inner));
+  const choices = node.anyOf ?? node.oneOf;
+  return choices === undefined ? [node] : choices.flatMap((inner) => alternatives(inner));
 }
 
 function descend(node: SchemaNode, step: string | number): SchemaNode[] {

@@ -72,18 +72,12 @@ const fileSink = z.strictObject({
   file: text(4096).describe('File to append to, one event a line.'),
 });
 
-const httpSink = z.strictObject({
+const postSink = z.strictObject({
   name: sinkName(),
-  kind: z.literal('http'),
-  url: url().describe('Where batches of CloudEvents are posted.'),
-  ...posting,
-  batchEvents: batchEvents(),
-});
-
-const otlpSink = z.strictObject({
-  name: sinkName(),
-  kind: z.literal('otlp'),
-  url: url().describe('Where log records are posted, such as http://127.0.0.1:4318/v1/logs.'),
+  kind: z
+    .enum(['http', 'otlp'])
+    .describe('http: CloudEvents, in batches; otlp: OpenTelemetry log records, as JSON.'),
+  url: url().describe('Where they are posted. With otlp such as http://127.0.0.1:4318/v1/logs.'),
   ...posting,
   batchEvents: batchEvents(),
 });
@@ -105,7 +99,7 @@ const kafkaSink = z.strictObject({
   batchEvents: batchEvents(),
 });
 
-const sink = z.discriminatedUnion('kind', [fileSink, httpSink, otlpSink, kafkaSink]);
+const sink = z.discriminatedUnion('kind', [fileSink, postSink, kafkaSink]);
 
 export const exposuresSchema = z.strictObject({
   enabled: z.boolean().prefault(true).describe('One record for each unit that is given a variant.'),

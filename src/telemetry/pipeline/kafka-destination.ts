@@ -68,6 +68,8 @@ export class KafkaDestination implements Destination {
       },
       // Again is the courier's to say, with waits of its own.
       retries: 0,
+      // Whether they may be made is the brokers' to say.
+      autocreateTopics: true,
       timeout: timeoutMs,
       connectTimeout: timeoutMs,
       ...(isTls ? { tls: {} } : {}),

@@ -5,7 +5,7 @@ import type { Position } from './spool-folder.ts';
 import { type RecordLimits, readRecords } from './spool-record.ts';
 
 /** A record of ours has less than 4 KiB; a line that is longer than this is none. */
-const CHUNK_BYTES = 256 * 1024;
+const CHUNK_BYTES = 512 * 1024;
 
 export interface SpoolBatch {
   readonly events: readonly Buffer[];
