@@ -10,22 +10,18 @@ import type { Decision } from './decision.ts';
 import { Injection } from './injection.ts';
 import type { UpstreamUser } from './upstream.ts';
 
+type Surroundings = Pick<DataPlane, 'clock' | 'random' | 'metrics'>;
+
 export class Faults {
-  readonly #plane: Pick<DataPlane, 'clock' | 'random' | 'metrics'>;
+  readonly #plane: Surroundings;
   readonly #all: readonly ScopedFault[];
 
   /** Null when there are none. */
-  static of(
-    faults: readonly ScopedFault[],
-    plane: Pick<DataPlane, 'clock' | 'random' | 'metrics'>,
-  ): Faults | null {
+  static of(faults: readonly ScopedFault[], plane: Surroundings): Faults | null {
     return faults.length === 0 ? null : new Faults(faults, plane);
   }
 
-  private constructor(
-    faults: readonly ScopedFault[],
-    plane: Pick<DataPlane, 'clock' | 'random' | 'metrics'>,
-  ) {
+  private constructor(faults: readonly ScopedFault[], plane: Surroundings) {
     this.#all = faults;
     this.#plane = plane;
   }
@@ -49,13 +45,9 @@ export class RequestFaults {
   done = '';
   readonly #faults: readonly ScopedFault[];
   readonly #decision: Decision;
-  readonly #plane: Pick<DataPlane, 'clock' | 'random' | 'metrics'>;
+  readonly #plane: Surroundings;
 
-  constructor(
-    faults: readonly ScopedFault[],
-    decision: Decision,
-    plane: Pick<DataPlane, 'clock' | 'random' | 'metrics'>,
-  ) {
+  constructor(faults: readonly ScopedFault[], decision: Decision, plane: Surroundings) {
     this.#faults = faults;
     this.#decision = decision;
     this.#plane = plane;
