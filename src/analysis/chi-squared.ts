@@ -6,7 +6,7 @@
 import { erfc } from './special.ts';
 
 /** Fewer than this expected in a cell and the distribution is not a chi-squared one any more (Cochran's rule). */
-const EXPECTED_MIN = 5;
+export const EXPECTED_MIN = 5;
 
 export interface GoodnessOfFit {
   readonly statistic: number;

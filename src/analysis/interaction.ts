@@ -3,13 +3,10 @@
  * result stands alone. Two questions: are the assignments independent of each other, and is the effect of one the same in
  * each variant of the other (the difference of differences)? Pure.
  */
-import { chiSquaredTail } from './chi-squared.ts';
+import { chiSquaredTail, EXPECTED_MIN } from './chi-squared.ts';
 import type { Estimate } from './estimate.ts';
 import { OBSERVATIONS_MIN } from './interval.ts';
 import { type SequenceSettings, sequenceP, sequenceWidth } from './sequence.ts';
-
-/** Expected in a cell, or the distribution is not a chi-squared one (Cochran's rule). */
-const EXPECTED_MIN = 5;
 
 /**
  * How likely counts are that depend at least so much on both, if the assignments are independent: Pearson's test of a

@@ -102,5 +102,5 @@ function valueIn({ value, observations }: Estimate): number | null {
 /** In proportion: the smaller arm fills as it did. */
 function missingFor(smaller: number, observations: number): number {
   if (smaller === 0) return Number.POSITIVE_INFINITY;
-  return Math.max(0, Math.ceil(observations * (OBSERVATIONS_MIN / smaller - 1)));
+  return Math.max(0, Math.ceil((observations * (OBSERVATIONS_MIN - smaller)) / smaller));
 }

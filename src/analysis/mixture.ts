@@ -4,7 +4,7 @@
  * likelihood of the counts under a beta prior around p by that under p. If the coin has p, the evidence ever exceeds
  * ln(1 / alpha) with at most the probability alpha: exactly so, for any number of tosses, from the first. Pure.
  */
-import { logBeta } from './special.ts';
+import { logBeta, logGamma } from './special.ts';
 
 /** `hits` of `trials`. The counts need not be whole: between two whole numbers the evidence is convex. */
 export interface Tosses {
@@ -19,10 +19,19 @@ export interface Tosses {
 export function evidenceAgainst({ hits, trials }: Tosses, p: number, concentration: number): number {
   if (p <= 0) return hits > 0 ? Number.POSITIVE_INFINITY : 0;
   if (p >= 1) return hits < trials ? Number.POSITIVE_INFINITY : 0;
+  return mixtureAgainst(p, concentration, trials)(hits);
+}
+
+/** The same for many numbers of hits of as many trials; 0 < p < 1. */
+export function mixtureAgainst(p: number, concentration: number, trials: number): (hits: number) => number {
   const a = p * concentration;
   const b = (1 - p) * concentration;
-  const alternative = logBeta(a + hits, b + trials - hits) - logBeta(a, b);
-  return alternative - hits * Math.log(p) - (trials - hits) * Math.log1p(-p);
+  const [logP, logQ] = [Math.log(p), Math.log1p(-p)];
+  const constant = -logBeta(a, b) - logGamma(a + b + trials);
+  return (hits) => {
+    const misses = trials - hits;
+    return constant + logGamma(a + hits) + logGamma(b + misses) - hits * logP - misses * logQ;
+  };
 }
 
 /**

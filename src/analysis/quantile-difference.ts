@@ -11,7 +11,7 @@
  */
 import { type Distribution, lowerEnd, upperEnd } from './distribution.ts';
 import { type Interval, UNKNOWN } from './interval.ts';
-import { concentrationFor, evidenceAgainst } from './mixture.ts';
+import { concentrationFor, evidenceAgainst, mixtureAgainst } from './mixture.ts';
 import { mixingVariance, type SequenceSettings } from './sequence.ts';
 
 export interface QuantileQuestion {
@@ -48,7 +48,34 @@ export function compareQuantiles(
   const ends = endsOf(pair[0]!, pair[1]!, -Math.log(settings.alpha));
   // Equal quantiles are in the same place, of all places of both.
   const p = Math.min(1, Math.exp(-leastTogether(pair[0]!, pair[1]!)));
-  return { ...known, difference: ofCandidate - ofControl, ...ends, p };
+  const isOpen = !Number.isFinite(ends.low) || !Number.isFinite(ends.high);
+  const observationsMissing = isOpen ? missingFor(quantile, [control.count, candidate.count], settings) : 0;
+  return { ...known, difference: ofCandidate - ofControl, ...ends, p, observationsMissing };
+}
+
+const DOUBLINGS = 60;
+const HALVINGS = 20;
+
+/** How many more of both it takes, in this proportion, until neither quantile may be above the largest value. */
+function missingFor(quantile: number, counts: readonly number[], settings: SequenceSettings): number {
+  const concentration = concentrationFor(mixingVariance(settings));
+  const least = (trials: number): number =>
+    evidenceAgainst({ hits: quantile * trials, trials }, quantile, concentration);
+  const isClosed = (factor: number): boolean => {
+    const [one, other] = [factor * counts[0]!, factor * counts[1]!];
+    const against = (trials: number): number =>
+      evidenceAgainst({ hits: trials, trials }, quantile, concentration);
+    return Math.min(against(one) + least(other), against(other) + least(one)) >= -Math.log(settings.alpha);
+  };
+  let high = 1;
+  for (let i = 0; i < DOUBLINGS && !isClosed(high); i++) high *= 2;
+  let low = high / 2;
+  for (let i = 0; i < HALVINGS; i++) {
+    const factor = (low + high) / 2;
+    if (isClosed(factor)) high = factor;
+    else low = factor;
+  }
+  return Math.max(1, Math.ceil((counts[0]! + counts[1]!) * (high - 1)));
 }
 
 /** Every place from 0 up, in order: one for each bucket with values, and the gaps between them. */
@@ -57,8 +84,8 @@ function placesOf(distribution: Distribution, quantile: number, concentration: n
   const { from, to } = distribution.range;
   const wanted = quantile * trials;
   // The evidence is least for the expected count, and grows to both sides: of what is possible take the nearest.
-  const against = (low: number, high: number): number =>
-    evidenceAgainst({ hits: Math.min(Math.max(wanted, low), high), trials }, quantile, concentration);
+  const evidence = mixtureAgainst(quantile, concentration, trials);
+  const against = (low: number, high: number): number => evidence(Math.min(Math.max(wanted, low), high));
   const places: Place[] = [];
   let below = 0;
   let gapFrom = 0;

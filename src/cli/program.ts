@@ -11,6 +11,7 @@ import { addBreaker } from './program-breaker.ts';
 import { addEndpoint } from './program-endpoint.ts';
 import { addInject } from './program-inject.ts';
 import { addOverride } from './program-override.ts';
+import { addPower } from './program-power.ts';
 import { addSeeing } from './program-seeing.ts';
 import { buildInfo } from './version.ts';
 
@@ -46,6 +47,7 @@ function buildProgram(io: Io, done: Done): Command {
   addSteering(program, io, done);
   addOverride(program, io, done);
   addSeeing(program, io, done);
+  addPower(program, io, done);
   addBreaker(program, io, done, [reasonOption(), adminOption(), tokenOption()]);
   addEndpoint(program, io, done, [reasonOption(), adminOption(), tokenOption()]);
   addInject(program, io, done, [reasonOption(), adminOption(), tokenOption()]);

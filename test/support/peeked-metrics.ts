@@ -91,3 +91,26 @@ export function ratios(
     };
   };
 }
+
+/** Every unit comes once, with `perUnit` requests; half of them never fail, the others twice as often as all. */
+export function unitRatios(
+  {
+    control,
+    candidate,
+    perUnit,
+  }: { readonly control: number; readonly candidate: number; readonly perUnit: number },
+  settings: SequenceSettings,
+): () => Experiment {
+  return () => {
+    const sums = [new UnitSums(), new UnitSums()];
+    return {
+      draw(isCandidate, random) {
+        const share = random.next() < 0.5 ? 0 : 2 * (isCandidate ? candidate : control);
+        let bad = 0;
+        for (let request = 0; request < perUnit; request++) if (random.next() < share) bad++;
+        sums[isCandidate ? 1 : 0]!.add(bad, perUnit);
+      },
+      look: () => compare(ratio(sums[0]!), ratio(sums[1]!), settings),
+    };
+  };
+}

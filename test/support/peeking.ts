@@ -1,5 +1,5 @@
 /**
- * Experiments that are looked at all the time: values come in one by one, and after every one of the first hundred, then
+ * Experiments that are looked at all the time: values come in one by one, and after every one of the first, then
  * after every 2 % more, somebody looks. How often did they see what is not there, when, and was the truth ever outside?
  */
 
@@ -23,6 +23,8 @@ export interface Peeking {
   /** What the difference is in truth. */
   readonly truth: number;
   readonly seed: number;
+  /** How many more observations, as a factor, until somebody looks again. */
+  readonly growth?: number;
 }
 
 export interface Seen {
@@ -34,7 +36,15 @@ export interface Seen {
   readonly decidedAfter: readonly number[];
 }
 
-export function peek({ start, runs, observations, candidateShare, truth, seed }: Peeking): Seen {
+export function peek({
+  start,
+  runs,
+  observations,
+  candidateShare,
+  truth,
+  seed,
+  growth = 1.02,
+}: Peeking): Seen {
   const random = seededRandom(seed);
   const decidedAfter: number[] = [];
   let [below, above, outside] = [0, 0, 0];
@@ -45,7 +55,7 @@ export function peek({ start, runs, observations, candidateShare, truth, seed }:
     for (let n = 1; n <= observations; n++) {
       experiment.draw(random.next() < candidateShare, random);
       if (n < next) continue;
-      next = Math.max(n + 1, Math.ceil(n * 1.02));
+      next = Math.max(n + 1, Math.ceil(n * growth));
       const { low, high } = experiment.look();
       isBelow ||= truth < low;
       isAbove ||= truth > high;

@@ -1,0 +1,159 @@
+/**
+ * Two variants that are the same, looked at all the time: how often does an interval lie? In no more than alpha of the
+ * experiments, at any look, whatever the values are: rare failures, long tails, a small arm, units that come back.
+ */
+import { afterAll, describe, expect, test } from 'vitest';
+import { mismatchP } from '../../src/analysis/sequential-srm.ts';
+import { means, proportions, quantiles, ratios, type Value } from '../support/peeked-metrics.ts';
+import { normal, type Peeking, peek, tolerated } from '../support/peeking.ts';
+import { seededRandom } from '../support/seeded-random.ts';
+
+const ALPHA = 0.05;
+const TWO = { alpha: ALPHA, sides: 'two', tunedFor: 2000 } as const;
+const ONE = { ...TWO, sides: 'one' } as const;
+const SEED = 20_261_121;
+/** Some seconds; more on a machine that has other things to do. */
+const TIMEOUT_MS = 120_000;
+
+const report: string[] = [];
+afterAll(() => console.log(['experiments with a wrong interval at any look', ...report].join('\n')));
+
+const logNormal =
+  (deviation: number): Value =>
+  (random) =>
+    20 * Math.exp(deviation * normal(random));
+/** Pareto: its third moment is infinite. */
+const pareto: Value = (random) => (1 - random.next()) ** (-1 / 2.5);
+
+type Case = readonly [name: string, peeking: Partial<Peeking> & Pick<Peeking, 'start'>];
+
+function seen(name: string, peeking: Case[1]) {
+  const whole = { runs: 400, observations: 8000, candidateShare: 0.5, truth: 0, seed: SEED, ...peeking };
+  const found = peek(whole);
+  report.push(`  ${name}: ${(100 * found.outside).toFixed(1)} % of ${whole.runs} (seed ${SEED})`);
+  return { ...found, limit: tolerated(ALPHA, whole.runs) };
+}
+
+describe('an interval that is looked at all the time lies in at most 5 % of the experiments', () => {
+  const cases: Case[] = [
+    ['failures 0.2 %', { start: proportions(0.002, 0.002, TWO) }],
+    ['failures 1 %, a tenth of the traffic', { start: proportions(0.01, 0.01, TWO), candidateShare: 0.1 }],
+    [
+      'failures 5 %, a fiftieth of the traffic',
+      { start: proportions(0.05, 0.05, TWO), candidateShare: 0.02 },
+    ],
+    ['failures 50 %', { start: proportions(0.5, 0.5, TWO) }],
+    ['failures 3 % and 5 %, the truth', { start: proportions(0.03, 0.05, TWO), truth: 0.02 }],
+    ['mean latency, normal', { start: means((random) => 20 + normal(random), TWO), candidateShare: 0.05 }],
+    ['mean latency, long tail', { start: means(logNormal(1), TWO) }],
+    ['mean latency, long tail, a tenth', { start: means(logNormal(1), TWO), candidateShare: 0.1 }],
+    [
+      'mean latency, very long tail, a twentieth',
+      { start: means(logNormal(1.5), TWO), candidateShare: 0.05 },
+    ],
+    ['mean latency, Pareto, a twentieth', { start: means(pareto, TWO), candidateShare: 0.05 }],
+    ['median', { start: quantiles(0.5, logNormal(1), TWO), runs: 200, observations: 4000, growth: 1.05 }],
+    [
+      'p90, a fifth',
+      {
+        start: quantiles(0.9, logNormal(1), TWO),
+        runs: 200,
+        observations: 4000,
+        growth: 1.05,
+        candidateShare: 0.2,
+      },
+    ],
+    [
+      'median of five values',
+      {
+        start: quantiles(0.5, (random) => 1 + Math.floor(5 * random.next()), TWO),
+        runs: 200,
+        observations: 4000,
+      },
+    ],
+    ['ratio, units that come back', { start: ratios({ share: 0.1, more: 0.7 }, TWO), runs: 300 }],
+    [
+      'ratio, units that come back, a fifth',
+      { start: ratios({ share: 0.1, more: 0.7 }, TWO), runs: 300, candidateShare: 0.2 },
+    ],
+  ];
+
+  test.each(cases)(
+    '%s',
+    (name, peeking) => {
+      const { outside, limit } = seen(name, peeking);
+      expect(outside).toBeLessThanOrEqual(limit);
+    },
+    TIMEOUT_MS,
+  );
+
+  test(
+    'of one side, each end alone',
+    () => {
+      const { below, above, limit } = seen('one side, failures 5 %', {
+        start: proportions(0.05, 0.05, ONE),
+        runs: 800,
+      });
+      // So many that they are no sign of an interval that never says anything.
+      expect(below + above).toBeGreaterThan(0);
+      expect(below).toBeLessThanOrEqual(limit);
+      expect(above).toBeLessThanOrEqual(limit);
+    },
+    TIMEOUT_MS,
+  );
+
+  test(
+    'where one for a single look would lie in several times as many',
+    () => {
+      const fixed = () => {
+        const experiment = proportions(0.3, 0.3, TWO)();
+        const arms = [0, 0, 0, 0];
+        return {
+          draw: (isCandidate: boolean, random: Parameters<typeof experiment.draw>[1]) => {
+            arms[isCandidate ? 2 : 0]!++;
+            if (random.next() < 0.3) arms[isCandidate ? 3 : 1]!++;
+          },
+          look: () => {
+            const [n, x, m, y] = arms as [number, number, number, number];
+            if (Math.min(n, m) < 50) return { low: -1, high: 1 };
+            const half = 1.96 * Math.sqrt(((x / n) * (1 - x / n)) / n + ((y / m) * (1 - y / m)) / m);
+            return { low: y / m - x / n - half, high: y / m - x / n + half };
+          },
+        };
+      };
+      expect(seen("(one look's interval, 1.96 errors)", { start: fixed }).outside).toBeGreaterThan(0.2);
+    },
+    TIMEOUT_MS,
+  );
+});
+
+describe('the test of shares that is looked at all the time', () => {
+  test.each([
+    ['50/50', [50, 50]],
+    ['90/9/1', [90, 9, 1]],
+  ])(
+    '%s: alarms in at most 5 %% of the experiments',
+    (name, shares) => {
+      const random = seededRandom(SEED);
+      const runs = 1000;
+      let alarms = 0;
+      for (let run = 0; run < runs; run++) {
+        const counts = shares.map(() => 0);
+        let lowest = 1;
+        for (let unit = 0; unit < 5000; unit++) {
+          let at = 100 * random.next();
+          let variant = 0;
+          while (at >= shares[variant]!) at -= shares[variant++]!;
+          counts[variant]!++;
+          // A prior that is worth 200 units is the one that would be wrong most often here.
+          if (unit % 25 === 0) lowest = mismatchP([{ counts, shares }], lowest, 200);
+        }
+        if (lowest <= ALPHA) alarms++;
+      }
+      report.push(`  shares ${name}: ${((100 * alarms) / runs).toFixed(1)} % of ${runs}`);
+      expect(alarms / runs).toBeGreaterThan(0);
+      expect(alarms / runs).toBeLessThanOrEqual(tolerated(ALPHA, runs));
+    },
+    TIMEOUT_MS,
+  );
+});
