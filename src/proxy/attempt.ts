@@ -207,6 +207,15 @@ export class Attempt implements Waiting, Hedged {
     else this.#tell(false);
   }
 
+  /** The second attempt was sooner: whoever is always overtaken must not look as if nothing were known of it. */
+  #overtaken(): void {
+    if (this.#fromMs < 0) return;
+    const pool = this.pool!;
+    const nowMs = pool.plane.clock.now();
+    pool.group?.overtaken(pool, nowMs - this.#fromMs, nowMs);
+    this.#fromMs = -1;
+  }
+
   #tell(isGood: boolean): void {
     const pool = this.pool!;
     const nowMs = pool.plane.clock.now();
@@ -254,6 +263,7 @@ export class Attempt implements Waiting, Hedged {
     const { pool, connection, injection, sending } = this.#second!;
     this.#second = null;
     if (code !== null) this.failed(code);
+    else this.#overtaken();
     this.#cut();
     this.pool = pool;
     this.#injection = null;

@@ -112,6 +112,12 @@ export class UpstreamGroup {
     if (pool.record !== null) this.#outliers?.succeeded(pool.record, tookMs, nowMs);
   }
 
+  /** It had not answered after `tookMs` when another one did. */
+  overtaken(pool: Pool, tookMs: number, nowMs: number): void {
+    pool.ewma?.succeeded(tookMs, nowMs);
+    pool.record?.took(tookMs, nowMs);
+  }
+
   /** It answered that it failed, or did not answer. */
   failed(pool: Pool, tookMs: number, nowMs: number): void {
     pool.ewma?.failed(tookMs, nowMs);

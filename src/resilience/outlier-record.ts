@@ -44,7 +44,11 @@ export class OutlierRecord {
   succeeded(tookMs: number, nowMs: number): void {
     this.failuresInARow = 0;
     this.#window.add(nowMs, REQUESTS);
-    if (tookMs < 0) return;
+    if (tookMs >= 0) this.took(tookMs, nowMs);
+  }
+
+  /** An answer took this long, or would have taken longer: whether it was good is not known. */
+  took(tookMs: number, nowMs: number): void {
     this.#window.add(nowMs, TIMED);
     this.#window.addMany(nowMs, LOG_TIMES, Math.round(LOG_UNIT * Math.log1p(tookMs)));
   }

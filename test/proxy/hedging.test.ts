@@ -161,6 +161,28 @@ describe('of two attempts', () => {
   });
 });
 
+describe('an endpoint whose attempts are always overtaken', () => {
+  it('is put aside as slow', async () => {
+    const endpoints: string[] = [];
+    for (const act of [nothing, says('quick')]) endpoints.push((await rig.upstream(act)).endpoint);
+    const { port, plane } = await rig.plane(endpoints, {
+      upstreams: {
+        app: {
+          endpoints,
+          balance: 'roundRobin',
+          outlier: { slowerThan: 3, minimumRequests: 5, consecutiveFailures: 'off', errorRate: 'off' },
+        },
+      },
+      routes: [{ name: 'all', upstream: 'app', retries: { hedge: { after: '40ms' } } }],
+      retryBudget: { ratio: '100%', minPerSecond: 100 },
+    });
+    const isAside = () => plane.upstreams()[0]!.endpoints.some(({ state }) => state === 'ejected');
+    const client = rig.client(port);
+    for (let i = 0; i < 200 && !isAside(); i++) expect((await answer(client.send(get()))).body).toBe('quick');
+    expect(plane.upstreams()[0]!.endpoints.map(({ state }) => state)).toEqual(['ejected', 'ok']);
+  });
+});
+
 describe('a first attempt that nobody accepts', () => {
   it('is replaced by a second that is connected', async () => {
     const quick = await rig.upstream(says('quick'));

@@ -147,6 +147,16 @@ describe('times', () => {
     });
   });
 
+  test('count from attempts that were overtaken, too: they took at least as long', () => {
+    const { records, outliers, succeed, ejected } = setUp(3, SLOWER);
+    for (let i = 0; i < 20; i++) records[0]!.took(60, 0);
+    succeed(1, 20, 0);
+    succeed(2, 20, 0);
+    outliers.tick(1000);
+    expect(ejected()).toEqual(['e0']);
+    expect(records[0]!.requests).toBe(0);
+  });
+
   test('a single answer of half a minute is not typical', () => {
     const { outliers, succeed, ejected } = setUp(2, SLOWER);
     succeed(0, 30, 0, 10);
