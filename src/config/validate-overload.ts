@@ -2,6 +2,7 @@
 import type { ConfigIssue, ConfigPath } from './issue.ts';
 import type { IssueAt } from './parse.ts';
 import type { Config, RouteConfig } from './schema.ts';
+import type { ExperimentConfig } from './schema-experiment.ts';
 import type { ConcurrencyConfig, RateLimitConfig } from './schema-overload.ts';
 import { fallbackName } from './weights.ts';
 
@@ -29,6 +30,7 @@ function checkVariants(config: Config, name: string, at: At): void {
   for (const [variant, { concurrency, rateLimit }] of Object.entries(experiment.variants)) {
     const path = ['experiments', name, 'variants', variant];
     checkConcurrency(concurrency, [...path, 'concurrency'], at);
+    checkEvidence(experiment, variant, [...path, 'concurrency'], at);
     if (rateLimit === undefined) continue;
     checkSources(config, rateLimit.by, [...path, 'rateLimit', 'by'], at);
     if (rateLimit.over === 'fallback' && variant === fallbackName(experiment))
@@ -38,6 +40,21 @@ function checkVariants(config: Config, name: string, at: At): void {
         'warning',
       );
   }
+}
+
+/** A variant that hangs has as many calls as it has places, and a breaker wants more of them. */
+function checkEvidence(experiment: ExperimentConfig, variant: string, path: ConfigPath, at: At): void {
+  const { concurrency, breaker: own } = experiment.variants[variant]!;
+  const { breaker } = experiment;
+  if (concurrency?.kind !== 'fixed' || breaker === false || own === false) return;
+  const slow = own?.slow ?? (variant === fallbackName(experiment) ? undefined : breaker.slow);
+  const least = own?.minimumRequests ?? breaker.minimumRequests;
+  if (slow === undefined || slow === 'off' || concurrency.max >= least) return;
+  at(
+    path,
+    `${concurrency.max} is less than the ${least} calls that the breaker needs (minimumRequests), so a variant that hangs from its first call never trips it: only timeouts end those calls`,
+    'warning',
+  );
 }
 
 function checkRoute(

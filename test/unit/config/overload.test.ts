@@ -69,6 +69,27 @@ describe('a concurrency limit', () => {
   });
 });
 
+describe('a concurrency limit below what the breaker needs to judge', () => {
+  const issues = (candidate: string, breaker: string) =>
+    issuesOf(file({ candidate }).replace('variants:', `breaker: ${breaker}, variants:`));
+  const slow = 'slow: { threshold: 250ms, rate: 20% }';
+
+  it('is warned of, since calls that hang are never enough', () => {
+    expect(issues(', concurrency: 10', `{ ${slow} }`)).toEqual([
+      expect.stringContaining(
+        'experiments.ranking.variants.candidate.concurrency: 10 is less than the 20 calls that the breaker needs',
+      ),
+    ]);
+  });
+
+  it('is not where it would make no difference', () => {
+    expect(issues(', concurrency: 20', `{ ${slow} }`)).toEqual([]);
+    expect(issues(', concurrency: 10', `{ ${slow}, minimumRequests: 10 }`)).toEqual([]);
+    expect(issues(', concurrency: 10', '{ errorRate: 5% }')).toEqual([]);
+    expect(issues(', concurrency: 10, breaker: { slow: off }', `{ ${slow} }`)).toEqual([]);
+  });
+});
+
 describe('a rate limit', () => {
   const of = (text: string) => rulesOf({ route: `, rateLimit: ${text}` })!.routeRates.get('all');
 
