@@ -30,7 +30,7 @@ export const weightsBody = z.strictObject({ weights: z.record(z.string(), weight
 
 /** A breaker that was opened by hand closes again, at the latest after a day. */
 const TRIP_MAX_MS = 24 * 60 * 60 * 1000;
-const duration = z.string().transform((value, context) => {
+const duration = z.string({ error: noDuration }).transform((value, context) => {
   const parsed = parseDuration(value);
   if (parsed.ok && parsed.value > 0 && parsed.value <= TRIP_MAX_MS) return parsed.value;
   context.addIssue({
@@ -39,6 +39,11 @@ const duration = z.string().transform((value, context) => {
   });
   return z.NEVER;
 });
+
+/** What there is for want of a time is forever, so this is said in words. */
+function noDuration({ input }: { readonly input?: unknown }): string {
+  return input === undefined ? 'is missing; say for how long, such as 10m' : 'expected a text such as 10m';
+}
 
 /** For bodies that are described elsewhere. */
 export { duration as limitedTime, reason as reasonField };

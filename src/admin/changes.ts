@@ -7,6 +7,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { formatIssue } from '../config/issue.ts';
 import { parseConfig } from '../config/parse.ts';
 import type { SettableStatus } from '../config/runtime.ts';
+import { didYouMean } from '../config/suggest.ts';
 import { formatDuration } from '../config/units.ts';
 import type { Change } from '../control/state.ts';
 import type { Experiment } from '../experiment/model.ts';
@@ -54,7 +55,7 @@ export function changeBreaker(targets: ChangeTargets, request: FastifyRequest): 
   const find = () => targets.dataPlane.breakers().find((breaker) => breaker.name === name);
   const { force, reason } = readBreakerVerb(request, verb);
   const before = find();
-  if (before === undefined) throw new AdminError('not_found', `There is no breaker ${JSON.stringify(name)}.`);
+  if (before === undefined) throw noBreaker(targets.dataPlane, name);
   const actor = actorOf(request);
   const sentence = `by ${actor}: ${reason}`;
   const isDone =
@@ -98,6 +99,15 @@ function readBreakerVerb(
         hint: 'use :force, :trip or :reset',
       });
   }
+}
+
+/** The refusal of a name that no breaker has. */
+export function noBreaker(dataPlane: DataPlaneView, name: string): AdminError {
+  const names = dataPlane.breakers().map((breaker) => breaker.name);
+  return new AdminError(
+    'not_found',
+    `There is no breaker ${JSON.stringify(name)}${didYouMean(name, names) || '.'}`,
+  );
 }
 
 /** `closed`, or with what else is to be known, `open, observe`. */

@@ -11,6 +11,7 @@ import {
   changeExperiment,
   etagOf,
   findExperiment,
+  noBreaker,
 } from './changes.ts';
 import { layersView } from './layer-view.ts';
 import { AdminError } from './problem.ts';
@@ -80,8 +81,7 @@ function addNamed(app: FastifyInstance, targets: ChangeTargets): void {
       const name = nameOf(request);
       if (name.includes(':')) return refuseMethod(request, reply, ['POST']);
       const found = dataPlane.breakers().find((breaker) => breaker.name === name);
-      if (found === undefined)
-        throw new AdminError('not_found', `There is no breaker ${JSON.stringify(name)}.`);
+      if (found === undefined) throw noBreaker(dataPlane, name);
       return reply.send(found);
     },
     POST: (request, reply) => reply.send(changeBreaker(targets, request)),

@@ -190,8 +190,14 @@ function breakersText(item: Item): string {
 /** `enforce`, or `forced-open 42s`, with the time that is left. */
 function modeText(item: Item): string {
   const forMs = memberOf(item.force, 'forMs');
-  const left = typeof forMs === 'number' ? ` ${Math.ceil(forMs / 1000)}s` : '';
-  return `${show(item.mode)}${left}`;
+  return `${show(item.mode)}${typeof forMs === 'number' ? ` ${timeLeft(forMs)}` : ''}`;
+}
+
+/** `45s`, `59m`, `23h`: in the largest unit of which there are two, rounded up. */
+function timeLeft(ms: number): string {
+  const seconds = Math.ceil(ms / 1000);
+  if (seconds < 120) return `${seconds}s`;
+  return seconds < 7200 ? `${Math.ceil(seconds / 60)}m` : `${Math.ceil(seconds / 3600)}h`;
 }
 
 /** `0.4x/14.4x`: how fast it burns over both times of each rule, and the limit. */

@@ -60,7 +60,7 @@ describe('breakers', () => {
     [{ state: 'closed', for: '25h' }, 'for'],
     [{ state: 'half-open', for: '5m' }, 'state'],
     [{ for: '5m' }, 'state'],
-  ])('are not forced by %j', async (body, path) => {
+  ])('are not forced by %j, and the answer says where', async (body, path) => {
     const answer = await send('/v1/breakers/api/ranking/candidate:force', body);
     expect(answer.statusCode).toBe(400);
     expect(answer.json()).toMatchObject({ path });
@@ -75,7 +75,17 @@ describe('breakers', () => {
     },
   );
 
-  test('that are not there are 404', async () => {
+  test('are not forced without a time, and the answer says how to give one', async () => {
+    const answer = await send('/v1/breakers/api/ranking/candidate:force', { state: 'open' });
+    expect(answer.json().detail).toBe('for: is missing; say for how long, such as 10m');
+  });
+
+  test('that are not there are 404, with the name that was meant', async () => {
+    const answer = await send('/v1/breakers/api/ranking/candidat:trip');
+    expect(answer.json().detail).toBe(
+      'There is no breaker "api/ranking/candidat"; did you mean "api/ranking/candidate"?',
+    );
+
     expect((await send('/v1/breakers/api/ranking/other:trip')).statusCode).toBe(404);
     const force = { state: 'open', for: '1m' };
     expect((await send('/v1/breakers/api/ranking/other:force', force)).statusCode).toBe(404);
