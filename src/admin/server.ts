@@ -135,6 +135,11 @@ function newServer(log: Log, connectionsMax: number): FastifyInstance {
   });
   limitConnections(app.server, connectionsMax);
   app.removeContentTypeParser('text/plain');
+  const parseJson = app.getDefaultJsonParser('error', 'error');
+  // Where everything in a body is optional it may be left out, whatever the client calls what it does not send.
+  app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body: string, done) =>
+    body === '' ? done(null, undefined) : parseJson(request, body, done),
+  );
   app.setErrorHandler((error, request, reply) => {
     const known = toAdminError(error);
     if (known !== null) return sendProblem(reply, known);

@@ -140,6 +140,12 @@ describe('status', () => {
     });
   });
 
+  test('needs none from a client that says all the same that it is JSON', async () => {
+    const headers = { 'content-type': 'application/json' };
+    expect((await send('/v1/experiments/ranking:kill', undefined, { headers })).statusCode).toBe(200);
+    expect((await send('/v1/experiments/ranking:kill', '{', { headers })).statusCode).toBe(400);
+  });
+
   test(':clear goes back to what is declared', async () => {
     await send('/v1/experiments/ranking:kill');
     await send('/v1/experiments/ranking/weights', { weights: { candidate: '50%' } });
