@@ -4,14 +4,20 @@
  * "my upstream is well", which would take every replica out at once.
  */
 import type { FastifyInstance, FastifyReply } from 'fastify';
-import type { Metrics } from '../telemetry/metrics.ts';
+import { CONTENT_TYPES, type PageFormat, pageFormat } from '../telemetry/page.ts';
 import type { DataPlaneView } from './ports.ts';
 import { resource } from './resource.ts';
+
+/** The metrics page, in the formats that it is to be had in. */
+export interface MetricsPage {
+  readonly formats: readonly PageFormat[];
+  render(format: PageFormat): Promise<string>;
+}
 
 /** What the probes look at. */
 export interface ProbeSources {
   readonly dataPlane: Pick<DataPlaneView, 'isReady' | 'isStarted' | 'inFlight' | 'overload' | 'refresh'>;
-  readonly metrics: Pick<Metrics, 'render' | 'contentType'>;
+  readonly metrics: MetricsPage;
 }
 
 /** Adds `/livez`, `/readyz`, `/startupz`, `/metrics` and their aliases. */
@@ -42,9 +48,10 @@ export function addProbes(app: FastifyInstance, { dataPlane, metrics }: ProbeSou
   });
   for (const url of ['/metrics', '/stats/prometheus']) {
     resource(app, url, {
-      GET: async (_request, reply) => {
-        const page = await metrics.render();
-        return reply.header('content-type', metrics.contentType).send(page);
+      GET: async (request, reply) => {
+        const format = pageFormat(request.headers.accept, metrics.formats);
+        const page = await metrics.render(format);
+        return reply.header('content-type', CONTENT_TYPES[format]).header('vary', 'accept').send(page);
       },
     });
   }

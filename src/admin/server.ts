@@ -12,8 +12,8 @@ import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { Audit } from './audit.ts';
 import { checkHostAndOrigin, isSameToken } from './auth.ts';
-import { addEndpoints, type EndpointTargets } from './endpoints.ts';
 import { limitConnections } from './connection-limit.ts';
+import { addEndpoints, type EndpointTargets } from './endpoints.ts';
 import { addExplain } from './explain.ts';
 import { addFaults, type FaultTargets } from './faults.ts';
 import { addOfrep, OFREP_ROOT } from './ofrep.ts';
@@ -41,7 +41,7 @@ export interface AdminOptions {
   readonly explain: Explain;
   readonly faults: FaultTargets['faults'];
   readonly drained: EndpointTargets['drained'];
-  readonly metrics: Pick<Metrics, 'render' | 'contentType' | 'evaluations'>;
+  readonly metrics: Pick<Metrics, 'render' | 'formats' | 'evaluations'>;
   readonly audit: Audit;
   readonly log: Log;
   readonly clock: Clock;

@@ -19,6 +19,7 @@ import type { ForceKind } from '../resilience/mode.ts';
 import { type OverloadView, overloadTotal } from '../resilience/overload-view.ts';
 import type { Log } from '../telemetry/log.ts';
 import { openDecisionFile, openPipeline } from '../telemetry/open.ts';
+import type { PageFormat } from '../telemetry/page.ts';
 import type { Pipeline } from '../telemetry/pipeline/pipeline.ts';
 import { Sink } from '../telemetry/sink.ts';
 import { BreakerExchange } from '../workers/breaker-exchange.ts';
@@ -229,9 +230,9 @@ export class WorkerTraffic implements Traffic {
     clearTimeout(timer);
   }
 
-  async renderMetrics(): Promise<string> {
+  async renderMetrics(format: PageFormat): Promise<string> {
     await this.#collector.collect(this.#supervisor.serving());
-    return this.#context.metrics.render((family) => this.#totals.merge(family));
+    return this.#context.metrics.render(format, (family) => this.#totals.merge(family));
   }
 
   async drain(timeoutMs: number): Promise<number> {

@@ -9,6 +9,7 @@ import {
   openDecisions,
   openExposures,
   openPipeline,
+  openTracing,
 } from '../telemetry/open.ts';
 import { recordTransition, type Traffic, type TrafficContext } from './traffic.ts';
 import { buildInfo } from './version.ts';
@@ -19,11 +20,9 @@ export function singleProcess(context: TrafficContext): Traffic {
   const { snapshot } = control;
   const logs = { service: snapshot.service, metrics, log };
   const accessLog = openAccessLog(logs, snapshot.accessLog);
-  const pipeline = openPipeline(logs, snapshot.exposures, {
-    clock,
-    random: systemRandom,
-    version: buildInfo().version,
-  });
+  const own = { clock, random: systemRandom, version: buildInfo().version };
+  const pipeline = openPipeline(logs, snapshot.exposures, own);
+  const tracing = openTracing(logs, snapshot.tracing, own);
   const exposures = openExposures(logs, snapshot.exposures, pipeline);
   const decisionFile = openDecisionFile(logs, snapshot.decisions);
   const plane = new DataPlane(snapshot, {
@@ -33,6 +32,7 @@ export function singleProcess(context: TrafficContext): Traffic {
     log,
     accessLog: accessLog?.accessLog ?? null,
     exposures: exposures?.exposures ?? null,
+    tracing,
     decisions: openDecisions(logs, snapshot.decisions, {
       target: decisionFile,
       key: snapshot.exposures.key,
@@ -44,7 +44,7 @@ export function singleProcess(context: TrafficContext): Traffic {
   metrics.setBreakerSource(() => plane.breakers());
   connectPlane(context, plane);
   return {
-    renderMetrics: () => metrics.render(),
+    renderMetrics: (format) => metrics.render(format),
     start: async () => {
       await plane.start();
       return addressesOf(plane);
@@ -65,7 +65,7 @@ export function singleProcess(context: TrafficContext): Traffic {
     stop: async () => {
       plane.stop();
       await Promise.all([accessLog?.sink.close(), exposures?.sink?.close(), decisionFile?.close()]);
-      await pipeline?.close();
+      await Promise.all([pipeline?.close(), tracing?.close()]);
     },
     keepBreakers: () => plane.keepBreakers(),
     describe: () => ({}),

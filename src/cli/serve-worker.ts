@@ -16,7 +16,7 @@ import type { Transition } from '../resilience/breaker.ts';
 import type { Opening } from '../resilience/sharing.ts';
 import type { FamilySamples } from '../telemetry/exposition.ts';
 import { Metrics } from '../telemetry/metrics.ts';
-import { openAccessLog, openDecisions, openExposures } from '../telemetry/open.ts';
+import { openAccessLog, openDecisions, openExposures, openTracing } from '../telemetry/open.ts';
 import { RemoteLog } from '../workers/log.ts';
 import type { Rules, ToPrimary, ToWorker } from '../workers/messages.ts';
 import { SHARED_FILE } from '../workers/process.ts';
@@ -44,6 +44,7 @@ class Worker {
   readonly #atStart: Snapshot;
   readonly #accessLog: ReturnType<typeof openAccessLog>;
   readonly #exposures: ReturnType<typeof openExposures>;
+  readonly #tracing: ReturnType<typeof openTracing>;
   readonly #decisions: RemoteLines;
   /** Exposures for the spool, which the primary writes; null: there is none. */
   readonly #spooled: RemoteLines | null;
@@ -70,6 +71,11 @@ class Worker {
     this.#spooled =
       this.#atStart.exposures.spool === null ? null : new RemoteLines(send, 'exposures', exposuresDropped);
     this.#exposures = openExposures(logs, this.#atStart.exposures, this.#spooled);
+    this.#tracing = openTracing(logs, this.#atStart.tracing, {
+      clock: systemClock,
+      random: systemRandom,
+      version: buildInfo().version,
+    });
     this.#decisions = new RemoteLines(send, 'decisions', decisionsDropped);
     this.#plane = new DataPlane(withListenersOf(snapshot, this.#atStart, workers), {
       clock: systemClock,
@@ -78,6 +84,7 @@ class Worker {
       log: this.#log,
       accessLog: this.#accessLog?.accessLog ?? null,
       exposures: this.#exposures?.exposures ?? null,
+      tracing: this.#tracing,
       decisions: openDecisions(logs, this.#atStart.decisions, {
         target: this.#decisions,
         key: this.#atStart.exposures.key,
@@ -146,7 +153,11 @@ class Worker {
     this.#plane.stop();
     this.#decisions.flush();
     this.#spooled?.flush();
-    await Promise.all([this.#accessLog?.sink.close(), this.#exposures?.sink?.close()]);
+    await Promise.all([
+      this.#accessLog?.sink.close(),
+      this.#exposures?.sink?.close(),
+      this.#tracing?.close(),
+    ]);
     send({ kind: 'drained', cut }, () => process.exit(0));
   }
 

@@ -18,6 +18,7 @@ import { descriptorsMax, sideConnections } from '../proxy/descriptors.ts';
 import { type Log, silentLog } from '../telemetry/log.ts';
 import { Metrics } from '../telemetry/metrics.ts';
 import { openLog } from '../telemetry/open-log.ts';
+import { ALL_FORMATS, type PageFormat, PLAIN_ONLY } from '../telemetry/page.ts';
 import { BreakerSupport } from './breaker-support.ts';
 import { DescribedIdentity } from './described-identity.ts';
 import { experimentSamples } from './experiment-samples.ts';
@@ -117,11 +118,12 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     change: control.change.bind(control),
   };
   const page = {
-    contentType: metrics.contentType,
+    // Who asks for the other format gets what only that has: which traces to look at.
+    formats: snapshot.tracing === null ? PLAIN_ONLY : ALL_FORMATS,
     evaluations: metrics.evaluations,
-    render: () => {
+    render: (format: PageFormat) => {
       metrics.setReady(life.isReady());
-      return traffic.renderMetrics();
+      return traffic.renderMetrics(format);
     },
   };
   const servers: { close(): Promise<unknown> }[] = [];

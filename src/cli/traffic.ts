@@ -13,6 +13,7 @@ import type { ScopedFault } from '../resilience/fault.ts';
 import { isObserving } from '../resilience/mode.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
+import type { PageFormat } from '../telemetry/page.ts';
 import type { BreakerSupport } from './breaker-support.ts';
 
 /** What it is built from. */
@@ -28,7 +29,7 @@ export interface TrafficContext {
 
 export interface Traffic extends Omit<DataPlaneView, 'isReady' | 'isStarted'> {
   /** The metrics of everything that carries traffic, with those of this process. */
-  renderMetrics(): Promise<string>;
+  renderMetrics(format: PageFormat): Promise<string>;
   /** Opens the listeners; answers what they are bound to, by name. Rejects when one cannot be bound. */
   start(): Promise<Readonly<Record<string, SocketAddress>>>;
   /** Use another Snapshot from the next request on. */

@@ -27,6 +27,12 @@ export interface PostSettings {
   readonly isGzip: boolean;
 }
 
+export interface TracingSettings {
+  readonly post: PostSettings;
+  /** Share of the traces that begin here, in parts per million. */
+  readonly samplePpm: number;
+}
+
 export type SinkSettings = { readonly name: string; readonly batchEvents: number } & (
   | { readonly kind: 'file'; readonly file: string }
   | ({ readonly kind: 'http' | 'otlp' } & PostSettings)
@@ -101,6 +107,11 @@ function compileSink(sink: SinkConfig): SinkSettings {
     return { name, kind: 'kafka', batchEvents, brokers, topic, isTls: tls, sasl, timeoutMs };
   }
   return { name, kind: sink.kind, batchEvents, ...compilePost(sink) };
+}
+
+/** Null: no request becomes a span. */
+export function compileTracing({ tracing }: Config): TracingSettings | null {
+  return tracing === undefined ? null : { post: compilePost(tracing), samplePpm: tracing.sample };
 }
 
 /** What a declared token makes of the fields that are sent. */

@@ -12,7 +12,7 @@ import { compileClassify } from './compile-classify.ts';
 import { compileDecisions } from './compile-decisions.ts';
 import { compileDns } from './compile-dns.ts';
 import { compileExperiment } from './compile-experiment.ts';
-import { compileExposures } from './compile-exposures.ts';
+import { compileExposures, compileTracing } from './compile-exposures.ts';
 import { compileFailures } from './compile-failures.ts';
 import { compileFaults } from './compile-fault.ts';
 import { compileIdentity, compileStickyKeys } from './compile-identity.ts';
@@ -210,6 +210,7 @@ function settings(config: Config) {
     stickyIssues: compileStickyIssues(config),
     accessLog: { enabled: accessLog.enabled, file: accessLog.file ?? null },
     exposures: compileExposures(config),
+    tracing: compileTracing(config),
     decisions: compileDecisions(config.decisions),
     rules: '',
     admin: { address: admin.address, probeAddress: admin.probeAddress, token: admin.token ?? null },

@@ -1,11 +1,11 @@
-/** The secrets of exposures: which files they are in, and copies of the settings with something else in them. Pure. */
+/** The secrets of exposures and of tracing: which files they are in, and copies of the settings with something else in them. Pure. */
 import type { ConfigPath } from './issue.ts';
 import type { Config } from './schema.ts';
 import type { ExposuresConfig, SinkConfig } from './schema-exposures.ts';
 import type { SecretFile } from './secrets.ts';
 
 /** Every file of a secret, in the order of the configuration. */
-export function exposureFiles({ exposures }: Config): SecretFile[] {
+export function exposureFiles({ exposures, tracing }: Config): SecretFile[] {
   const files: SecretFile[] = [];
   const add = (file: string | undefined, ...path: ConfigPath): void => {
     if (file !== undefined) files.push({ path: ['exposures', ...path], file });
@@ -16,6 +16,8 @@ export function exposureFiles({ exposures }: Config): SecretFile[] {
     if (sink.kind === 'kafka') add(sink.passwordFile, 'sinks', index, 'passwordFile');
     else if (sink.kind !== 'file') add(sink.tokenFile, 'sinks', index, 'tokenFile');
   }
+  if (tracing?.tokenFile !== undefined)
+    files.push({ path: ['tracing', 'tokenFile'], file: tracing.tokenFile });
   return files;
 }
 
@@ -53,4 +55,23 @@ export function withoutExposureSecrets(
       return { ...sink, url, token: hide(sink.token) };
     }),
   };
+}
+
+/** A copy in which the token is what `read` answers for its file, or what it was. */
+export function withTracingSecrets(
+  { tracing }: Config,
+  read: (file: string | undefined) => string | undefined,
+): Config['tracing'] {
+  if (tracing === undefined) return undefined;
+  return { ...tracing, token: read(tracing.tokenFile) ?? tracing.token };
+}
+
+/** A copy to be shown or hashed: of the URL its host only. */
+export function withoutTracingSecrets(
+  { tracing }: Config,
+  replacement: string | undefined,
+): Config['tracing'] {
+  if (tracing === undefined) return undefined;
+  const url = replacement === undefined ? tracing.url : `${new URL(tracing.url).origin}/${replacement}`;
+  return { ...tracing, url, token: tracing.token === undefined ? undefined : replacement };
 }

@@ -3,7 +3,7 @@
  * neither.
  */
 import { createHash } from 'node:crypto';
-import { withoutExposureSecrets } from './exposure-secrets.ts';
+import { withoutExposureSecrets, withoutTracingSecrets } from './exposure-secrets.ts';
 import { withKeyFiles } from './key-files.ts';
 import { withPem } from './pem.ts';
 import type { Config } from './schema.ts';
@@ -45,6 +45,7 @@ function withoutSecrets(config: Config, replacement: string | undefined): Config
     ...rest,
     admin: { ...config.admin, token: hide(config.admin.token) },
     exposures: withoutExposureSecrets(config, replacement),
+    tracing: withoutTracingSecrets(config, replacement),
   };
 }
 

@@ -43,5 +43,5 @@ export function isSecretPath(path: ConfigPath): boolean {
   if (section === 'stickyKeys') return inner === 'key';
   if (section === 'exposures')
     return key === 'key' || last === 'key' || last === 'token' || last === 'password';
-  return section === 'admin' && key === 'token';
+  return (section === 'admin' || section === 'tracing') && key === 'token';
 }

@@ -1,7 +1,7 @@
 /** The part of the configuration schema that says what is recorded of exposures, and where the records go. */
 import { z } from 'zod';
+import { posting, url } from './schema-post.ts';
 import {
-  headerName,
   NAME_HELP,
   NAME_PATTERN,
   name,
@@ -43,25 +43,6 @@ const spool = z.strictObject({
 });
 
 const sinkName = () => name(NAME_PATTERN, NAME_HELP).describe('For logs and metrics; unique.');
-
-/** Who we are, to a sink that asks. */
-const bearer = {
-  token: text(4096).optional().describe('Sent as a bearer token. Prefer tokenFile.'),
-  tokenFile: text(4096).optional().describe('File that holds the token.'),
-  tokenHeader: headerName()
-    .optional()
-    .describe('Field that the token is sent in, as it is. Default: authorization, after `Bearer`.'),
-};
-
-/** Of what is posted. */
-const posting = {
-  ...bearer,
-  gzip: z.boolean().prefault(false).describe('Compress what is sent.'),
-  timeout: positiveDuration().prefault('10s').describe('Of one attempt.'),
-};
-
-const url = () =>
-  text(4096).refine(isHttp, 'expected a URL that begins with https:// or http://, without a user');
 
 const batchEvents = () =>
   z.int().min(1).max(10_000).prefault(500).describe('Events that are sent at once, at most.');
@@ -141,9 +122,3 @@ export const exposuresSchema = z.strictObject({
 
 export type ExposuresConfig = z.output<typeof exposuresSchema>;
 export type SinkConfig = z.output<typeof sink>;
-
-function isHttp(value: string): boolean {
-  if (!URL.canParse(value)) return false;
-  const { protocol, username, password } = new URL(value);
-  return (protocol === 'https:' || protocol === 'http:') && username === '' && password === '';
-}

@@ -28,6 +28,7 @@ import {
 } from './schema-settings.ts';
 import { listenerTlsSchema } from './schema-tls.ts';
 import { tokensSchema } from './schema-tokens.ts';
+import { tracingSchema } from './schema-tracing.ts';
 import { trustSchema } from './schema-trust.ts';
 import { upstreamSchema } from './schema-upstream.ts';
 import {
@@ -166,6 +167,7 @@ export const configSchema = z.strictObject({
   stickyKeys: stickyKeysSchema.prefault([]),
   accessLog: accessLogSchema.prefault({}).describe('A line for every exchange.'),
   exposures: exposuresSchema.prefault({}).describe('Records for the analysis.'),
+  tracing: tracingSchema.optional(),
   decisions: decisionsSchema
     .optional()
     .describe('A record of decisions, for fairlead replay. Default: none.'),

@@ -2,7 +2,7 @@
  * Secrets that live in files of their own. Pure: it says which files, and puts in what was read; reading is
  * `control/`'s.
  */
-import { exposureFiles, withExposureSecrets } from './exposure-secrets.ts';
+import { exposureFiles, withExposureSecrets, withTracingSecrets } from './exposure-secrets.ts';
 import type { ConfigPath } from './issue.ts';
 import type { Config } from './schema.ts';
 import { webhookFiles, withWebhookSecrets } from './webhooks.ts';
@@ -28,5 +28,6 @@ export function withSecrets(config: Config, contents: ReadonlyMap<string, string
     ...withWebhookSecrets(config, read),
     admin: { ...config.admin, token: read(config.admin.tokenFile) ?? config.admin.token },
     exposures: withExposureSecrets(config, read),
+    tracing: withTracingSecrets(config, read),
   };
 }

@@ -22,7 +22,7 @@ import type { PathParameters } from '../routing/path-parameters.ts';
 import type { TrustSettings } from '../routing/trust.ts';
 import type { DecisionsSettings } from './compile-decisions.ts';
 import type { DnsSettings } from './compile-dns.ts';
-import type { ExposureSettings } from './compile-exposures.ts';
+import type { ExposureSettings, TracingSettings } from './compile-exposures.ts';
 import type { HealthSettings } from './compile-health.ts';
 import type { JwtSettings, StickyKey } from './compile-identity.ts';
 import type { OverloadRules } from './compile-overload.ts';
@@ -292,6 +292,8 @@ export interface Snapshot {
   readonly stickyIssues: ReadonlyMap<string, StickyIssue>;
   readonly accessLog: AccessLogSettings;
   readonly exposures: ExposureSettings;
+  /** Null: no request becomes a span. */
+  readonly tracing: TracingSettings | null;
   /** Null: decisions are not recorded. */
   readonly decisions: DecisionsSettings | null;
   /** Under which id these rules are kept, see `archived-rules.ts`; '' when they are not. */

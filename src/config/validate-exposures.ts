@@ -1,9 +1,9 @@
-/** Settings of exposures that contradict each other. Pure. */
+/** Settings of exposures and of tracing that contradict each other. Pure. */
 import type { ConfigIssue, ConfigPath } from './issue.ts';
 import type { Config } from './schema.ts';
 
 export function exposureIssues(
-  { exposures }: Config,
+  { exposures, tracing }: Config,
   issueAt: (path: ConfigPath, message: string) => ConfigIssue,
 ): ConfigIssue[] {
   const issues: ConfigIssue[] = [];
@@ -32,6 +32,8 @@ export function exposureIssues(
     else if (unitKeys.findIndex((other) => other.from === from) !== index)
       say(['unitKeys', index, 'from'], 'two keys are in force from the same time on');
   }
+  if (tracing?.token !== undefined && tracing.tokenFile !== undefined)
+    issues.push(issueAt(['tracing', 'tokenFile'], 'token and tokenFile are both given; keep one'));
   return issues;
 }
 

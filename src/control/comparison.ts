@@ -15,6 +15,7 @@ const AT_START: readonly (readonly [name: string, read: (config: Config) => unkn
   ['admin.probeAddress', (config) => config.admin.probeAddress],
   ['accessLog', (config) => config.accessLog],
   ['exposures', (config) => config.exposures],
+  ['tracing', (config) => config.tracing],
   ['decisions', (config) => config.decisions],
   ['stateFile', (config) => config.stateFile],
 ];

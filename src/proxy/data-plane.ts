@@ -19,6 +19,7 @@ import type { DecisionLog } from '../telemetry/decision-log.ts';
 import type { Exposures } from '../telemetry/exposure.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Metrics, RequestSeries } from '../telemetry/metrics.ts';
+import type { Tracing } from '../telemetry/tracing.ts';
 import { Breakers, type Remembered } from './breakers.ts';
 import { CacheWatch } from './cache-watch.ts';
 import { Certificates } from './certificates.ts';
@@ -47,6 +48,8 @@ export interface DataPlaneOptions {
   readonly log: Log;
   readonly accessLog: Pick<AccessLog, 'record'> | null;
   readonly exposures: Pick<Exposures, 'isDue' | 'record'> | null;
+  /** Absent: no request becomes a span. */
+  readonly tracing?: Pick<Tracing, 'begin' | 'end'> | null;
   /** Absent: nothing is recorded. */
   readonly decisions?: DecisionLog | null;
   /** Called for each change of a breaker's state. */
@@ -70,6 +73,7 @@ export class DataPlane implements Memory {
   readonly log: Log;
   readonly accessLog: Pick<AccessLog, 'record'> | null;
   readonly exposures: Pick<Exposures, 'isDue' | 'record'> | null;
+  readonly tracing: Pick<Tracing, 'begin' | 'end'> | null;
   readonly decisions: DecisionLog | null;
   readonly deadlines: Deadlines;
   readonly ids: FreshIds;
@@ -113,6 +117,7 @@ export class DataPlane implements Memory {
     this.cacheWatch = new CacheWatch(options.metrics, options.log);
     this.accessLog = options.accessLog;
     this.exposures = options.exposures;
+    this.tracing = options.tracing ?? null;
     this.decisions = options.decisions ?? null;
     this.#breakers = new Breakers(options);
     this.#onTick = options.onTick;

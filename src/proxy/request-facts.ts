@@ -1,5 +1,6 @@
 /** What is kept of a request after its head is gone, and when what happened to it. One object per connection, reused. */
 import type { Head } from '../http1/head.ts';
+import type { Span } from '../propagation/span.ts';
 
 export class RequestFacts {
   method = '';
@@ -13,6 +14,8 @@ export class RequestFacts {
   /** As received or as given by us; '' for none. */
   requestId = '';
   traceparent = '';
+  /** Ours, when it is recorded. */
+  span: Span | null = null;
   // Times, on the monotonic clock; -1: not yet.
   startedMs = 0;
   /** Who serves it was asked to; the start, unless another one failed before. */
@@ -35,6 +38,7 @@ export class RequestFacts {
     this.isExplainAsked = false;
     this.requestId = '';
     this.traceparent = '';
+    this.span = null;
     this.startedMs = startedMs;
     this.beganMs = startedMs;
     this.sentMs = -1;

@@ -35,6 +35,7 @@ export function requestHead(exchange: Exchange, head: Head, framing: Framing): s
     if (!isTraceNeeded) fields += ids.requestIdLine;
   }
   const { malformed } = exchange.plan;
+  if (exchange.plane.tracing !== null) beginSpan(exchange, isTraceNeeded);
   if (isTraceNeeded) {
     if (request.traceparent !== '') {
       replaced = [...replaced, 'traceparent'];
@@ -42,13 +43,20 @@ export function requestHead(exchange: Exchange, head: Head, framing: Framing): s
     }
     // It belongs to the trace that could not be read, or to none.
     if (head.first(Field.tracestate) >= 0) replaced = [...replaced, 'tracestate'];
-    request.traceparent = ids.traceparent;
-    fields += isIdNeeded ? ids.lines : ids.traceparentLine;
+    if (request.span === null) {
+      request.traceparent = ids.traceparent;
+      fields += isIdNeeded ? ids.lines : ids.traceparentLine;
+    } else if (isIdNeeded) fields += ids.requestIdLine;
   } else if (forwarding.traceparent && head.first(Field.tracestate) >= 0) {
     if (!isTracestate(head.header('tracestate')!)) {
       replaced = [...replaced, 'tracestate'];
       malformed.tracestate.value++;
     }
+  }
+  if (request.span !== null && forwarding.traceparent) {
+    if (!isTraceNeeded) replaced = [...replaced, 'traceparent'];
+    request.traceparent = request.span.traceparent;
+    fields += `traceparent: ${request.traceparent}\r\n`;
   }
   const { remembers } = exchange.decision.route!;
   if (remembers !== null)
@@ -62,6 +70,12 @@ export function requestHead(exchange: Exchange, head: Head, framing: Framing): s
     defaultHost: exchange.decision.group!.upstream.name,
     isUpgrade: exchange.request.isUpgradeAsked,
   });
+}
+
+/** Once for a request, however often its head is written. */
+function beginSpan({ plane, request }: Exchange, isFresh: boolean): void {
+  const traceparent = isFresh ? plane.ids.traceparent : request.traceparent;
+  if (isFresh || isTraceparent(traceparent)) request.span ??= plane.tracing!.begin(traceparent, isFresh);
 }
 
 const NO_NAMES: readonly string[] = [];

@@ -10,6 +10,7 @@ import type { Participation } from './decision.ts';
 import type { Exchange } from './exchange.ts';
 import type { Judged } from './plan.ts';
 import { logAccess, recordExposures } from './records.ts';
+import { recordSpan } from './spans.ts';
 
 /** The request is decided: it is in flight. */
 export function countIn(exchange: Exchange): void {
@@ -148,7 +149,17 @@ function settleRequest(exchange: Exchange, nowMs: number): void {
     const judged = decision.route?.judged ?? UNROUTED;
     series.record(status, outcomeOf(exchange, nowMs, judged), durationMs, overheadMs);
   }
+  if (exchange.request.span !== null) settleSpan(exchange, nowMs, durationMs);
   if (plane.exposures !== null && exchange.attempt.count > 0) recordExposures(exchange, nowMs);
+}
+
+/** The request goes on record as a span, and as an example in the histograms that it is counted in. */
+function settleSpan(exchange: Exchange, nowMs: number, durationMs: number): void {
+  const { decision, plane, request } = exchange;
+  const judged = decision.participations[0]?.served ?? decision.route?.judged ?? UNROUTED;
+  recordSpan(exchange, nowMs, outcomeOf(exchange, nowMs, judged));
+  const example = { traceId: request.span!.traceId, wallMs: plane.clock.wallMs(), durationMs };
+  eachSeries(exchange, (series) => series.duration.exemplify(example));
 }
 
 /** What the histogram gets: of a stream the time to its head, since how long it lasts would hide what is slow. */

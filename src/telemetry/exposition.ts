@@ -16,6 +16,13 @@ export interface Sample {
   readonly sharedLabels?: Labels;
   /** Differs from the family's name for `_bucket`, `_sum` and `_count`. */
   readonly metricName?: string;
+  /** Printed in the OpenMetrics format only. */
+  readonly exemplar?: {
+    readonly labelSet: Labels;
+    readonly value: number;
+    /** Seconds since the epoch. */
+    readonly timestamp: number;
+  };
 }
 
 /** What several processes have counted of one family: added up, the first one's alone, or the highest. */
@@ -68,11 +75,29 @@ export function appendHistogram(out: Sample[], name: string, labels: Labels, his
   let total = 0;
   for (const [index, le] of boundsSeconds.entries()) {
     total += histogram.counts[index] as number;
-    out.push({ value: total, labels: { le }, sharedLabels: labels, metricName: bucketName });
+    out.push(
+      withExemplar(
+        { value: total, labels: { le }, sharedLabels: labels, metricName: bucketName },
+        histogram,
+        index,
+      ),
+    );
   }
   total += histogram.counts[boundsSeconds.length] as number;
-  out.push({ value: total, labels: { le: '+Inf' }, sharedLabels: labels, metricName: bucketName });
+  const last = { value: total, labels: { le: '+Inf' }, sharedLabels: labels, metricName: bucketName };
+  out.push(withExemplar(last, histogram, boundsSeconds.length));
   const sumSeconds = Math.round(histogram.sumMs * 1e3) / 1e6;
   out.push({ value: sumSeconds, labels: NO_LABELS, sharedLabels: labels, metricName: `${name}_sum` });
   out.push({ value: total, labels: NO_LABELS, sharedLabels: labels, metricName: `${name}_count` });
+}
+
+function withExemplar(sample: Sample, { exemplars }: Histogram, bucket: number): Sample {
+  const exemplar = exemplars?.[bucket];
+  if (exemplar === undefined) return sample;
+  const { traceId, wallMs, durationMs } = exemplar;
+  const seconds = Math.round(durationMs * 1e3) / 1e6;
+  return {
+    ...sample,
+    exemplar: { labelSet: { trace_id: traceId }, value: seconds, timestamp: wallMs / 1000 },
+  };
 }

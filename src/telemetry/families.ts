@@ -234,6 +234,14 @@ function registerSinks(registry: Registry, counters: ProcessCounters): void {
     name: 'fairlead_access_log_dropped_total',
     help: 'Access log lines lost since the sink could not take them.',
   });
+  single(registry, counters.spansSent, {
+    name: 'fairlead_spans_sent_total',
+    help: 'Spans that were taken by where they are sent to.',
+  });
+  single(registry, counters.spansDropped, {
+    name: 'fairlead_spans_dropped_total',
+    help: 'Spans lost since they could not be sent.',
+  });
   single(registry, counters.logDropped, {
     name: 'fairlead_log_dropped_total',
     help: 'Lines of the service log lost since stderr could not take them.',

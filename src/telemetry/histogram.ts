@@ -73,11 +73,21 @@ export class Buckets {
   }
 }
 
+/** A request that was counted, which can be looked at as a trace. */
+export interface Exemplar {
+  readonly traceId: string;
+  /** Milliseconds since the epoch. */
+  readonly wallMs: number;
+  readonly durationMs: number;
+}
+
 /** Counts of one label set. `counts` is not cumulative; the exposition adds it up. */
 export class Histogram {
   readonly buckets: Buckets;
   readonly counts: Float64Array;
   sumMs = 0;
+  /** The latest of each bucket, by its index; null: there never was one. */
+  exemplars: Exemplar[] | null = null;
 
   constructor(buckets: Buckets) {
     this.buckets = buckets;
@@ -94,6 +104,12 @@ export class Histogram {
     const index = this.buckets.indexOf(durationMs);
     this.counts[index] = (this.counts[index] as number) + 1;
     if (durationMs > 0) this.sumMs += durationMs;
+  }
+
+  /** An example of what was counted; the latest takes the place of the one before. */
+  exemplify(exemplar: Exemplar): void {
+    this.exemplars ??= [];
+    this.exemplars[this.buckets.indexOf(exemplar.durationMs)] = exemplar;
   }
 }
 

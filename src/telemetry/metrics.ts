@@ -24,6 +24,7 @@ import { Histogram, OVERHEAD_BUCKETS } from './histogram.ts';
 import { IdentityMetrics } from './identity-metrics.ts';
 import { LabelBudget, LabelSets } from './label-sets.ts';
 import { OverloadMetrics } from './overload-metrics.ts';
+import { ALL_FORMATS, type PageFormat } from './page.ts';
 import { PipelineMetrics } from './pipeline-metrics.ts';
 import { collectProcessMetrics } from './process-metrics.ts';
 import { RecoveryMetrics } from './recovery-metrics.ts';
@@ -71,6 +72,7 @@ export interface ReloadFacts {
 }
 
 export class Metrics {
+  readonly formats = ALL_FORMATS;
   readonly counters = new ProcessCounters();
   readonly connections: ConnectionMetrics;
   readonly trust: TrustMetrics;
@@ -224,25 +226,25 @@ export class Metrics {
     this.#isReady = isReady;
   }
 
-  /** The Content-Type of the page. */
-  get contentType(): string {
-    return this.#registry.contentType;
-  }
-
   /**
-   * The page, in the Prometheus text format. Family by family, with a turn of the event loop after each large one:
+   * The page. Family by family, with a turn of the event loop after each large one:
    * `registry.metrics()` would format the whole page at once, and requests would wait for it.
    * @param withOthers what to show for a family, given this process's own samples; its own unless given
    */
-  async render(withOthers?: (family: FamilySamples) => readonly Sample[]): Promise<string> {
+  async render(
+    format: PageFormat = 'prometheus',
+    withOthers?: (family: FamilySamples) => readonly Sample[],
+  ): Promise<string> {
+    const isOpen = format === 'openmetrics';
+    const writer = isOpen ? new Registry(Registry.OPENMETRICS_CONTENT_TYPE) : this.#registry;
     const parts: string[] = [];
     for (const metric of this.#registered()) {
       const shown = withOthers === undefined ? metric : await replaceValues(metric, withOthers);
-      const part = await this.#registry.getMetricsAsString(shown as unknown as Metric);
+      const part = await writer.getMetricsAsString((isOpen ? renamed(shown) : shown) as unknown as Metric);
       parts.push(part);
       if (part.length > TURN_CHARS) await nextTurn();
     }
-    return `${parts.join('\n\n')}\n`;
+    return isOpen ? `${parts.join('\n')}\n# EOF\n` : `${parts.join('\n\n')}\n`;
   }
 
   /** The samples of this process, family by family, for another one that renders the page. */
@@ -314,6 +316,16 @@ interface RegisteredSamples {
   readonly type: string;
   readonly aggregator?: string;
   readonly values: readonly Sample[];
+}
+
+/** In OpenMetrics a family of counters is called what its samples are, without `_total`. */
+function renamed(metric: Pick<Registered, 'get'>): Pick<Registered, 'get'> {
+  return {
+    get: async () => {
+      const family = await metric.get();
+      return family.type === 'counter' ? { ...family, name: family.name.replace(/_total$/, '') } : family;
+    },
+  };
 }
 
 function samplesIn({ name, type, aggregator, values }: RegisteredSamples): FamilySamples {

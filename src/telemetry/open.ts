@@ -9,6 +9,7 @@ import type { Log } from './log.ts';
 import type { Metrics } from './metrics.ts';
 import { Pipeline, type PipelineOptions } from './pipeline/pipeline.ts';
 import { Sink } from './sink.ts';
+import { Tracing, type TracingOptions } from './tracing.ts';
 
 /** What the two share. */
 export interface TelemetryContext {
@@ -88,6 +89,17 @@ export function openDecisions(
   const { decisionsWritten: written, decisionsDropped: dropped } = metrics.counters;
   const { samplePpm, isPlain } = settings;
   return new DecisionLog({ service, samplePpm, isPlain, target, key, random, written, dropped });
+}
+
+/** What makes spans of requests and sends them; null without settings. Each process has its own. */
+export function openTracing(
+  { service, metrics, log }: TelemetryContext & { readonly log: Log },
+  settings: Pick<TracingOptions, 'post' | 'samplePpm'> | null,
+  { clock, random, version }: Pick<PipelineOptions, 'clock' | 'random' | 'version'>,
+): Tracing | null {
+  if (settings === null) return null;
+  const { spansSent: sent, spansDropped: dropped } = metrics.counters;
+  return new Tracing({ clock, random, log, resource: { service, version }, ...settings, sent, dropped });
 }
 
 /** What takes exposures to their sinks; null without a spool. Of one process only. */

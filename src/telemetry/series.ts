@@ -29,6 +29,8 @@ export class ProcessCounters {
   readonly decisionsWritten = new Counter();
   readonly decisionsDropped = new Counter();
   readonly connectionsRefused = new Counter();
+  readonly spansSent = new Counter();
+  readonly spansDropped = new Counter();
 }
 
 /** The counts of one (direction, route, experiment, variant). */

@@ -41,6 +41,7 @@ export async function startPlane(
   yaml: string,
   clock: Clock = systemClock,
   log: Log = silentLog,
+  tracing: DataPlane['tracing'] = null,
 ): Promise<TestPlane> {
   const access: AccessRecord[] = [];
   const exposures: Exposure[] = [];
@@ -52,6 +53,7 @@ export async function startPlane(
     log,
     accessLog: { record: (record) => access.push(record) },
     exposures: { isDue: () => true, record: (exposure) => exposures.push(exposure) },
+    tracing,
     onTransition: (transition) => transitions.push(transition),
   });
   await plane.start();

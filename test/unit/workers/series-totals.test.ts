@@ -17,7 +17,7 @@ async function report(metrics: Metrics): Promise<FamilySamples[]> {
 }
 
 function page(metrics: Metrics, totals: SeriesTotals): Promise<string> {
-  return metrics.render((family) => totals.merge(family));
+  return metrics.render('prometheus', (family) => totals.merge(family));
 }
 
 /** The values of the lines of the page that begin like this. */
