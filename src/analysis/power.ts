@@ -7,6 +7,7 @@
  * power.prop.test). All the time: the number at which the interval alone would find the effect with the power; since it
  * may have found it before, the power is a little higher. test/sim/analysis-power.test.ts measures it.
  */
+import { RELATIVE_ERROR } from './distribution.ts';
 import { atLeast } from './eta.ts';
 import { mixingVariance, type SequenceSettings, sequenceWidth } from './sequence.ts';
 import { normalQuantile } from './special.ts';
@@ -18,6 +19,8 @@ export interface Spread {
   readonly candidate: number;
   /** Of an observation when there is no effect: of proportions that of the pooled share. */
   readonly pooled: number;
+  /** How much further out the ends of the interval are than they need be, as the values are known to a bucket. */
+  readonly resolution?: number;
 }
 
 export interface PowerQuestion {
@@ -69,7 +72,7 @@ function reach(question: PowerQuestion, count: number): number {
     question.spread.kind === 'quantile'
       ? quantileWidth(question, count)
       : error * sequenceWidth(count, question.settings);
-  return (Math.abs(question.effect) - width) / error;
+  return (Math.abs(question.effect) - width - (question.spread.resolution ?? 0)) / error;
 }
 
 /**
@@ -115,9 +118,16 @@ export function ratioSpread(request: Spread, perUnit: number, correlation: numbe
  * Of a quantile of log-normal values, as latencies nearly are: q (1 - q) by the squared density there. `logDeviation`: the
  * standard deviation of the logarithm, from about 0.5 (narrow) to 1.5 (a long tail).
  */
-export function quantileSpread(value: number, quantile: number, logDeviation: number): Spread {
+export function quantileSpread(
+  values: { readonly control: number; readonly candidate: number },
+  quantile: number,
+  logDeviation: number,
+): Spread {
   const z = normalQuantile(quantile);
-  const density = Math.exp((-z * z) / 2) / Math.sqrt(2 * Math.PI) / (value * logDeviation);
-  const variance = (quantile * (1 - quantile)) / density ** 2;
-  return { kind: 'quantile', control: variance, candidate: variance, pooled: variance };
+  const density = Math.exp((-z * z) / 2) / Math.sqrt(2 * Math.PI) / logDeviation;
+  const of = (value: number): number => (quantile * (1 - quantile) * value ** 2) / density ** 2;
+  const [control, candidate] = [of(values.control), of(values.candidate)];
+  // An end is a bucket's: half a bucket too far, on average, of each of the two, and it must be past 0 by a whole one.
+  const resolution = 1.5 * RELATIVE_ERROR * (values.control + values.candidate);
+  return { kind: 'quantile', control, candidate, pooled: control, resolution };
 }

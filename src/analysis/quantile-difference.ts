@@ -6,7 +6,7 @@
  * adds up (the product of two independent martingales is one), and the interval is of all pairs that are left.
  *
  * With buckets, a quantile is somewhere in one: the evidence against a bucket is the least of all places in it. That
- * keeps the guarantee also where many values are equal, and widens the interval by at most a bucket (2 %) at each end. One
+ * keeps the guarantee also where many values are equal, and moves each end outwards by at most 1 % of each of the two values. One
  * side has the same ends as two sides: each of them alone holds with at least 1 - alpha. Pure.
  */
 import { type Distribution, lowerEnd, upperEnd } from './distribution.ts';

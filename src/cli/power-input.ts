@@ -72,7 +72,11 @@ interface Compared {
 
 function spreadOf(options: PowerOptions, { baseline, effect, isShare, candidateShare }: Compared): Spread {
   if (options.metric === 'quantile')
-    return quantileSpread(baseline, share('--quantile', options.quantile), amount('--log-sd', options.logSd));
+    return quantileSpread(
+      { control: baseline, candidate: baseline + effect },
+      share('--quantile', options.quantile),
+      amount('--log-sd', options.logSd),
+    );
   const request = isShare
     ? proportionSpread(baseline, baseline + effect, candidateShare)
     : meanSpread(amount('--sd', needed('--sd', options.sd)));

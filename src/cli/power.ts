@@ -38,10 +38,12 @@ function rowOf(
   { candidateShare, comparedShare, ratePerSecond }: PowerInput,
 ): Row | null {
   if (compared === null) return null;
-  const observations = Math.ceil(compared / comparedShare);
+  const control = Math.ceil(compared * (1 - candidateShare));
+  const candidate = Math.ceil(compared * candidateShare);
+  const observations = Math.ceil((control + candidate) / comparedShare);
   return {
-    control: Math.ceil(compared * (1 - candidateShare)),
-    candidate: Math.ceil(compared * candidateShare),
+    control,
+    candidate,
     observations,
     durationSeconds: ratePerSecond === null ? null : Math.ceil(observations / ratePerSecond),
   };

@@ -1,6 +1,6 @@
 /**
  * Experiments that are looked at all the time: values come in one by one, and after every one of the first, then
- * after every 2 % more, somebody looks. How often did they see what is not there, when, and was the truth ever outside?
+ * after every 2 % more, and at the end, somebody looks. How often did they see what is not there, when, and was the truth ever outside?
  */
 
 import type { Interval } from '../../src/analysis/interval.ts';
@@ -54,7 +54,7 @@ export function peek({
     let next = 1;
     for (let n = 1; n <= observations; n++) {
       experiment.draw(random.next() < candidateShare, random);
-      if (n < next) continue;
+      if (n < next && n < observations) continue;
       next = Math.max(n + 1, Math.ceil(n * growth));
       const { low, high } = experiment.look();
       isBelow ||= truth < low;

@@ -72,7 +72,7 @@ describe('what is compared', () => {
   });
 
   test("a median of normal logarithms has the error that is published: pi / 2 times the mean's", () => {
-    const { control } = quantileSpread(1, 0.5, 1);
+    const { control } = quantileSpread({ control: 1, candidate: 1 }, 0.5, 1);
     expect(control).toBeCloseTo(Math.PI / 2, 10);
   });
 

@@ -18,7 +18,7 @@ describe('fairlead power', () => {
     expect(code).toBe(Exit.ok);
     expect(out).toContain('proportion: 5% or 5.5% (+0.5 pp)');
     // The formula of R's power.prop.test.
-    expect(out).toMatch(/one look, at the end +80% +62,46\d +31,234 +31,234 +10 min/);
+    expect(out).toMatch(/one look, at the end +80% +62,468 +31,234 +31,234 +10 min/);
     expect(out).toMatch(/looks at any time +80% +142,242 /);
   });
 
