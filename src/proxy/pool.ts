@@ -98,6 +98,20 @@ export class Pool implements Candidate, RingMember {
     return this.isEjected ? 'ejected' : 'ok';
   }
 
+  /** Why it gets no requests, in words; '' when it does. */
+  get reason(): string {
+    switch (this.state) {
+      case 'draining':
+        return 'taken out by hand';
+      case 'unhealthy':
+        return `${this.upstream.health?.fall ?? 0} health checks in a row failed; the log says how`;
+      case 'ejected':
+        return this.record!.reason;
+      case 'ok':
+        return '';
+    }
+  }
+
   /** Nobody else gets a connection now. */
   get isFull(): boolean {
     return this.#idle.length === 0 && this.open >= this.upstream.connectionsMax;

@@ -155,7 +155,7 @@ export class Pools {
         pending: pool.pending,
         state: pool.state,
         isUsed: pool.isUsable,
-        reason: pool.isEjected ? pool.record!.reason : '',
+        reason: pool.reason,
         isHealthy: pool.isHealthy,
         ...(pool.endpoint.name === '' ? {} : { name: pool.endpoint.name }),
       })),

@@ -57,6 +57,8 @@ describe('health checks', () => {
     one.state.status = 503;
     await becomes(running, [false, true]);
     expect(new Set(await answers(running, 6))).toEqual(new Set(['two']));
+    const reasons = () => running.plane.upstreams()[0]!.endpoints.map(({ reason }) => reason);
+    expect(reasons()).toEqual([expect.stringContaining('health checks in a row failed'), '']);
     one.state.status = 204;
     await becomes(running, [true, true]);
     expect(new Set(await answers(running, 6))).toEqual(new Set(['one', 'two']));

@@ -192,7 +192,10 @@ describe('an endpoint that is taken out', () => {
     const slow = [rig.client(plane.port), rig.client(plane.port)].map((client) => client.send(get('/hold')));
     await expect.poll(() => held.length).toBe(2);
     drain(a);
-    expect(plane.plane.upstreams()[0]!.endpoints.map(({ state }) => state)).toEqual(['draining', 'ok']);
+    expect(plane.plane.upstreams()[0]!.endpoints.map(({ state, reason }) => [state, reason])).toEqual([
+      ['draining', 'taken out by hand'],
+      ['ok', ''],
+    ]);
     expect(await bodies(6)).toEqual(new Set(['b']));
     for (const { socket } of held) socket.write(ok('late'));
     for (const client of slow) expect((await answer(client)).body).toBe('late');
