@@ -100,16 +100,10 @@ export class Pool implements Candidate, RingMember {
 
   /** Why it gets no requests, in words; '' when it does. */
   get reason(): string {
-    switch (this.state) {
-      case 'draining':
-        return 'taken out by hand';
-      case 'unhealthy':
-        return `${this.upstream.health?.fall ?? 0} health checks in a row failed; the log says how`;
-      case 'ejected':
-        return this.record!.reason;
-      case 'ok':
-        return '';
-    }
+    if (this.isDraining) return 'taken out by hand';
+    if (!this.isHealthy)
+      return `${this.upstream.health?.fall ?? 0} health checks in a row failed; the log says how`;
+    return this.isEjected ? this.record!.reason : '';
   }
 
   /** Nobody else gets a connection now. */
