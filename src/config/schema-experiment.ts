@@ -11,6 +11,7 @@ import { layerFields } from './schema-layer.ts';
 import { lifecycleFields } from './schema-lifecycle.ts';
 import { concurrencySchema, variantRateLimitSchema } from './schema-overload.ts';
 import { payloadSchema } from './schema-payload.ts';
+import { rolloutSchema } from './schema-rollout.ts';
 import { stickySchema } from './schema-sticky.ts';
 import { targetingSchema } from './schema-targeting.ts';
 import { unitSchema } from './schema-unit.ts';
@@ -74,6 +75,9 @@ export const experimentSchema = z.strictObject({
     .prefault({})
     .describe('One breaker for each route and variant with these settings. `false`: none.'),
   failures: failuresSchema.optional(),
+  rollout: rolloutSchema
+    .optional()
+    .describe('How the candidate gets its share, by evidence. See docs/rollout.md.'),
 });
 
 export type ExperimentConfig = z.output<typeof experimentSchema>;

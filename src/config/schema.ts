@@ -16,6 +16,7 @@ import { identitySchema, stickyKeysSchema } from './schema-identity.ts';
 import { holdoutSchema, layersSchema } from './schema-layer.ts';
 import { overloadSchema, rateLimitSchema } from './schema-overload.ts';
 import { deadlinesSchema, failoverSchema, retriesSchema, retryBudgetSchema } from './schema-retry.ts';
+import { blueprintsSchema } from './schema-rollout.ts';
 import { segmentName, segmentSchema } from './schema-segment.ts';
 import {
   accessLogSchema,
@@ -138,6 +139,7 @@ export const configSchema = z.strictObject({
     .optional()
     .describe('The most specific match wins. May be left out when there is only one upstream.'),
   experiments: z.record(experimentName(), experimentSchema).prefault({}).describe('By name.'),
+  blueprints: blueprintsSchema.optional(),
   segments: z
     .record(segmentName(), segmentSchema)
     .prefault({})

@@ -20,6 +20,7 @@ import { lifecycleIssues } from './validate-lifecycle.ts';
 import { overloadIssues } from './validate-overload.ts';
 import { hasPayload, payloadIssues } from './validate-payload.ts';
 import { retryIssues } from './validate-retry.ts';
+import { rolloutIssues } from './validate-rollout.ts';
 import { targetingIssues } from './validate-targeting.ts';
 import { socketIssues } from './validate-tls.ts';
 import { trafficIssues } from './validate-traffic.ts';
@@ -52,6 +53,7 @@ export function validate(config: Config, issueAt: IssueAt): ConfigIssue[] {
     ...faultIssues(config, issueAt),
     ...overloadIssues(config, issueAt),
     ...webhookIssues(config, issueAt),
+    ...rolloutIssues(config, issueAt),
   ];
 }
 
