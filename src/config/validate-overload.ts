@@ -6,6 +6,11 @@ import type { ExperimentConfig } from './schema-experiment.ts';
 import type { ConcurrencyConfig, RateLimitConfig } from './schema-overload.ts';
 import { fallbackName } from './weights.ts';
 
+const MIB = 1024 * 1024;
+
+/** An idle process has 67 to 83 MB (docs/workers.md). */
+const IDLE_BYTES = 100 * MIB;
+
 type At = (path: ConfigPath, message: string, severity?: ConfigIssue['severity']) => void;
 
 /** Every mistake and warning in what is limited and shed. */
@@ -22,7 +27,23 @@ export function overloadIssues(config: Config, issueAt: IssueAt): ConfigIssue[] 
   const { overload } = config;
   if (overload !== undefined && overload.eventLoopDelay === undefined && overload.memory === undefined)
     at(['overload'], 'neither eventLoopDelay nor memory is given, so nothing is ever shed', 'warning');
+  checkMemory(config, at);
   return issues;
+}
+
+/** Below what a process has when it does nothing, requests are shed for ever. */
+function checkMemory({ overload, workers }: Config, at: At): void {
+  const memory = overload?.memory;
+  if (memory?.kind !== 'bytes') return;
+  const processes = workers === 'auto' ? 1 : workers;
+  if (memory.bytes >= processes * IDLE_BYTES) return;
+  const each = Math.floor(memory.bytes / processes / MIB);
+  const what = processes === 1 ? '' : `, that is for each of ${processes} workers`;
+  at(
+    ['overload', 'memory'],
+    `${each} MiB${what}: about what a process has that does nothing, so most requests would be shed all the time`,
+    'warning',
+  );
 }
 
 function checkVariants(config: Config, name: string, at: At): void {

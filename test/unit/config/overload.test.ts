@@ -171,6 +171,14 @@ describe('overload', () => {
     expect(issuesOf(minimal('overload: {}'))).toEqual([expect.stringContaining('nothing is ever shed')]);
   });
 
+  it('of less memory than an idle process has sheds for ever, and a warning says so', () => {
+    const issues = (memory: string, workers: number) =>
+      issuesOf(minimal(`overload: { memory: ${memory} }`, `workers: ${workers}`));
+    expect(issues('60MiB', 1)).toEqual([expect.stringContaining('60 MiB: about what a process has')]);
+    expect(issues('150MiB', 2)).toEqual([expect.stringContaining('75 MiB, that is for each of 2 workers')]);
+    expect([...issues('100MiB', 1), ...issues('200MiB', 2), ...issues('90%', 2)]).toEqual([]);
+  });
+
   it('knows which routes come last', () => {
     const text = minimal('overload: { eventLoopDelay: 100ms }', 'routes: [{ name: pay }]', 'protect: [pay]');
     expect([...snapshotOf(text).overload!.protect]).toEqual(['pay']);
