@@ -71,8 +71,7 @@ class Records implements Sample {
 
   /** A line that is nothing of all that is passed over: logs of one process may be mixed. */
   add(line: string): void {
-    const record = parsed(line);
-    const { unit_id: id, experiment, assigned, unit, msg, route, direction } = record;
+    const { unit_id: id, experiment, assigned, unit, msg, route, direction } = recordOf(parsed(line));
     if (typeof id === 'string' && id !== '') {
       if (this.#ids.size < UNITS_MAX) this.#ids.add(id);
     } else if (msg === 'request' && typeof route === 'string') {
@@ -113,6 +112,14 @@ class Records implements Sample {
     units.add(unit);
     this.#exposedCount += units.size - before;
   }
+}
+
+/** An exposure may be the data of a CloudEvent. */
+function recordOf(value: Record<string, unknown>): Record<string, unknown> {
+  const { specversion, data } = value;
+  return specversion !== undefined && typeof data === 'object' && data !== null
+    ? (data as Record<string, unknown>)
+    : value;
 }
 
 function parsed(line: string): Record<string, unknown> {

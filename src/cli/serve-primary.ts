@@ -253,6 +253,11 @@ export class WorkerTraffic implements Traffic {
     return this.#exchange.keep();
   }
 
+  /** Without a spool each worker writes for itself, and only the metrics know. */
+  exposureLoss() {
+    return this.#pipeline?.loss.look() ?? null;
+  }
+
   describe(): object {
     const { control } = this.#context;
     const workers = this.#supervisor.all().map(({ link, isServing }) => ({

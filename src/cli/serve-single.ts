@@ -8,6 +8,7 @@ import {
   openDecisionFile,
   openDecisions,
   openExposures,
+  openLossWatch,
   openPipeline,
   openTracing,
 } from '../telemetry/open.ts';
@@ -22,6 +23,7 @@ export function singleProcess(context: TrafficContext): Traffic {
   const accessLog = openAccessLog(logs, snapshot.accessLog);
   const own = { clock, random: systemRandom, version: buildInfo().version };
   const pipeline = openPipeline(logs, snapshot.exposures, own);
+  const loss = pipeline?.loss ?? openLossWatch(logs, snapshot.exposures, clock);
   const tracing = openTracing(logs, snapshot.tracing, own);
   const exposures = openExposures(logs, snapshot.exposures, pipeline);
   const decisionFile = openDecisionFile(logs, snapshot.decisions);
@@ -64,9 +66,11 @@ export function singleProcess(context: TrafficContext): Traffic {
     drain: (timeoutMs) => plane.drain(timeoutMs),
     stop: async () => {
       plane.stop();
+      loss?.close();
       await Promise.all([accessLog?.sink.close(), exposures?.sink?.close(), decisionFile?.close()]);
       await Promise.all([pipeline?.close(), tracing?.close()]);
     },
+    exposureLoss: () => loss?.look() ?? null,
     keepBreakers: () => plane.keepBreakers(),
     describe: () => ({}),
   };

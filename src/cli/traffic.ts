@@ -14,6 +14,7 @@ import { isObserving } from '../resilience/mode.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { PageFormat } from '../telemetry/page.ts';
+import type { ExposureLoss } from '../telemetry/pipeline/loss.ts';
 import type { BreakerSupport } from './breaker-support.ts';
 
 /** What it is built from. */
@@ -46,6 +47,8 @@ export interface Traffic extends Omit<DataPlaneView, 'isReady' | 'isStarted'> {
   stop(): Promise<void>;
   /** Breakers that have something to keep over a restart, by name. */
   keepBreakers(): ReadonlyMap<string, BreakerMemory>;
+  /** Whether the exposures are whole enough to draw conclusions from; null: it is not known here. */
+  exposureLoss(): ExposureLoss | null;
   /** What there is to see of it in `GET /v1/config`. */
   describe(): object;
 }

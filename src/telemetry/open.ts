@@ -2,11 +2,13 @@
  * Opens the access log and the exposures on their sinks, with the counters of the metrics behind them.
  * The settings are those of the Snapshot, described here by shape since telemetry does not know config.
  */
+import type { Clock } from '../base/clock.ts';
 import { AccessLog } from './access-log.ts';
 import { DecisionLog, type DecisionLogOptions, type DecisionSettings } from './decision-log.ts';
 import { Exposures, type ExposuresOptions } from './exposure.ts';
 import type { Log } from './log.ts';
 import type { Metrics } from './metrics.ts';
+import { LossWatch, lossSentence } from './pipeline/loss.ts';
 import { Pipeline, type PipelineOptions } from './pipeline/pipeline.ts';
 import { Sink } from './sink.ts';
 import { Tracing, type TracingOptions } from './tracing.ts';
@@ -126,7 +128,26 @@ export function openPipeline(
     lossLimitPpm,
   });
   metrics.pipeline.setSource(() => pipeline.view());
+  metrics.pipeline.setLossSource(() => pipeline.loss.look());
   return pipeline;
+}
+
+/** What is lost of exposures that one process writes to a file; null: there are none. */
+export function openLossWatch(
+  { metrics, log }: Omit<TelemetryContext, 'service'> & { readonly log: Log },
+  settings: { readonly enabled: boolean; readonly lossLimitPpm: number },
+  clock: Clock,
+): LossWatch | null {
+  if (!settings.enabled) return null;
+  const { exposuresWritten, exposuresDropped } = metrics.counters;
+  const watch = new LossWatch({
+    clock,
+    limitPpm: settings.lossLimitPpm,
+    read: () => [{ stage: 'file', kept: exposuresWritten.value, lost: exposuresDropped.value }],
+    onChange: (change) => log.warn({ sink: 'exposures' }, `exposures: ${lossSentence(change)}`),
+  });
+  metrics.pipeline.setLossSource(() => watch.look());
+  return watch;
 }
 
 function openSink(

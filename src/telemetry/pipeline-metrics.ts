@@ -1,14 +1,21 @@
 /** How the way of the exposures to their sinks is doing. Empty without a spool. Only reads. */
 import type { Registry } from '@prometheus-io/client';
 import { type Labels, registerFamily, type Sample } from './exposition.ts';
+import type { ExposureLoss } from './pipeline/loss.ts';
 import type { PipelineView, SinkView } from './pipeline/pipeline.ts';
 
 export class PipelineMetrics {
   #source: () => PipelineView | null = () => null;
+  #lossSource: () => ExposureLoss | null = () => null;
 
   /** Where the page looks. */
   setSource(source: () => PipelineView): void {
     this.#source = source;
+  }
+
+  /** Where the page looks for what is lost. */
+  setLossSource(source: () => ExposureLoss): void {
+    this.#lossSource = source;
   }
 
   register(registry: Registry): void {
@@ -28,6 +35,27 @@ export class PipelineMetrics {
           return view === null ? [] : read(view);
         },
       });
+    const ofLoss = (name: string, help: string, read: (loss: ExposureLoss) => number) =>
+      registerFamily(registry, {
+        name: `fairlead_exposure_${name}`,
+        type: 'gauge',
+        help,
+        aggregator: 'first',
+        read: () => {
+          const loss = this.#lossSource();
+          return loss === null ? [] : [{ labels: {}, value: read(loss) }];
+        },
+      });
+    ofLoss(
+      'loss_ratio',
+      'Share of the exposures of the last hour that was lost on the way to the sink that got least.',
+      ({ ratio }) => ratio,
+    );
+    ofLoss(
+      'loss_within_limit',
+      '0: more than exposures.lossLimit is lost, so conclusions are not to be trusted.',
+      ({ isWithinLimit }) => (isWithinLimit ? 1 : 0),
+    );
     const alone = (read: (view: PipelineView) => number) => (view: PipelineView) => [
       { labels: {}, value: read(view) },
     ];
@@ -50,18 +78,6 @@ export class PipelineMetrics {
       'gauge',
       'Size of the spool on disk.',
       alone((view) => view.spooledBytes),
-    );
-    family(
-      'loss_ratio',
-      'gauge',
-      'Share of the exposures of the last hour that was lost on the way to the sink that got least.',
-      alone((view) => view.loss.ratio),
-    );
-    family(
-      'loss_within_limit',
-      'gauge',
-      '0: more than exposures.lossLimit is lost, so conclusions are not to be trusted.',
-      alone((view) => (view.loss.isWithinLimit ? 1 : 0)),
     );
     family(
       'sink_sent_total',

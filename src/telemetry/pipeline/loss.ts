@@ -89,3 +89,9 @@ export class LossWatch {
     return gone === 0 ? 0 : gone / (gone + window.total(KEPT));
   }
 }
+
+/** What people are told when it changes. */
+export function lossSentence({ ratio, isWithinLimit }: ExposureLoss): string {
+  if (isWithinLimit) return 'less than lossLimit of the last hour is lost again';
+  return `${(ratio * 100).toFixed(2)} % of the last hour is lost, which is more than lossLimit: what is said about experiments is not to be trusted`;
+}

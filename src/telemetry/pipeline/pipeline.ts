@@ -11,7 +11,7 @@ import { FileDestination } from './file-destination.ts';
 import { HttpDestination } from './http-destination.ts';
 import type { HttpPostOptions } from './http-post.ts';
 import { KafkaDestination, type KafkaOptions } from './kafka-destination.ts';
-import { type ExposureLoss, LossWatch } from './loss.ts';
+import { LossWatch, lossSentence } from './loss.ts';
 import { OtlpDestination } from './otlp-destination.ts';
 import { Spool, type SpoolSettings } from './spool.ts';
 
@@ -39,7 +39,6 @@ export interface PipelineView {
   readonly queuedEvents: number;
   readonly queuedBytes: number;
   readonly spooledBytes: number;
-  readonly loss: ExposureLoss;
   readonly sinks: readonly SinkView[];
 }
 
@@ -64,7 +63,8 @@ export class Pipeline {
   readonly #options: PipelineOptions;
   readonly #spool: Spool;
   readonly #couriers: readonly Courier[];
-  readonly #loss: LossWatch;
+  /** What an analysis asks whether it can go by the exposures. */
+  readonly loss: LossWatch;
   #received = 0;
   /** Lost by workers before they could tell, by worker. */
   readonly #lostBefore = new Map<number, number>();
@@ -84,16 +84,11 @@ export class Pipeline {
       const limits = { eventsMax: sink.batchEvents, bytesMax: BATCH_MAX_BYTES };
       return new Courier(reader, this.#destinationOf(sink), { clock, random, limits, onProblem: warn });
     });
-    this.#loss = new LossWatch({
+    this.loss = new LossWatch({
       clock,
       limitPpm: options.lossLimitPpm,
       read: () => this.#stages(),
-      onChange: ({ ratio, isWithinLimit }) =>
-        warn(
-          isWithinLimit
-            ? 'less than lossLimit of the last hour is lost again'
-            : `${(ratio * 100).toFixed(2)} % of the last hour is lost, which is more than lossLimit: what is said about experiments is not to be trusted`,
-        ),
+      onChange: (change) => warn(lossSentence(change)),
     });
   }
 
@@ -119,7 +114,6 @@ export class Pipeline {
       queuedEvents: this.#spool.queuedEvents,
       queuedBytes: this.#spool.queuedBytes,
       spooledBytes: this.#spool.bytes,
-      loss: this.#loss.look(),
       sinks: this.#couriers.map((courier) => ({
         name: courier.name,
         isFailing: courier.isFailing,
@@ -134,7 +128,7 @@ export class Pipeline {
 
   /** Accepts what is in memory, gives sinks that take events a moment for the rest, and lets go. Never rejects. */
   async close(): Promise<void> {
-    this.#loss.close();
+    this.loss.close();
     await this.#spool.flush();
     const untilMs = this.#options.clock.now() + GRACE_MS;
     const isBusy = () => this.#couriers.some(({ isFailing, backlogBytes }) => !isFailing && backlogBytes > 0);

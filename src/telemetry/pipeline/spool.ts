@@ -283,16 +283,17 @@ export class Spool {
   /** Removes what every reader has acknowledged, and writes down where they are. */
   async #tidy(): Promise<void> {
     if (!this.#isOpen) return;
+    // First, as it is what makes room for the rest on a disk that is full. A cursor of before goes on behind them.
+    const done = Math.min(...this.readers.map(({ cursor }) => cursor.segment));
+    while (this.#segments.length > 1 && this.#segments[0]!.number < done) {
+      const { number } = this.#segments.shift()!;
+      await this.#folder.remove(number);
+    }
     for (const reader of this.readers) {
       if (reader.isWrittenDown) continue;
       const { cursor } = reader;
       await this.#folder.writeCursor(reader.name, cursor);
       reader.writtenDown(cursor);
-    }
-    const done = Math.min(...this.readers.map(({ cursor }) => cursor.segment));
-    while (this.#segments.length > 1 && this.#segments[0]!.number < done) {
-      const { number } = this.#segments.shift()!;
-      await this.#folder.remove(number);
     }
   }
 

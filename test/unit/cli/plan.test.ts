@@ -295,7 +295,11 @@ describe('plan', () => {
     const exposure = { experiment: 'ranking', assigned: 'candidate', served: 'candidate', reason: 'split' };
     const request = { level: 30, msg: 'request', direction: 'inbound', route: 'all' };
     const records = [
-      ...Array.from({ length: 60 }, (_, index) => ({ ...exposure, unit: `hash${index % 20}` })),
+      ...Array.from({ length: 30 }, (_, index) => ({ ...exposure, unit: `hash${index % 20}` })),
+      ...Array.from({ length: 30 }, (_, index) => ({
+        specversion: '1.0',
+        data: { ...exposure, unit: `hash${index % 20}` },
+      })),
       ...Array.from({ length: 1000 }, () => request),
     ];
     const sample = write('sample', records.map((record) => `${JSON.stringify(record)}\n`).join('not json\n'));

@@ -20,6 +20,7 @@ const RECORD: AccessRecord = {
   outcome: 'ok',
   retries: 0,
   code: null,
+  recoveredFrom: '',
   fault: '',
   closedBy: null,
 };

@@ -2,9 +2,10 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { createLog, silentLog } from '../../../src/telemetry/log.ts';
+import { systemClock } from '../../../src/base/clock.ts';
+import { createLog, type Log, silentLog } from '../../../src/telemetry/log.ts';
 import { Metrics } from '../../../src/telemetry/metrics.ts';
-import { openAccessLog, openExposures } from '../../../src/telemetry/open.ts';
+import { openAccessLog, openExposures, openLossWatch } from '../../../src/telemetry/open.ts';
 
 test('a decision is one JSON line with its facts, its sentence and the service', () => {
   const lines: string[] = [];
@@ -62,4 +63,20 @@ test('an exposure goes to its file, and a lost one into the metrics', async () =
   expect(page).toContain('fairlead_exposures_total 1\n');
   expect(page).toContain('fairlead_exposures_dropped_total 1\n');
   rmSync(folder, { recursive: true });
+});
+
+test('what is lost of the exposures in a file is known to who asks whether they are whole', async () => {
+  const metrics = new Metrics({ version: '0', node: '0', isProcessIncluded: false });
+  const said: string[] = [];
+  const log: Log = { ...silentLog, warn: (_facts, sentence) => void said.push(sentence) };
+  const watch = openLossWatch({ metrics, log }, { enabled: true, lossLimitPpm: 10_000 }, systemClock)!;
+  metrics.counters.exposuresWritten.value = 90;
+  metrics.counters.exposuresDropped.value = 10;
+  const page = await metrics.render();
+  expect(page).toContain('fairlead_exposure_loss_ratio 0.1\n');
+  expect(page).toContain('fairlead_exposure_loss_within_limit 0\n');
+  expect(said).toEqual([
+    'exposures: 10.00 % of the last hour is lost, which is more than lossLimit: what is said about experiments is not to be trusted',
+  ]);
+  watch.close();
 });
