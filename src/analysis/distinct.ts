@@ -5,7 +5,6 @@
  * sketches", 2017). Merging is the union, exactly the same in any order. Keeps hashes of 53 bits, no ids. Pure.
  */
 import { Buffer } from 'node:buffer';
-import murmur from 'murmurhash3js-revisited';
 import { FORM_VERSION, readForm } from './plain-form.ts';
 
 const KIND = 'distinct';
@@ -18,12 +17,6 @@ const REGISTERS = 2 ** INDEX_BITS;
 const HASH_BITS = 53;
 const VALUE_BITS = HASH_BITS - INDEX_BITS;
 const VALUES = 2 ** VALUE_BITS;
-/** 53 bits: 32 of one hash and 21 of another. Seeds are part of the form: both sides of a merge must have the same. */
-const SEEDS = [0x5eed0001, 0x5eed0002] as const;
-const LOW_BITS = HASH_BITS - 32;
-
-const encoder = new TextEncoder();
-
 export interface DistinctForm {
   readonly kind: typeof KIND;
   readonly version: number;
@@ -100,12 +93,34 @@ export class Distinct {
   }
 }
 
-function hashOf(unit: string): number {
-  const bytes = encoder.encode(unit);
-  const [first, second] = SEEDS;
-  return (
-    murmur.x86.hash32(bytes, first) * 2 ** LOW_BITS + (murmur.x86.hash32(bytes, second) >>> (32 - LOW_BITS))
-  );
+/** 32 bits of one lane, 21 of the other. */
+const LOW_BITS = HASH_BITS - 32;
+
+/**
+ * 53 bits of a text, straight from its code units. Two lanes that multiply by odd numbers and mix into each other at the
+ * end. Part of the form: both sides of a merge must have the same. Not for secrets.
+ */
+function hashOf(text: string): number {
+  let one = 0x9e3779b1;
+  let other = 0x85ebca77 ^ text.length;
+  for (let i = 0; i < text.length; i++) {
+    const unit = text.charCodeAt(i);
+    one = Math.imul(one ^ unit, 0xcc9e2d51);
+    one ^= one >>> 15;
+    other = Math.imul(other ^ unit, 0x1b873593);
+    other ^= other >>> 13;
+  }
+  const high = mixed(one ^ Math.imul(other, 0x2c1b3c6d));
+  const low = mixed(other ^ Math.imul(high, 0x297a2d39));
+  return high * 2 ** LOW_BITS + (low >>> (32 - LOW_BITS));
+}
+
+/** The end of MurmurHash3: every bit of 32 depends on every other. */
+function mixed(bits: number): number {
+  let mix = bits ^ (bits >>> 16);
+  mix = Math.imul(mix, 0x85ebca6b);
+  mix = Math.imul(mix ^ (mix >>> 13), 0xc2b2ae35);
+  return (mix ^ (mix >>> 16)) >>> 0;
 }
 
 /** A register keeps the longest run of leading zeros, and one, of the hashes that are its. */

@@ -7,19 +7,7 @@
 import { FORM_VERSION, readNumbers } from './plain-form.ts';
 
 const KIND = 'unit-sums';
-/** The powers of numerator and denominator that are summed, in this order. */
-const POWERS = [
-  [0, 0],
-  [1, 0],
-  [0, 1],
-  [2, 0],
-  [1, 1],
-  [0, 2],
-  [3, 0],
-  [2, 1],
-  [1, 2],
-  [0, 3],
-] as const;
+/** The sums, in their order: units, numerators `x`, denominators `y`, and the products of two and of three. */
 const FIELDS = ['units', 'x', 'y', 'xx', 'xy', 'yy', 'xxx', 'xxy', 'xyy', 'yyy'] as const;
 
 export type UnitSumsForm = { readonly kind: typeof KIND; readonly version: number } & Readonly<
@@ -27,7 +15,7 @@ export type UnitSumsForm = { readonly kind: typeof KIND; readonly version: numbe
 >;
 
 export class UnitSums {
-  readonly #sums = new Float64Array(POWERS.length);
+  readonly #sums = new Float64Array(FIELDS.length);
 
   get units(): number {
     return this.#sums[0]!;
@@ -54,7 +42,7 @@ export class UnitSums {
   }
 
   merge(other: UnitSums): void {
-    for (let i = 0; i < POWERS.length; i++) this.#sums[i]! += other.#sums[i]!;
+    for (let i = 0; i < FIELDS.length; i++) this.#sums[i]! += other.#sums[i]!;
   }
 
   /** Sum over the units of (numerator - ratio x denominator) to the power 2 or 3. */
@@ -77,7 +65,19 @@ export class UnitSums {
     return unitSums;
   }
 
+  /** Written out: it is on the way of every request of a unit. */
   #count(x: number, y: number, times: 1 | -1): void {
-    for (const [index, [ofX, ofY]] of POWERS.entries()) this.#sums[index]! += times * x ** ofX * y ** ofY;
+    const sums = this.#sums;
+    const [xx, xy, yy] = [times * x * x, times * x * y, times * y * y];
+    sums[0]! += times;
+    sums[1]! += times * x;
+    sums[2]! += times * y;
+    sums[3]! += xx;
+    sums[4]! += xy;
+    sums[5]! += yy;
+    sums[6]! += xx * x;
+    sums[7]! += xx * y;
+    sums[8]! += x * yy;
+    sums[9]! += yy * y;
   }
 }

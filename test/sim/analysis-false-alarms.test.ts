@@ -1,9 +1,17 @@
 /**
  * Two variants that are the same, looked at all the time: how often does an interval lie? In no more than alpha of the
  * experiments, at any look, whatever the values are: rare failures, long tails, a small arm, units that come back.
+ * docs/analysis.md publishes what is found, line by line.
  */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
+import { judgeCrossover } from '../../src/analysis/crossover.ts';
+import { proportion } from '../../src/analysis/estimate.ts';
+import { interactions } from '../../src/analysis/interaction.ts';
+import { UNKNOWN } from '../../src/analysis/interval.ts';
 import { mismatchP } from '../../src/analysis/sequential-srm.ts';
+import type { Random } from '../../src/base/clock.ts';
 import { means, proportions, quantiles, ratios, type Value } from '../support/peeked-metrics.ts';
 import { normal, type Peeking, peek, tolerated } from '../support/peeking.ts';
 import { seededRandom } from '../support/seeded-random.ts';
@@ -15,8 +23,16 @@ const SEED = 20_261_121;
 /** Some seconds; more on a machine that has other things to do. */
 const TIMEOUT_MS = 120_000;
 
+const DOC = readFileSync(join(import.meta.dirname, '../../docs/analysis.md'), 'utf8');
 const report: string[] = [];
-afterAll(() => console.log(['experiments with a wrong interval at any look', ...report].join('\n')));
+afterAll(() => console.log(report.join('\n')));
+
+/** A line of the table in the docs. */
+function publish(name: string, share: number, runs: number): void {
+  const line = `${name.padEnd(54)}${(100 * share).toFixed(1).padStart(5)} % of ${runs}`;
+  report.push(line);
+  expect(DOC).toContain(`${line}\n`);
+}
 
 const logNormal =
   (deviation: number): Value =>
@@ -30,7 +46,7 @@ type Case = readonly [name: string, peeking: Partial<Peeking> & Pick<Peeking, 's
 function seen(name: string, peeking: Case[1]) {
   const whole = { runs: 400, observations: 8000, candidateShare: 0.5, truth: 0, seed: SEED, ...peeking };
   const found = peek(whole);
-  report.push(`  ${name}: ${(100 * found.outside).toFixed(1)} % of ${whole.runs} (seed ${SEED})`);
+  publish(name, found.outside, whole.runs);
   return { ...found, limit: tolerated(ALPHA, whole.runs) };
 }
 
@@ -43,8 +59,11 @@ describe('an interval that is looked at all the time lies in at most 5 % of the 
       { start: proportions(0.05, 0.05, TWO), candidateShare: 0.02 },
     ],
     ['failures 50 %', { start: proportions(0.5, 0.5, TWO) }],
-    ['failures 3 % and 5 %, the truth', { start: proportions(0.03, 0.05, TWO), truth: 0.02 }],
-    ['mean latency, normal', { start: means((random) => 20 + normal(random), TWO), candidateShare: 0.05 }],
+    ['failures 3 % and 5 %, the difference there is', { start: proportions(0.03, 0.05, TWO), truth: 0.02 }],
+    [
+      'mean latency, normal, a twentieth',
+      { start: means((random) => 20 + normal(random), TWO), candidateShare: 0.05 },
+    ],
     ['mean latency, long tail', { start: means(logNormal(1), TWO) }],
     ['mean latency, long tail, a tenth', { start: means(logNormal(1), TWO), candidateShare: 0.1 }],
     [
@@ -121,7 +140,9 @@ describe('an interval that is looked at all the time lies in at most 5 % of the 
           },
         };
       };
-      expect(seen("(one look's interval, 1.96 errors)", { start: fixed }).outside).toBeGreaterThan(0.2);
+      expect(
+        seen('for comparison: failures 30 %, 1.96 standard errors', { start: fixed }).outside,
+      ).toBeGreaterThan(0.2);
     },
     TIMEOUT_MS,
   );
@@ -132,7 +153,7 @@ describe('the test of shares that is looked at all the time', () => {
     ['50/50', [50, 50]],
     ['90/9/1', [90, 9, 1]],
   ])(
-    '%s: alarms in at most 5 %% of the experiments',
+    '%s: alarms in as few experiments as it should',
     (name, shares) => {
       const random = seededRandom(SEED);
       const runs = 1000;
@@ -150,9 +171,67 @@ describe('the test of shares that is looked at all the time', () => {
         }
         if (lowest <= ALPHA) alarms++;
       }
-      report.push(`  shares ${name}: ${((100 * alarms) / runs).toFixed(1)} % of ${runs}`);
+      publish(`shares of units, ${name}`, alarms / runs, runs);
       expect(alarms / runs).toBeGreaterThan(0);
       expect(alarms / runs).toBeLessThanOrEqual(tolerated(ALPHA, runs));
+    },
+    TIMEOUT_MS,
+  );
+});
+
+describe('what else is looked at all the time', () => {
+  test(
+    'an interaction that is not there is seen in at most 5 % of the experiments',
+    () => {
+      // Both experiments do something; what one does is the same beside each variant of the other.
+      const shares = [0.04, 0.06, 0.05, 0.07];
+      const start = () => {
+        const [bad, all] = [
+          [0, 0, 0, 0],
+          [0, 0, 0, 0],
+        ];
+        const cell = (index: number) => proportion(bad[index]!, all[index]!);
+        return {
+          draw(isCandidate: boolean, random: Random) {
+            const index = (isCandidate ? 2 : 0) + (random.next() < 0.5 ? 1 : 0);
+            all[index]!++;
+            if (random.next() < shares[index]!) bad[index]!++;
+          },
+          look: () => {
+            const cells = [
+              [cell(0), cell(1)],
+              [cell(2), cell(3)],
+            ];
+            return interactions(cells, TWO)[0] ?? UNKNOWN;
+          },
+        };
+      };
+      const { outside, limit } = seen('interaction, 2 by 2', { start });
+      expect(outside).toBeLessThanOrEqual(limit);
+    },
+    TIMEOUT_MS,
+  );
+
+  test(
+    'a share of units on two variants that is at its limit is called a breach, or fine, in at most 5 %',
+    () => {
+      const start = () => {
+        let [crossed, units] = [0, 0];
+        return {
+          draw(_: boolean, random: Random) {
+            units++;
+            if (random.next() < 0.01) crossed++;
+          },
+          look: () => judgeCrossover(crossed, units, { alpha: ALPHA }),
+        };
+      };
+      const { outside, limit } = seen('units on two variants, 1 %', {
+        start,
+        truth: 0.01,
+        observations: 4000,
+        growth: 1.05,
+      });
+      expect(outside).toBeLessThanOrEqual(limit);
     },
     TIMEOUT_MS,
   );

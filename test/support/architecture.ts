@@ -59,7 +59,6 @@ const CLOCK_FILE = 'src/base/clock.ts';
 const PURE_PACKAGES: Readonly<Record<string, readonly string[]>> = {
   experiment: ['murmurhash3js-revisited', 're2js', 'cookie', 'semver/classes/range.js'],
   resilience: ['opossum'],
-  analysis: ['murmurhash3js-revisited'],
   routing: ['cookie', 're2js'],
   config: ['zod', 'yaml', 're2js'],
 };
