@@ -42,6 +42,8 @@ export class Attempt implements Waiting, Hedged {
   isReused = false;
   /** The present upstream has answered, and is to be asked again: what it closes it does not close unasked. */
   isAnswered = false;
+  /** What the last attempt failed with that another one followed: an error code or a status; '': there was none. */
+  recoveredFrom = '';
   readonly #user: UpstreamUser;
   /** What is done to the present attempt. */
   #injection: Injection | null = null;
@@ -72,6 +74,7 @@ export class Attempt implements Waiting, Hedged {
     this.pool = null;
     this.isHeadSent = false;
     this.faults = null;
+    this.recoveredFrom = '';
     this.hedging = null;
     this.#hedge = null;
     this.#injection = null;

@@ -57,6 +57,7 @@ export function logAccess(exchange: Exchange, nowMs: number, outcome: Outcome): 
     upstream: pool === null ? '' : `${decision.group!.upstream.name}/${pool.endpoint.id}`,
     outcome,
     retries: Math.max(0, exchange.attempt.count - 1),
+    recoveredFrom: exchange.attempt.recoveredFrom,
     code: exchange.error,
     fault: exchange.attempt.faults?.done ?? '',
     closedBy: tunnel === null ? null : tunnel.cause,

@@ -86,8 +86,14 @@ const NONE = -1;
 function recover(exchange: Exchange, failure: Failure): number {
   if (!mayRepeat(exchange, failure)) return NONE;
   const delayMs = retryIn(exchange, failure);
-  if (delayMs >= 0) return delayMs;
-  return isFailedOver(exchange, failure) ? 0 : NONE;
+  if (delayMs < 0 && !isFailedOver(exchange, failure)) return NONE;
+  exchange.attempt.recoveredFrom = wordFor(failure);
+  return Math.max(0, delayMs);
+}
+
+/** As the metrics and the access log have it. */
+function wordFor({ code, status }: Failure): string {
+  return code ?? String(status);
 }
 
 function mayRepeat(exchange: Exchange, failure: Failure): boolean {
@@ -126,7 +132,7 @@ function retryIn(exchange: Exchange, failure: Failure): number {
     plane.metrics.recoveries.refused(route.name, 'retry').value++;
     return NONE;
   }
-  plane.metrics.retries(route.name, failure.code ?? String(failure.status)).value++;
+  plane.metrics.retries(route.name, wordFor(failure)).value++;
   return waitMs;
 }
 

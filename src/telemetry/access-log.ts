@@ -38,6 +38,8 @@ export interface AccessRecord {
   readonly upstream: string;
   readonly outcome: Outcome;
   readonly retries: number;
+  /** What the last attempt failed with that another one followed: an error code or a status; '' when none did. */
+  readonly recoveredFrom: string;
   /** Error code of a local answer or a broken exchange, or null. */
   readonly code: string | null;
   /** What was done to it on purpose: `delay`, `abort`, `reset`, or several with a `+`; '' for nothing. */
@@ -80,10 +82,11 @@ export function formatAccess(record: AccessRecord, service: string): string {
   const upstreamMs = record.upstreamMs < 0 ? '' : `,"upstream_ms":${round(record.upstreamMs)}`;
   const bytes = `,"bytes_in":${record.bytesIn},"bytes_out":${record.bytesOut}`;
   const upstream = record.upstream === '' ? '' : `,"upstream":${quote(record.upstream)}`;
+  const recovered = record.recoveredFrom === '' ? '' : `,"recovered_from":"${record.recoveredFrom}"`;
   const error = code === null ? '' : `,"code":"${code}"`;
   const fault = record.fault === '' ? '' : `,"fault":"${record.fault}"`;
   const closedBy = record.closedBy === null ? '' : `,"closed_by":"${record.closedBy}"`;
-  const end = `,"outcome":"${outcome}","retry":${retries}${error}${fault}${closedBy}}\n`;
+  const end = `,"outcome":"${outcome}","retry":${retries}${recovered}${error}${fault}${closedBy}}\n`;
   return (
     head + ids + what + times + upstreamMs + bytes + formatExperiments(record.experiments) + upstream + end
   );

@@ -43,12 +43,14 @@ describe.each(FAILURES)('a candidate that %s', (_, mood) => {
       code: null,
       outcome: 'ok',
       experiments: [{ name: 'ranking', assigned: 'candidate', served: 'control', reason: 'failover' }],
+      recoveredFrom: expect.stringMatching(/^(50[23]|upstream_(connect_failed|reset|malformed|\w+_timeout))$/),
     });
     expect(arms.access[0]!.upstream).toMatch(/^v1\//);
     expect(arms.exposures).toMatchObject([{ assigned: 'candidate', served: 'control' }]);
     // The connection to the client goes on.
     arms.mood = 'ok';
     expect((await answer(client.send(get('/', 'x-experiment-override: never\r\n')))).body).toBe('control');
+    await expect.poll(() => arms.access[1]).toMatchObject({ retries: 0, recoveredFrom: '' });
   });
 });
 

@@ -97,6 +97,11 @@ describe('a line', () => {
     expect(fields).not.toHaveProperty('upstream_ms');
   });
 
+  test('of a request that another attempt saved says what the one before failed with', () => {
+    expect(fieldsOf({ retries: 1, recoveredFrom: '503' })).toMatchObject({ retry: 1, recovered_from: '503' });
+    expect(fieldsOf({})).not.toHaveProperty('recovered_from');
+  });
+
   test('of a failure is an error', () => {
     expect(fieldsOf({ status: 502, outcome: 'failure' })).toMatchObject({ level: 50 });
     expect(fieldsOf({ status: 200, outcome: 'failure' })).toMatchObject({ level: 50 });
