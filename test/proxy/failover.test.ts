@@ -43,7 +43,9 @@ describe.each(FAILURES)('a candidate that %s', (_, mood) => {
       code: null,
       outcome: 'ok',
       experiments: [{ name: 'ranking', assigned: 'candidate', served: 'control', reason: 'failover' }],
-      recoveredFrom: expect.stringMatching(/^(50[23]|upstream_(connect_failed|reset|malformed|\w+_timeout))$/),
+      recoveredFrom: expect.stringMatching(
+        /^(50[23]|upstream_(connect_failed|reset|malformed|\w+_timeout))$/,
+      ),
     });
     expect(arms.access[0]!.upstream).toMatch(/^v1\//);
     expect(arms.exposures).toMatchObject([{ assigned: 'candidate', served: 'control' }]);
