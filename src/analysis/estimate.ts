@@ -52,3 +52,16 @@ export function ratio(sums: UnitSums): Estimate {
     thirdMoment: sums.residual(value, 3) / units / mean ** 3,
   };
 }
+
+/**
+ * As if every observation were `factor` times what it is. For a margin that is relative: whether the candidate is at most
+ * 5 % above control is whether it is at most at 1.05 times control.
+ */
+export function scaled({ value, observations, variance, thirdMoment }: Estimate, factor: number): Estimate {
+  return {
+    value: factor * value,
+    observations,
+    variance: factor ** 2 * variance,
+    thirdMoment: factor ** 3 * thirdMoment,
+  };
+}

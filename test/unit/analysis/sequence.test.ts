@@ -1,7 +1,7 @@
 /** Estimates, intervals and evidence, against what GrowthBook's and Optimizely's packages and scipy answer. */
 import { describe, expect, test } from 'vitest';
 import { alphaBudget } from '../../../src/analysis/alpha-budget.ts';
-import { type Estimate, mean, proportion, ratio } from '../../../src/analysis/estimate.ts';
+import { type Estimate, mean, proportion, ratio, scaled } from '../../../src/analysis/estimate.ts';
 import { compare, OBSERVATIONS_MIN } from '../../../src/analysis/interval.ts';
 import { concentrationFor, evidenceAgainst, shareBounds } from '../../../src/analysis/mixture.ts';
 import { Moments } from '../../../src/analysis/moments.ts';
@@ -12,6 +12,7 @@ import {
   sequenceWidth,
 } from '../../../src/analysis/sequence.ts';
 import { bent, straightened } from '../../../src/analysis/skewness.ts';
+import { combined } from '../../../src/analysis/strata.ts';
 import { UnitSums } from '../../../src/analysis/unit-sums.ts';
 import vectors from '../../vectors/analysis.json' with { type: 'json' };
 
@@ -114,6 +115,52 @@ describe('the interval of a difference', () => {
     for (const skewness of [-0.3, -0.01, 0, 1e-9, 0.2])
       for (const errors of [-4, -1, 0, 0.5, 6])
         expect(straightened(bent(errors, skewness), skewness)).toBeCloseTo(errors, 6);
+  });
+});
+
+describe('strata', () => {
+  test('of one are that one, and empty ones say nothing', () => {
+    const stratum = { control: proportion(30, 2000), candidate: proportion(50, 2500) };
+    const { control, candidate } = combined([
+      stratum,
+      { control: proportion(5, 10), candidate: proportion(0, 0) },
+    ]);
+    for (const [found, one] of [
+      [control, stratum.control],
+      [candidate, stratum.candidate],
+    ] as const) {
+      expect(found.observations).toBe(one.observations);
+      expect(found.value).toBeCloseTo(one.value, 12);
+      expect(found.variance).toBeCloseTo(one.variance, 12);
+      expect(found.thirdMoment).toBeCloseTo(one.thirdMoment, 12);
+    }
+    expect(compare(combined([]).control, combined([]).candidate, SETTINGS).difference).toBeNull();
+  });
+
+  test('in which the candidate is the same as control are the same together, whatever the shares', () => {
+    const { control, candidate } = combined([
+      { control: proportion(95, 9500), candidate: proportion(5, 500) },
+      { control: proportion(500, 5000), candidate: proportion(500, 5000) },
+    ]);
+    expect(candidate.value).toBeCloseTo(control.value, 12);
+    // Of two equal halves the error is that of the whole.
+    const half = proportion(50, 1000);
+    const both = combined([
+      { control: half, candidate: half },
+      { control: half, candidate: half },
+    ]);
+    expect(both.control.variance / both.control.observations).toBeCloseTo(half.variance / 2000, 12);
+  });
+
+  test('a scaled estimate is that of scaled values', () => {
+    const [plain, double] = [new Moments(), new Moments()];
+    for (const value of [1, 2, 9, 4]) {
+      plain.add(value);
+      double.add(2 * value);
+    }
+    const [found, expected] = [scaled(mean(plain), 2), mean(double)];
+    for (const field of ['value', 'variance', 'thirdMoment', 'observations'] as const)
+      expect(found[field]).toBeCloseTo(expected[field], 9);
   });
 });
 
