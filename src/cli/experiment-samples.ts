@@ -26,5 +26,6 @@ export function experimentSamples(
 /** One of a few words, since an actor may be anybody's name. */
 function setBy(actor: string | undefined): ExperimentSample['setBy'] {
   if (actor === undefined) return 'file';
+  if (actor === 'rollout') return 'rollout';
   return actor.startsWith('breaker ') ? 'breaker' : 'person';
 }

@@ -20,7 +20,7 @@ export function registerExperiments(registry: Registry, source: () => Iterable<E
   );
   gauge(
     'fairlead_experiment_status',
-    'The status of an experiment, and who has set it: the file, a person or a breaker; always 1.',
+    'The status of an experiment, and who has set it: the file, a person, a breaker or a rollout; always 1.',
     ({ experiment, status, setBy }) => [{ labels: { experiment, status, set_by: setBy }, value: 1 }],
   );
   gauge(

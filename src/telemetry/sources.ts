@@ -43,7 +43,7 @@ export interface ExperimentSample {
   readonly isStale: boolean;
   readonly status: string;
   /** Who the status comes from. */
-  readonly setBy: 'file' | 'person' | 'breaker';
+  readonly setBy: 'file' | 'person' | 'breaker' | 'rollout';
   readonly variants: readonly {
     readonly variant: string;
     readonly isFallback: boolean;

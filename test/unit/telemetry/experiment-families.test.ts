@@ -8,10 +8,11 @@ import { snapshotOf } from '../../support/plane.ts';
 const CONFIG = `
 version: 1
 upstreams: { v1: "127.0.0.1:9001" }
-routes: [{ name: all, upstream: v1, experiments: [ranking, banner] }]
+routes: [{ name: all, upstream: v1, experiments: [ranking, banner, color] }]
 experiments:
   ranking: { variants: { control: {}, candidate: { weight: 10% } } }
   banner: { status: paused, variants: { plain: {}, large: { weight: 25% } }, fallback: plain }
+  color: { variants: { control: {}, candidate: { weight: 0% } } }
 `;
 
 /** The lines of a metric, in the order of the page. */
@@ -33,6 +34,7 @@ test('an experiment shows its status, who has set it, and what each variant is t
       experiments: new Map([
         ['ranking', { status: { ...record, status: 'killed' as const } }],
         ['banner', { status: { ...record, actor: 'token:anna', status: 'paused' as const } }],
+        ['color', { status: { ...record, actor: 'rollout', status: 'killed' as const } }],
       ]),
     },
   };
@@ -40,12 +42,15 @@ test('an experiment shows its status, who has set it, and what each variant is t
   expect(await linesOf(metrics, 'fairlead_experiment_status')).toEqual([
     'fairlead_experiment_status{experiment="ranking",status="running",set_by="breaker"} 1',
     'fairlead_experiment_status{experiment="banner",status="paused",set_by="person"} 1',
+    'fairlead_experiment_status{experiment="color",status="running",set_by="rollout"} 1',
   ]);
   expect(await linesOf(metrics, 'fairlead_experiment_weight_ratio')).toEqual([
     'fairlead_experiment_weight_ratio{experiment="ranking",variant="control",role="fallback"} 0.9',
     'fairlead_experiment_weight_ratio{experiment="ranking",variant="candidate",role="treatment"} 0.1',
     'fairlead_experiment_weight_ratio{experiment="banner",variant="plain",role="fallback"} 0.75',
     'fairlead_experiment_weight_ratio{experiment="banner",variant="large",role="treatment"} 0.25',
+    'fairlead_experiment_weight_ratio{experiment="color",variant="control",role="fallback"} 1',
+    'fairlead_experiment_weight_ratio{experiment="color",variant="candidate",role="treatment"} 0',
   ]);
 });
 
@@ -54,6 +59,7 @@ test('what nobody has changed is the file’s', () => {
   expect(experimentSamples(control, 0).map(({ status, setBy }) => [status, setBy])).toEqual([
     ['running', 'file'],
     ['paused', 'file'],
+    ['running', 'file'],
   ]);
 });
 
