@@ -10,7 +10,7 @@ import { judgeCrossover } from '../../src/analysis/crossover.ts';
 import { proportion } from '../../src/analysis/estimate.ts';
 import { interactions } from '../../src/analysis/interaction.ts';
 import { compare, UNKNOWN } from '../../src/analysis/interval.ts';
-import { mismatchP } from '../../src/analysis/sequential-srm.ts';
+import { mismatchP, SRM_ALPHA } from '../../src/analysis/sequential-srm.ts';
 import { combined } from '../../src/analysis/strata.ts';
 import type { Random } from '../../src/base/clock.ts';
 import { means, proportions, quantiles, ratios, type Value } from '../support/peeked-metrics.ts';
@@ -176,6 +176,37 @@ describe('the test of shares that is looked at all the time', () => {
       publish(`shares of units, ${name}`, alarms / runs, runs);
       expect(alarms / runs).toBeGreaterThan(0);
       expect(alarms / runs).toBeLessThanOrEqual(tolerated(ALPHA, runs));
+    },
+    TIMEOUT_MS,
+  );
+});
+
+describe('a share that is wrong', () => {
+  test.each([
+    ['50/50 that is 49/51', 0.5, 0.51],
+    ['50/50 that is 45/55', 0.5, 0.55],
+    ['99/1 that is 98.5/1.5', 0.01, 0.015],
+  ])(
+    '%s is found',
+    (name, declared, actual) => {
+      const random = seededRandom(SEED);
+      const runs = 100;
+      const foundAfter: number[] = [];
+      for (let run = 0; run < runs; run++) {
+        let [candidates, units, next] = [0, 0, 100];
+        for (let p = 1; p > SRM_ALPHA; ) {
+          units++;
+          if (random.next() < actual) candidates++;
+          if (units < next) continue;
+          next = Math.ceil(units * 1.02);
+          p = mismatchP([{ counts: [units - candidates, candidates], shares: [1 - declared, declared] }], p);
+        }
+        foundAfter.push(units);
+      }
+      foundAfter.sort((a, b) => a - b);
+      const line = `${name}: half of ${runs} after ${foundAfter[runs / 2]} units, nine tenths after ${foundAfter[0.9 * runs]}`;
+      report.push(line);
+      expect(DOC.split('\n')).toContain(line);
     },
     TIMEOUT_MS,
   );
