@@ -1,64 +1,53 @@
 /**
- * What was changed through this process, by whom and why: one line in the service log each, and the last
- * thousand in memory for `GET /v1/audit`. Changes that were refused are
- * on record as well. Never holds a token or a secret.
+ * What was changed through this process, by whom and why: one line in the service log each, and a record in the audit
+ * trail. Changes that were refused are on record as well. Never holds a token or a secret.
  */
 import type { Clock } from '../base/clock.ts';
 import { formatIssue } from '../config/issue.ts';
+import type { AuditEntry } from '../control/audit-chain.ts';
+import {
+  type AuditStatus,
+  AuditTrail,
+  type AuditTrailOptions,
+  type KeptRecord,
+} from '../control/audit-trail.ts';
 import type { ControlEvent } from '../control/events.ts';
 import type { Log } from '../telemetry/log.ts';
 
-/** Entries kept in memory; the log has the rest. */
-const ENTRIES_MAX = 1000;
+export type { AuditEntry } from '../control/audit-chain.ts';
 
-/** One change, or an attempt at one. */
-export interface AuditEntry {
-  /** `set-status`, `set-weights`, `clear`, `trip`, `reset`, `reload`, `drop-weights`, ... */
-  readonly action: string;
-  /** On what: the experiment, the breaker or the file. */
-  readonly target: string;
-  readonly actor: string;
-  readonly reason: string;
-  readonly result: 'done' | 'refused';
-  readonly before: string;
-  readonly after: string;
-}
-
-/** As it is kept: numbered from 1, with the time in ISO 8601. */
-export interface AuditRecord extends AuditEntry {
-  readonly id: number;
-  readonly at: string;
-}
+/** An answer to a change is not held up for longer by the disk. */
+const FLUSH_MS = 1000;
 
 export class Audit {
   readonly #log: Log;
-  readonly #clock: Clock;
-  #records: AuditRecord[] = [];
-  #nextId = 1;
+  readonly #trail: AuditTrail;
 
-  constructor(log: Log, clock: Clock) {
+  /** @param settings Where records are kept; in memory only unless given. */
+  constructor(log: Log, clock: Clock, settings: Pick<AuditTrailOptions, 'file' | 'key'> | null = null) {
     this.#log = log;
-    this.#clock = clock;
+    const { file, key } = settings ?? { file: null, key: null };
+    this.#trail = new AuditTrail({ file, key, clock, onProblem: (sentence) => log.error({}, sentence) });
   }
 
-  /** Puts an entry on record. */
-  record(entry: AuditEntry): AuditRecord {
-    const record = { id: this.#nextId++, at: new Date(this.#clock.wallMs()).toISOString(), ...entry };
-    this.#records.push(record);
-    if (this.#records.length > ENTRIES_MAX) this.#records = this.#records.slice(-ENTRIES_MAX);
+  /** Puts an entry on record. The log has it also where the trail has no room for it. */
+  record(entry: AuditEntry): void {
+    const record = this.#trail.add(entry);
+    const { id: head, hash } = this.#trail.status.head;
+    // The hash in a log that is kept elsewhere is what shows that records are missing at the end of the file.
+    const audit = { ...(record ?? entry), ...(record !== null && record.id === head ? { hash } : {}) };
     const change = entry.before === entry.after ? '' : `: ${entry.before} -> ${entry.after}`;
     const sentence = `${entry.action} ${entry.target} by ${entry.actor} ${entry.result}${change} (${entry.reason})`;
-    if (entry.result === 'done') this.#log.info({ audit: record }, sentence);
-    else this.#log.warn({ audit: record }, sentence);
-    return record;
+    if (entry.result === 'done') this.#log.info({ audit }, sentence);
+    else this.#log.warn({ audit }, sentence);
   }
 
   /** Takes what the control plane tells: its changes are the audit's, its warnings the log's. Never throws. */
   onControlEvent(event: ControlEvent): void {
     switch (event.kind) {
       case 'audit': {
-        const { action, target, actor, reason, before, after } = event;
-        this.record({ action, target, actor, reason, result: 'done', before, after });
+        const { kind: _, at: __, ...entry } = event;
+        this.record({ ...entry, result: 'done' });
         return;
       }
       case 'reload-refused': {
@@ -72,8 +61,21 @@ export class Audit {
     }
   }
 
-  /** The newest first, at most `limit`. */
-  latest(limit: number): AuditRecord[] {
-    return limit <= 0 ? [] : this.#records.slice(-limit).reverse();
+  /** The newest first, those before the record `before`, at most `limit`. Never rejects. */
+  page(limit: number, before: number | null = null): Promise<KeptRecord[]> {
+    return this.#trail.page({ before, limit });
+  }
+
+  get status(): AuditStatus {
+    return this.#trail.status;
+  }
+
+  /** Resolves when all records are on the disk, or cannot be soon. Never rejects. */
+  flush(): Promise<void> {
+    return this.#trail.flush(FLUSH_MS);
+  }
+
+  close(): Promise<void> {
+    return this.#trail.close();
   }
 }

@@ -9,8 +9,10 @@ import { parseConfig } from '../config/parse.ts';
 import type { SettableStatus } from '../config/runtime.ts';
 import { didYouMean } from '../config/suggest.ts';
 import { formatDuration } from '../config/units.ts';
+import type { Refusal } from '../control/runtime-changes.ts';
 import type { Change } from '../control/state.ts';
 import type { Experiment } from '../experiment/model.ts';
+import type { Approvals, Plan } from './approvals.ts';
 import type { Audit } from './audit.ts';
 import { actorOf } from './auth.ts';
 import { forceBody, readBody, reasonBody, tripBody, weightsBody } from './body.ts';
@@ -24,6 +26,8 @@ export interface ChangeTargets {
   readonly control: ControlPort;
   readonly dataPlane: DataPlaneView;
   readonly audit: Audit;
+  /** Of what takes two people. */
+  readonly approvals: Approvals;
 }
 
 const STATUS_OF_VERB: Readonly<Record<string, SettableStatus>> = {
@@ -169,20 +173,45 @@ function setWeights(targets: ChangeTargets, request: FastifyRequest, experiment:
   return apply(targets, request, { kind: 'set-weights', experiment, weightsPpm, reason });
 }
 
+/** Does it, or asks for a second person. */
 function apply(targets: ChangeTargets, request: FastifyRequest, change: Change): unknown {
-  const { control, dataPlane, audit } = targets;
+  const { control, approvals } = targets;
   const { experiment: name, kind: action, reason } = change;
+  findExperiment(control, name);
+  if (!takesTwo(control, change)) return applyNow(targets, change, actorOf(request));
+  const plan: Plan = {
+    ...{ action, target: name, reason, change },
+    preview: () => {
+      const result = control.preview(change);
+      if (!result.ok) throw refused(targets, change, { actor: actorOf(request), result });
+      return { ...result, rules: control.snapshot.hash };
+    },
+    apply: (actor) => applyNow(targets, change, actor),
+  };
+  return approvals.ask(request, plan);
+}
+
+/**
+ * A change on a protected route. Not a kill, which gives everyone what the service is known to do: to wait for a second
+ * person while users are hurt is the greater danger.
+ */
+function takesTwo({ snapshot }: ControlPort, change: Change): boolean {
+  if (change.kind === 'set-status' && change.status === 'killed') return false;
+  const { protectedRoutes } = snapshot.admin;
+  if (protectedRoutes.length === 0) return false;
+  return [...snapshot.routes.inbound.all, ...snapshot.routes.outbound.all].some(
+    ({ name, experiments }) =>
+      protectedRoutes.includes(name) &&
+      experiments.some(({ experiment }) => experiment.name === change.experiment),
+  );
+}
+
+function applyNow(targets: ChangeTargets, change: Change, actor: string): unknown {
+  const { control, dataPlane } = targets;
+  const { experiment: name } = change;
   const experiment = findExperiment(control, name);
-  const actor = actorOf(request);
   const result = control.change(change, actor);
-  if (!result.ok) {
-    audit.record({ action, target: name, actor, reason, result: 'refused', before: '', after: '' });
-    const { message, path, hint } = result;
-    throw new AdminError('change_invalid', `${message[0]?.toUpperCase()}${message.slice(1)}.`, {
-      path,
-      hint,
-    });
-  }
+  if (!result.ok) throw refused(targets, change, { actor, result });
   const { snapshot } = control;
   const { runtime, wallMs } = control.view();
   return experimentView(
@@ -190,6 +219,16 @@ function apply(targets: ChangeTargets, request: FastifyRequest, change: Change):
     { snapshot, runtime, wallMs },
     dataPlane.breakers(),
   );
+}
+
+/** Puts it on record, and says why. */
+function refused(
+  { audit }: ChangeTargets,
+  { experiment: target, kind: action, reason }: Change,
+  { actor, result: { message, path, hint } }: { readonly actor: string; readonly result: Refusal },
+): AdminError {
+  audit.record({ action, target, actor, reason, result: 'refused', before: '', after: '' });
+  return new AdminError('change_invalid', `${message[0]?.toUpperCase()}${message.slice(1)}.`, { path, hint });
 }
 
 /** @throws AdminError when there is none of that name */

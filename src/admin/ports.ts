@@ -11,7 +11,7 @@ import type { Carried } from '../propagation/header.ts';
 /** The single writer of the rules, as admin needs it. */
 export type ControlPort = Pick<
   ControlState,
-  'snapshot' | 'runtime' | 'lastReload' | 'reload' | 'change' | 'view'
+  'snapshot' | 'runtime' | 'lastReload' | 'reload' | 'change' | 'preview' | 'view'
 >;
 
 /** A breaker, as `resilience/breaker.ts` describes it; admin prints all fields and reads these. */

@@ -2,8 +2,9 @@
  * The resources under `/v1`: which URL reads what, and which hands a change to `changes.ts`.
  * Reading never changes anything; a GET on a change is 405.
  */
-import type { FastifyInstance, FastifyRequest, RouteHandlerMethod } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest, RouteHandlerMethod } from 'fastify';
 import { formatState } from '../control/state-file.ts';
+import { Asked } from './approvals.ts';
 import {
   addConfigChanges,
   type ChangeTargets,
@@ -20,6 +21,7 @@ import { configView, experimentView, experimentViews } from './views.ts';
 
 /** Audit entries in an answer unless `?limit=` says otherwise. */
 const AUDIT_LIMIT = 100;
+const AUDIT_LIMIT_MAX = 1000;
 
 /** Adds everything under `/v1` and its aliases. */
 export function addRest(app: FastifyInstance, targets: ChangeTargets): void {
@@ -55,14 +57,19 @@ function addReads(app: FastifyInstance, { control, dataPlane, audit }: ChangeTar
   resource(app, '/v1/layers', { GET: (_request, reply) => reply.send(layersView(control.snapshot)) });
   resource(app, '/v1/breakers', { GET: (_request, reply) => reply.send({ breakers: dataPlane.breakers() }) });
   resource(app, '/v1/audit', {
-    GET: (request, reply) => reply.send({ audit: audit.latest(limitOf(request)) }),
+    GET: async (request, reply) => {
+      const limit = Math.min(AUDIT_LIMIT_MAX, wholeNumber(request, 'limit') ?? AUDIT_LIMIT);
+      return reply.send({ audit: await audit.page(limit, wholeNumber(request, 'before')) });
+    },
   });
+  resource(app, '/v1/audit/head', { GET: (_request, reply) => reply.send(audit.status) });
 }
 
 /** Names hold slashes (`api/ranking/candidate`), so these are wildcards; the last colon begins the verb. */
 function addNamed(app: FastifyInstance, targets: ChangeTargets): void {
   const { dataPlane } = targets;
-  const change: RouteHandlerMethod = (request, reply) => reply.send(changeExperiment(targets, request));
+  const change: RouteHandlerMethod = async (request, reply) =>
+    sendChange(reply, await changeExperiment(targets, request));
   resource(app, '/v1/experiments/*', {
     GET: (request, reply) => {
       const name = nameOf(request);
@@ -73,7 +80,7 @@ function addNamed(app: FastifyInstance, targets: ChangeTargets): void {
     POST: change,
     PUT: (request, reply) => {
       if (!nameOf(request).endsWith('/weights')) return refuseMethod(request, reply, ['POST']);
-      return reply.send(changeExperiment(targets, request));
+      return sendChange(reply, changeExperiment(targets, request));
     },
   });
   resource(app, '/v1/breakers/*', {
@@ -88,6 +95,11 @@ function addNamed(app: FastifyInstance, targets: ChangeTargets): void {
   });
 }
 
+/** 202: somebody else has to approve it first. */
+function sendChange(reply: FastifyReply, answer: unknown): FastifyReply {
+  return answer instanceof Asked ? reply.code(202).send(answer) : reply.send(answer);
+}
+
 function oneExperiment({ control, dataPlane }: ChangeTargets, name: string): unknown {
   const experiment = findExperiment(control, name);
   const { runtime, wallMs } = control.view();
@@ -98,9 +110,10 @@ function nameOf(request: FastifyRequest): string {
   return (request.params as { '*': string })['*'];
 }
 
-function limitOf(request: FastifyRequest): number {
-  const { limit } = request.query as { limit?: unknown };
-  if (limit === undefined) return AUDIT_LIMIT;
-  if (typeof limit === 'string' && /^[0-9]{1,6}$/.test(limit)) return Number(limit);
-  throw new AdminError('request_invalid', 'limit is not a whole number.', { path: 'limit' });
+/** Of the query; null: it is not there. @throws AdminError */
+function wholeNumber(request: FastifyRequest, name: string): number | null {
+  const text = (request.query as Record<string, unknown>)[name];
+  if (text === undefined) return null;
+  if (typeof text === 'string' && /^[0-9]{1,12}$/.test(text)) return Number(text);
+  throw new AdminError('request_invalid', `${name} is not a whole number.`, { path: name });
 }

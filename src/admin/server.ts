@@ -4,14 +4,15 @@
  */
 import { chmod, lstat, unlink } from 'node:fs/promises';
 import { connect } from 'node:net';
-import bearerAuth from '@fastify/bearer-auth';
 import fastify, { type FastifyInstance, type FastifyRequest } from 'fastify';
 import type { Clock } from '../base/clock.ts';
 import type { SocketAddress } from '../config/snapshot.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
+import { addAccess } from './access.ts';
+import { addApprovals } from './approval-resources.ts';
+import { Approvals } from './approvals.ts';
 import type { Audit } from './audit.ts';
-import { checkHostAndOrigin, isSameToken } from './auth.ts';
 import { limitConnections } from './connection-limit.ts';
 import { addEndpoints, type EndpointTargets } from './endpoints.ts';
 import { addExplain } from './explain.ts';
@@ -41,7 +42,7 @@ export interface AdminOptions {
   readonly explain: Explain;
   readonly faults: FaultTargets['faults'];
   readonly drained: EndpointTargets['drained'];
-  readonly metrics: Pick<Metrics, 'render' | 'formats' | 'evaluations'>;
+  readonly metrics: Pick<Metrics, 'render' | 'formats' | 'evaluations' | 'admin'>;
   readonly audit: Audit;
   readonly log: Log;
   readonly clock: Clock;
@@ -49,30 +50,15 @@ export interface AdminOptions {
   readonly connectionsMax: number;
 }
 
-/** The admin API, not listening yet; `inject` it in tests. The token is that of the Snapshot in force. */
+/** The admin API, not listening yet; `inject` it in tests. The tokens are those of the Snapshot in force. */
 export async function buildAdmin(options: AdminOptions): Promise<FastifyInstance> {
   const app = newServer(options.log, options.connectionsMax);
-  await app.register(bearerAuth, {
-    keys: new Set<string>(),
-    addHook: false,
-    auth: (given) => {
-      const { token } = options.control.snapshot.admin;
-      return token !== null && isSameToken(given, token);
-    },
-  });
-  app.addHook('onRequest', (request, reply, done) => {
-    checkHostAndOrigin(request);
-    if (isRead(request)) return done();
-    if (options.control.snapshot.admin.token === null) {
-      throw new AdminError('writes_disabled', 'Changes are refused since no token is configured.', {
-        hint: 'set admin.token or admin.tokenFile in the config, or FAIRLEAD_ADMIN__TOKEN',
-      });
-    }
-    app.verifyBearerAuth?.(request, reply, done);
-  });
-  addFreshness(app, options.dataPlane);
+  await addAccess(app, options);
+  addFreshness(app, options);
   addProbes(app, options);
-  addRest(app, options);
+  const approvals = new Approvals(options.audit, options.clock);
+  addRest(app, { ...options, approvals });
+  addApprovals(app, approvals);
   addFaults(app, options);
   addEndpoints(app, options);
   addOfrep(app, options);
@@ -82,13 +68,16 @@ export async function buildAdmin(options: AdminOptions): Promise<FastifyInstance
 }
 
 /** What is shown is of now, and an answer to a change says that it holds: also where other processes carry the traffic. */
-function addFreshness(app: FastifyInstance, dataPlane: DataPlaneView): void {
+function addFreshness(
+  app: FastifyInstance,
+  { dataPlane, audit }: Pick<AdminOptions, 'dataPlane' | 'audit'>,
+): void {
   app.addHook('preHandler', async ({ method, routeOptions: { url = '' } }) => {
     const isCounted = COUNTED.some((resource) => url.startsWith(resource));
     if (method === 'GET' && isCounted) await dataPlane.refresh?.();
   });
   app.addHook('onSend', async (request) => {
-    if (!isRead(request)) await dataPlane.settled?.();
+    if (!isRead(request)) await Promise.all([dataPlane.settled?.(), audit.flush()]);
   });
 }
 

@@ -27,9 +27,9 @@ interface Problem {
   readonly hint?: string;
 }
 
-/** Reads a resource. @throws CliError with the exit code that goes with the failure */
-export function adminGet(target: AdminTarget, path: string): Promise<unknown> {
-  return ask(target, { method: 'GET', path, headers: {} }, readAnswer);
+/** Reads a resource, with the token if there is one. @throws CliError with the exit code that goes with the failure */
+export function adminGet(target: AdminTarget, path: string, env: Io['env'] = process.env): Promise<unknown> {
+  return ask(target, { method: 'GET', path, headers: authorization(target, env) }, readAnswer);
 }
 
 /** Reads a page that is no JSON, the metrics. @throws CliError with the exit code that goes with the failure */
@@ -58,10 +58,17 @@ function change(
   path: string,
   { body, env }: { readonly body: object; readonly env: Io['env'] },
 ): Promise<unknown> {
-  const token = tokenOf(target, env);
-  const authorization = token === null ? {} : { authorization: `Bearer ${token}` };
-  const headers = { 'content-type': 'application/json', 'x-fairlead-actor': actor(), ...authorization };
+  const headers = {
+    'content-type': 'application/json',
+    'x-fairlead-actor': actor(),
+    ...authorization(target, env),
+  };
   return ask(target, { method, path, headers, body: JSON.stringify(body) }, readAnswer);
+}
+
+function authorization(target: AdminTarget, env: Io['env']): Record<string, string> {
+  const token = tokenOf(target, env);
+  return token === null ? {} : { authorization: `Bearer ${token}` };
 }
 
 interface Question {
@@ -113,6 +120,7 @@ function readText(target: AdminTarget, status: number, text: string): string {
 
 function readAnswer(target: AdminTarget, status: number, text: string): unknown {
   const parsed = parseJson(text);
+  if (status === 202) throw waiting(parsed);
   if (status < 300 && parsed !== null) return parsed;
   const problem = parsed as Problem | null;
   if (typeof problem?.code !== 'string') {
@@ -123,6 +131,14 @@ function readAnswer(target: AdminTarget, status: number, text: string): unknown 
   }
   const hint = problem.hint === undefined || problem.hint === '' ? '' : `; ${problem.hint}`;
   throw new CliError(exitCodeOf(status), `${problem.detail ?? problem.code}${hint}`);
+}
+
+/** Nothing was done: somebody else has to approve it. */
+function waiting(answer: object | null): CliError {
+  const { approval } = (answer ?? {}) as { approval?: { id?: string; target?: string; expiresAt?: string } };
+  const { id = '', target = '', expiresAt = '' } = approval ?? {};
+  const how = `\`fairlead approve ${id}\` by somebody else does it, until ${expiresAt}`;
+  return new CliError(Exit.negative, `not done yet: ${target} is on a protected route; ${how}`);
 }
 
 function exitCodeOf(status: number): number {

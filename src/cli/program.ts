@@ -7,6 +7,7 @@ import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 
 import type { ExplainOptions } from './explain.ts';
 import { Exit, type Io } from './io.ts';
 import { toCount } from './option-values.ts';
+import { addAudit } from './program-audit.ts';
 import { addBreaker } from './program-breaker.ts';
 import { addEndpoint } from './program-endpoint.ts';
 import { addInject } from './program-inject.ts';
@@ -53,6 +54,7 @@ function buildProgram(io: Io, done: Done): Command {
   addInject(program, io, done, [reasonOption(), adminOption(), tokenOption()]);
   addTools(program, io, done);
   return program;
+  addAudit(program, io, done, { admin: adminOption, token: tokenOption, reason: reasonOption });
 }
 
 const configOption = (): Option =>

@@ -8,6 +8,7 @@ import { Audit } from '../admin/audit.ts';
 import type { DataPlaneView, ForceKind } from '../admin/ports.ts';
 import { buildAdmin, buildProbes, listen } from '../admin/server.ts';
 import { type Clock, systemClock, systemRandom } from '../base/clock.ts';
+import type { Config } from '../config/schema.ts';
 import type { Snapshot, SocketAddress } from '../config/snapshot.ts';
 import { DrainedEndpoints } from '../control/drained-endpoints.ts';
 import { FaultRegistry } from '../control/fault-registry.ts';
@@ -65,7 +66,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
       ? { log: silentLog, sink: null }
       : openLog({ service: snapshot.service, metrics });
   const { log } = opened;
-  audit = new Audit(log, clock);
+  audit = new Audit(log, clock, auditSettings(control.rules.config));
   for (const event of pending) audit.onControlEvent(event);
   const writeLog = (lines: string): boolean => opened.sink?.write(lines) ?? false;
   const onEvent = (event: Parameters<Audit['onControlEvent']>[0]) => audit.onControlEvent(event);
@@ -85,6 +86,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
   metrics.setExperimentSource(experiments);
   const staleness = new StaleWatch({
     stale: () => experiments().flatMap(({ experiment, isStale }) => (isStale ? [experiment] : [])),
+  metrics.admin.setAuditSource(() => audit.status);
     onStale: (experiment) =>
       log.warn(
         { experiment },
@@ -118,11 +120,13 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     change: control.change.bind(control),
   };
   const page = {
+    preview: control.preview.bind(control),
     // Who asks for the other format gets what only that has: which traces to look at.
     formats: snapshot.tracing === null ? PLAIN_ONLY : ALL_FORMATS,
     evaluations: metrics.evaluations,
     render: (format: PageFormat) => {
       metrics.setReady(life.isReady());
+    admin: metrics.admin,
       return traffic.renderMetrics(format);
     },
   };
@@ -140,6 +144,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     await opened.sink?.close();
   };
   try {
+    await audit.close();
     const { address, probeAddress } = snapshot.admin;
     const connections = sideConnections(descriptorsMax());
     if (address !== null) {
@@ -229,6 +234,13 @@ async function openTraffic(context: TrafficContext): Promise<Traffic> {
   const { workers } = context.control.snapshot;
   const count = workers === 'auto' ? availableParallelism() : workers;
   if (count === 1) {
+/** Null: the audit trail is in memory. */
+function auditSettings({ audit }: Config): ConstructorParameters<typeof Audit>[2] {
+  if (audit === undefined) return null;
+  const { file, maxBytes, keep, key = null } = audit;
+  return { file: { file, maxBytes, keep }, key };
+}
+
     const { singleProcess } = await import('./serve-single.ts');
     return singleProcess(context);
   }

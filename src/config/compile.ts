@@ -6,6 +6,7 @@ import type { Experiment } from '../experiment/model.ts';
 import { evaluationOrder } from '../experiment/prerequisite.ts';
 import { type RouteMatch, RouteTable } from '../routing/match.ts';
 import { pathParameters } from '../routing/path-parameters.ts';
+import { compileAccess } from './admin-access.ts';
 import { compileBreaker, patient } from './compile-breaker.ts';
 import { compileCache } from './compile-cache.ts';
 import { compileClassify } from './compile-classify.ts';
@@ -213,7 +214,7 @@ function settings(config: Config) {
     tracing: compileTracing(config),
     decisions: compileDecisions(config.decisions),
     rules: '',
-    admin: { address: admin.address, probeAddress: admin.probeAddress, token: admin.token ?? null },
+    admin: { address: admin.address, probeAddress: admin.probeAddress, ...compileAccess(config) },
     drain: { delayMs: drain.delay, timeoutMs: drain.timeout },
     classifier: compileClassify(config.classify),
     dns: compileDns(config.dns),

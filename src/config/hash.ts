@@ -3,6 +3,7 @@
  * neither.
  */
 import { createHash } from 'node:crypto';
+import { withoutAccessSecrets } from './admin-access.ts';
 import { withoutExposureSecrets, withoutTracingSecrets } from './exposure-secrets.ts';
 import { withKeyFiles } from './key-files.ts';
 import { withPem } from './pem.ts';
@@ -39,11 +40,9 @@ function withoutSecrets(config: Config, replacement: string | undefined): Config
   const shown = (): string => replacement ?? '';
   const withoutFiles = withTokenText(withPem(withoutNamed(config, replacement), shown), shown);
   const { $schema: _, ...rest } = withKeyFiles(withoutFiles, shown, () => replacement);
-  const hide = (secret: string | undefined): string | undefined =>
-    secret === undefined ? undefined : replacement;
   return {
     ...rest,
-    admin: { ...config.admin, token: hide(config.admin.token) },
+    ...withoutAccessSecrets(config, replacement),
     exposures: withoutExposureSecrets(config, replacement),
     tracing: withoutTracingSecrets(config, replacement),
   };

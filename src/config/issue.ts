@@ -43,5 +43,7 @@ export function isSecretPath(path: ConfigPath): boolean {
   if (section === 'stickyKeys') return inner === 'key';
   if (section === 'exposures')
     return key === 'key' || last === 'key' || last === 'token' || last === 'password';
+  if (section === 'audit') return key === 'key';
+  if (section === 'admin' && last === 'token') return true;
   return (section === 'admin' || section === 'tracing') && key === 'token';
 }

@@ -3,6 +3,7 @@
  * admin listener and draining: settings that every service can leave at their defaults.
  */
 import { z } from 'zod';
+import { adminTokensSchema, ROLES } from './schema-audit.ts';
 import {
   cookieName,
   duration,
@@ -138,6 +139,15 @@ export const adminSchema = z.strictObject({
     .optional()
     .describe('Bearer token for changes. Prefer tokenFile. Without one, changes are refused.'),
   tokenFile: text(4096).optional().describe('File that holds the token.'),
+  tokens: adminTokensSchema
+    .prefault([])
+    .describe('Tokens of people and tools, each with a role. admin.token is one with the role admin.'),
+  readRole: z
+    .enum(ROLES)
+    .optional()
+    .describe(
+      'Reading needs a token of this role or more. Default: it is open to whoever reaches the address.',
+    ),
 });
 
 export const drainSchema = z.strictObject({

@@ -4,6 +4,7 @@
  * (references, sums, uniqueness) is in `validate.ts`.
  */
 import { z } from 'zod';
+import { auditSchema } from './schema-audit.ts';
 import { cacheSchema } from './schema-cache.ts';
 import { classifySchema } from './schema-classify.ts';
 import { decisionsSchema } from './schema-decisions.ts';
@@ -174,6 +175,9 @@ export const configSchema = z.strictObject({
     .optional()
     .describe('A record of decisions, for fairlead replay. Default: none.'),
   admin: adminSchema.prefault({}).describe('The admin API and the probes.'),
+  audit: auditSchema
+    .optional()
+    .describe('A record of every change that cannot be changed unseen. Default: in memory only.'),
   dns: dnsSchema.prefault({}),
   overload: overloadSchema.optional(),
   webhooks: webhooksSchema,

@@ -2,6 +2,7 @@
  * Secrets that live in files of their own. Pure: it says which files, and puts in what was read; reading is
  * `control/`'s.
  */
+import { accessFiles, withAccessSecrets } from './admin-access.ts';
 import { exposureFiles, withExposureSecrets, withTracingSecrets } from './exposure-secrets.ts';
 import type { ConfigPath } from './issue.ts';
 import type { Config } from './schema.ts';
@@ -14,10 +15,7 @@ export interface SecretFile {
 
 /** The files that must be read before the config can be compiled, PEM files apart: those are in `pem.ts`. */
 export function secretFiles(config: Config): SecretFile[] {
-  const files: SecretFile[] = [];
-  if (config.admin.tokenFile !== undefined)
-    files.push({ path: ['admin', 'tokenFile'], file: config.admin.tokenFile });
-  return [...files, ...exposureFiles(config), ...webhookFiles(config)];
+  return [...accessFiles(config), ...exposureFiles(config), ...webhookFiles(config)];
 }
 
 /** @param contents By file name; surrounding white space is not part of a secret. */
@@ -26,7 +24,7 @@ export function withSecrets(config: Config, contents: ReadonlyMap<string, string
     file === undefined ? undefined : contents.get(file)?.trim();
   return {
     ...withWebhookSecrets(config, read),
-    admin: { ...config.admin, token: read(config.admin.tokenFile) ?? config.admin.token },
+    ...withAccessSecrets(config, read),
     exposures: withExposureSecrets(config, read),
     tracing: withTracingSecrets(config, read),
   };

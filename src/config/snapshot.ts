@@ -28,6 +28,7 @@ import type { JwtSettings, StickyKey } from './compile-identity.ts';
 import type { OverloadRules } from './compile-overload.ts';
 import type { DeadlineSettings, FailoverSettings } from './compile-retry.ts';
 import type { StickyIssue } from './compile-sticky.ts';
+import type { Role } from './schema-audit.ts';
 
 export type Direction = 'inbound' | 'outbound';
 
@@ -241,8 +242,14 @@ export interface AdminSettings {
   readonly address: SocketAddress | null;
   /** Only /metrics, /livez, /readyz, /startupz; null: none. */
   readonly probeAddress: SocketAddress | null;
-  /** Bearer token for writes; null: writes are refused with 403. */
+  /** Bearer token of the role admin; null: there is none. Without any token writes are refused with 403. */
   readonly token: string | null;
+  /** Those of people and tools. */
+  readonly tokens: readonly { readonly name: string; readonly role: Role; readonly token: string }[];
+  /** What reading needs; null: nothing. */
+  readonly readRole: Role | null;
+  /** Routes on which a change of an experiment takes two people. */
+  readonly protectedRoutes: readonly string[];
 }
 
 export interface DrainSettings {

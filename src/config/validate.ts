@@ -4,6 +4,7 @@
  */
 import { formatPathMatch, hostName } from '../routing/match.ts';
 import { formatAddress } from './address.ts';
+import { accessIssues } from './admin-access.ts';
 import type { ConfigIssue, ConfigPath } from './issue.ts';
 import type { IssueAt } from './parse.ts';
 import type { Config, RouteConfig } from './schema.ts';
@@ -266,7 +267,7 @@ function settingIssues(config: Config, issueAt: IssueAt): ConfigIssue[] {
   const { admin, limits } = config;
   if (admin.token !== undefined && admin.tokenFile !== undefined)
     issues.push(issueAt(['admin', 'tokenFile'], 'token and tokenFile are both given; keep one'));
-  issues.push(...exposureIssues(config, issueAt));
+  issues.push(...accessIssues(config, issueAt), ...exposureIssues(config, issueAt));
   if (limits.target > limits.head)
     issues.push(
       issueAt(

@@ -13,6 +13,7 @@ const AT_START: readonly (readonly [name: string, read: (config: Config) => unkn
   ['listeners', (config) => config.listeners?.map(atStart)],
   ['admin.address', (config) => config.admin.address],
   ['admin.probeAddress', (config) => config.admin.probeAddress],
+  ['audit', (config) => config.audit],
   ['accessLog', (config) => config.accessLog],
   ['exposures', (config) => config.exposures],
   ['tracing', (config) => config.tracing],

@@ -21,6 +21,8 @@ export type ControlEvent =
       readonly reason: string;
       readonly before: string;
       readonly after: string;
+      /** What a machine decided by: its numbers, limits and samples. */
+      readonly inputs?: Readonly<Record<string, unknown>>;
     }
   /** A reload that changed nothing, because the configuration is not valid or not readable. */
   | {

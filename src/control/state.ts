@@ -216,6 +216,17 @@ export class ControlState {
     this.#writer.writeBreakers(lines);
   }
 
+  /** What `change` would answer; nothing is changed. */
+  preview(change: Change): ChangeResult {
+    const { config, snapshot } = this.#active;
+    const result = applyChange(change, { actor: '', at: this.#at() }, this.#active);
+    if (!result.ok) return result;
+    const next = activate(config, result.runtime, snapshot.version, this.#at()).snapshot;
+    const { experiment } = change;
+    const [before, after] = [summary(snapshot, experiment), summary(next, experiment)];
+    return { ok: true, version: snapshot.version, before, after };
+  }
+
   view(): ConfigView {
     const { config, runtime, snapshot } = this.#active;
     const changed = [...runtime.experiments].filter(

@@ -10,6 +10,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type Metric, Registry } from '@prometheus-io/client';
 import type { ErrorCode } from '../base/error.ts';
 import type { Reason } from '../experiment/model.ts';
+import { AdminMetrics } from './admin-metrics.ts';
 import { BreakerMetrics } from './breaker-metrics.ts';
 import { ConnectionMetrics } from './connection-metrics.ts';
 import { ContextMetrics } from './context-metrics.ts';
@@ -86,6 +87,7 @@ export class Metrics {
   readonly recoveries: RecoveryMetrics;
   readonly faults: FaultMetrics;
   readonly breakers: BreakerMetrics;
+  readonly admin: AdminMetrics;
   readonly pipeline = new PipelineMetrics();
   readonly #registry = new Registry();
   readonly #budget: LabelBudget;
@@ -125,6 +127,7 @@ export class Metrics {
     this.recoveries = new RecoveryMetrics(budget);
     this.faults = new FaultMetrics(budget);
     this.breakers = new BreakerMetrics(budget);
+    this.admin = new AdminMetrics(budget);
     this.#overhead = new LabelSets(['direction', 'route'], budget, () => new Histogram(OVERHEAD_BUCKETS));
     this.#requests = new LabelSets(['direction', 'route', 'experiment', 'variant'], budget, (values) => {
       const [direction = '', route = ''] = values;
@@ -304,6 +307,7 @@ export class Metrics {
     if (options.isProcessIncluded !== false) collectProcessMetrics(this.#registry);
   }
 }
+    this.admin.register(this.#registry);
 
 /** What the registry asks of everything that is registered; its types name the library's own classes only. */
 interface Registered {
