@@ -52,9 +52,9 @@ function buildProgram(io: Io, done: Done): Command {
   addBreaker(program, io, done, [reasonOption(), adminOption(), tokenOption()]);
   addEndpoint(program, io, done, [reasonOption(), adminOption(), tokenOption()]);
   addInject(program, io, done, [reasonOption(), adminOption(), tokenOption()]);
+  addAudit(program, io, done, { admin: adminOption, token: tokenOption, reason: reasonOption });
   addTools(program, io, done);
   return program;
-  addAudit(program, io, done, { admin: adminOption, token: tokenOption, reason: reasonOption });
 }
 
 const configOption = (): Option =>

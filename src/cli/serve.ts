@@ -84,9 +84,9 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
   metrics.reloaded(control.lastReload);
   const experiments = () => experimentSamples(control, clock.wallMs());
   metrics.setExperimentSource(experiments);
+  metrics.admin.setAuditSource(() => audit.status);
   const staleness = new StaleWatch({
     stale: () => experiments().flatMap(({ experiment, isStale }) => (isStale ? [experiment] : [])),
-  metrics.admin.setAuditSource(() => audit.status);
     onStale: (experiment) =>
       log.warn(
         { experiment },
@@ -118,15 +118,15 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     view: () => ({ ...control.view(), ...traffic.describe() }),
     reload,
     change: control.change.bind(control),
+    preview: control.preview.bind(control),
   };
   const page = {
-    preview: control.preview.bind(control),
     // Who asks for the other format gets what only that has: which traces to look at.
     formats: snapshot.tracing === null ? PLAIN_ONLY : ALL_FORMATS,
     evaluations: metrics.evaluations,
+    admin: metrics.admin,
     render: (format: PageFormat) => {
       metrics.setReady(life.isReady());
-    admin: metrics.admin,
       return traffic.renderMetrics(format);
     },
   };
@@ -141,10 +141,10 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     await traffic.stop();
     await Promise.all(servers.map((server) => server.close()));
     await control.flush();
+    await audit.close();
     await opened.sink?.close();
   };
   try {
-    await audit.close();
     const { address, probeAddress } = snapshot.admin;
     const connections = sideConnections(descriptorsMax());
     if (address !== null) {
@@ -229,11 +229,6 @@ export async function runCommand(options: { config: string }, io: Io): Promise<n
   return Exit.ok;
 }
 
-/** This process alone, or workers; what only one of them needs is not loaded for the other. */
-async function openTraffic(context: TrafficContext): Promise<Traffic> {
-  const { workers } = context.control.snapshot;
-  const count = workers === 'auto' ? availableParallelism() : workers;
-  if (count === 1) {
 /** Null: the audit trail is in memory. */
 function auditSettings({ audit }: Config): ConstructorParameters<typeof Audit>[2] {
   if (audit === undefined) return null;
@@ -241,6 +236,11 @@ function auditSettings({ audit }: Config): ConstructorParameters<typeof Audit>[2
   return { file: { file, maxBytes, keep }, key };
 }
 
+/** This process alone, or workers; what only one of them needs is not loaded for the other. */
+async function openTraffic(context: TrafficContext): Promise<Traffic> {
+  const { workers } = context.control.snapshot;
+  const count = workers === 'auto' ? availableParallelism() : workers;
+  if (count === 1) {
     const { singleProcess } = await import('./serve-single.ts');
     return singleProcess(context);
   }

@@ -211,11 +211,6 @@ export class ControlState {
     return { ok: true, version: this.snapshot.version, before, after };
   }
 
-  /** Goes into the state file, with what else is there. */
-  keepBreakers(lines: readonly string[]): void {
-    this.#writer.writeBreakers(lines);
-  }
-
   /** What `change` would answer; nothing is changed. */
   preview(change: Change): ChangeResult {
     const { config, snapshot } = this.#active;
@@ -225,6 +220,11 @@ export class ControlState {
     const { experiment } = change;
     const [before, after] = [summary(snapshot, experiment), summary(next, experiment)];
     return { ok: true, version: snapshot.version, before, after };
+  }
+
+  /** Goes into the state file, with what else is there. */
+  keepBreakers(lines: readonly string[]): void {
+    this.#writer.writeBreakers(lines);
   }
 
   view(): ConfigView {

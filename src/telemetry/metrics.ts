@@ -301,13 +301,13 @@ export class Metrics {
     this.faults.register(this.#registry);
     this.breakers.register(this.#registry, () => this.#breakers());
     this.pipeline.register(this.#registry);
+    this.admin.register(this.#registry);
     registerTunnels(this.#registry, this.#tunnels);
     registerExperiments(this.#registry, () => this.#experiments());
     registerWorkers(this.#registry, () => this.#workers());
     if (options.isProcessIncluded !== false) collectProcessMetrics(this.#registry);
   }
 }
-    this.admin.register(this.#registry);
 
 /** What the registry asks of everything that is registered; its types name the library's own classes only. */
 interface Registered {
