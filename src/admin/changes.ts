@@ -19,6 +19,7 @@ import { forceBody, readBody, reasonBody, tripBody, weightsBody } from './body.t
 import type { AdminBreaker, ControlPort, DataPlaneView, ForceKind } from './ports.ts';
 import { AdminError } from './problem.ts';
 import { resource } from './resource.ts';
+import { changeRollout, isRolloutVerb, type RolloutPort } from './rollouts.ts';
 import { experimentView } from './views.ts';
 
 /** What the changes act on. */
@@ -28,6 +29,7 @@ export interface ChangeTargets {
   readonly audit: Audit;
   /** Of what takes two people. */
   readonly approvals: Approvals;
+  readonly rollouts: RolloutPort;
 }
 
 const STATUS_OF_VERB: Readonly<Record<string, SettableStatus>> = {
@@ -42,6 +44,11 @@ export function changeExperiment(targets: ChangeTargets, request: FastifyRequest
   checkIfMatch(request, targets.control);
   if (rest.endsWith('/weights')) return setWeights(targets, request, rest.slice(0, -'/weights'.length));
   const { name, verb } = splitVerb(rest);
+  if (isRolloutVerb(verb)) {
+    findExperiment(targets.control, name);
+    const isProtected = takesTwo(targets.control, { kind: 'clear', experiment: name, reason: '' });
+    return changeRollout(targets, { name, verb, isProtected }, request);
+  }
   const { reason } = readBody(request, reasonBody);
   const status = STATUS_OF_VERB[verb];
   if (status !== undefined) {
@@ -49,7 +56,7 @@ export function changeExperiment(targets: ChangeTargets, request: FastifyRequest
   }
   if (verb === 'clear') return apply(targets, request, { kind: 'clear', experiment: name, reason });
   throw new AdminError('not_found', `An experiment cannot be told to ${JSON.stringify(verb)}.`, {
-    hint: 'use :start, :pause, :kill, :clear or /weights',
+    hint: 'use :start, :pause, :kill, :clear, /weights, or of its rollout :start-rollout, :promote, :pause-rollout, :resume, :abort, :undo',
   });
 }
 

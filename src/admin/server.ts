@@ -22,6 +22,7 @@ import type { ControlPort, DataPlaneView, Explain, IdentityReader } from './port
 import { addProbes, type ProbeSources } from './probes.ts';
 import { AdminError, sendProblem, toAdminError } from './problem.ts';
 import { addRest } from './rest.ts';
+import { addRollouts, type RolloutPort } from './rollouts.ts';
 
 /** A config to be validated is the largest thing that is sent here. */
 const BODY_MAX_BYTES = 1024 * 1024;
@@ -42,6 +43,7 @@ export interface AdminOptions {
   readonly explain: Explain;
   readonly faults: FaultTargets['faults'];
   readonly drained: EndpointTargets['drained'];
+  readonly rollouts: RolloutPort;
   readonly metrics: Pick<Metrics, 'render' | 'formats' | 'evaluations' | 'admin'>;
   readonly audit: Audit;
   readonly log: Log;
@@ -59,6 +61,7 @@ export async function buildAdmin(options: AdminOptions): Promise<FastifyInstance
   const approvals = new Approvals(options.audit, options.clock);
   addRest(app, { ...options, approvals });
   addApprovals(app, approvals);
+  addRollouts(app, options);
   addFaults(app, options);
   addEndpoints(app, options);
   addOfrep(app, options);

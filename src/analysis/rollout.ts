@@ -33,6 +33,8 @@ export interface RolloutInput {
   readonly breaker: string | null;
   /** Why a webhook wants it back; null: none does. */
   readonly rollBack: string | null;
+  /** Why a webhook is against going on; null: none is. */
+  readonly objection: string | null;
   /** What the webhook said that was wanted; null: it has not been asked, or has not answered. */
   readonly confirmed: { readonly isOk: boolean; readonly said: string } | null;
 }
@@ -50,6 +52,7 @@ export function advance(plan: RolloutPlan, before: RolloutState, input: RolloutI
   if (state.phase === 'paused' || state.phase === 'promotion-failed') return { state, decision: null };
   if (input.status !== 'running')
     return hold(state, `the experiment is ${input.status} (${input.statusReason}): nobody new is assigned`);
+  if (input.objection !== null) return hold(state, input.objection);
   return passedOrHeld(plan, state, { input, verdict });
 }
 

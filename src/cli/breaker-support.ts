@@ -27,13 +27,13 @@ export interface BreakerSupportOptions {
 
 export class BreakerSupport {
   readonly #control: ControlState;
-  readonly #webhooks: Webhooks;
+  readonly webhooks: Webhooks;
   readonly #watch: BreakerWatch;
   readonly #ledger: BreakerLedger;
 
   constructor({ control, clock, metrics, log, onEvent }: BreakerSupportOptions) {
     this.#control = control;
-    this.#webhooks = new Webhooks({
+    this.webhooks = new Webhooks({
       clock,
       random: systemRandom,
       onOutcome: (webhook, outcome) => {
@@ -41,8 +41,8 @@ export class BreakerSupport {
       },
       onProblem: (sentence) => log.warn({}, sentence),
     });
-    this.#webhooks.configure(control.rules.config.webhooks);
-    this.#watch = new BreakerWatch({ control, clock, webhooks: this.#webhooks, onEvent });
+    this.webhooks.configure(control.rules.config.webhooks);
+    this.#watch = new BreakerWatch({ control, clock, webhooks: this.webhooks, onEvent });
     this.#ledger = new BreakerLedger({
       clock,
       saved: control.savedBreakers,
@@ -71,13 +71,13 @@ export class BreakerSupport {
   /** Other rules are in force. */
   adopted(next: Snapshot, previous: Snapshot | null): void {
     this.#ledger.adopted();
-    this.#webhooks.configure(this.#control.rules.config.webhooks);
+    this.webhooks.configure(this.#control.rules.config.webhooks);
     this.#watch.adopted(next, previous);
   }
 
   /** Before the state file is written for the last time. */
   async close(): Promise<void> {
     this.#ledger.close();
-    await this.#webhooks.close(WEBHOOK_GRACE_MS);
+    await this.webhooks.close(WEBHOOK_GRACE_MS);
   }
 }

@@ -5,7 +5,7 @@
 import Table from 'cli-table3';
 
 /** What can be read. */
-export type GetWhat = 'experiments' | 'layers' | 'breakers' | 'upstreams';
+export type GetWhat = 'experiments' | 'layers' | 'breakers' | 'upstreams' | 'rollouts';
 
 type Item = Readonly<Record<string, unknown>>;
 
@@ -82,6 +82,21 @@ const UPSTREAMS: readonly Column[] = [
   { title: 'REASON', text: (item) => show(item.reason) },
 ];
 
+const ROLLOUTS: readonly Column[] = [
+  { title: 'EXPERIMENT', text: (item) => show(item.experiment) },
+  { title: 'PHASE', text: (item) => show(item.phase) },
+  {
+    title: 'STEP',
+    text: (item) => `${show(item.step)}/${Array.isArray(item.steps) ? item.steps.length : '-'}`,
+  },
+  { title: 'SHARE', text: (item) => show(item.share) },
+  { title: 'WATCHED', text: (item) => show(item.watched) },
+  { title: 'ETA', text: (item) => show(item.eta) },
+  { title: 'ID', isWide: true, text: (item) => show(item.id) },
+  { title: 'SINCE', isWide: true, text: (item) => show(item.since) },
+  { title: 'REASON', text: (item) => show(item.reason) },
+];
+
 /** A table with its "\n"; experiments changed at run time bear a star. */
 export function tableOf(what: GetWhat, items: readonly Item[], isWide: boolean): string {
   if (items.length === 0) return `no ${what}\n`;
@@ -112,6 +127,8 @@ function columnsOf(what: GetWhat): readonly Column[] {
       return BREAKERS;
     case 'upstreams':
       return UPSTREAMS;
+    case 'rollouts':
+      return ROLLOUTS;
   }
 }
 

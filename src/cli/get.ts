@@ -1,5 +1,5 @@
 /**
- * `fairlead get experiments|layers|breakers|upstreams`: what a running sidecar says of itself, as a table for people or
+ * `fairlead get experiments|layers|breakers|upstreams|rollouts`: what a running sidecar says of itself, as a table for people or
  * as JSON or YAML for tools. Only reads.
  */
 import { setTimeout as delay } from 'node:timers/promises';

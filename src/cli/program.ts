@@ -13,6 +13,7 @@ import { addEndpoint } from './program-endpoint.ts';
 import { addInject } from './program-inject.ts';
 import { addOverride } from './program-override.ts';
 import { addPower } from './program-power.ts';
+import { addRollout } from './program-rollout.ts';
 import { addSeeing } from './program-seeing.ts';
 import { buildInfo } from './version.ts';
 
@@ -50,6 +51,7 @@ function buildProgram(io: Io, done: Done): Command {
   addSeeing(program, io, done);
   addPower(program, io, done);
   addBreaker(program, io, done, [reasonOption(), adminOption(), tokenOption()]);
+  addRollout(program, io, done, [reasonOption(), adminOption(), tokenOption()]);
   addEndpoint(program, io, done, [reasonOption(), adminOption(), tokenOption()]);
   addInject(program, io, done, [reasonOption(), adminOption(), tokenOption()]);
   addAudit(program, io, done, { admin: adminOption, token: tokenOption, reason: reasonOption });
@@ -129,7 +131,7 @@ function addConfig(program: Command, io: Io, done: Done): void {
     });
 }
 
-type GetWhat = 'experiments' | 'layers' | 'breakers' | 'upstreams';
+type GetWhat = 'experiments' | 'layers' | 'breakers' | 'upstreams' | 'rollouts';
 
 interface GetFlags {
   readonly output: 'table' | 'wide' | 'json' | 'yaml';
@@ -169,9 +171,15 @@ interface ChangeFlags {
 function addSteering(program: Command, io: Io, done: Done): void {
   program
     .command('get')
-    .description('read experiments, layers, breakers or upstreams from a running sidecar')
+    .description('read experiments, layers, breakers, upstreams or rollouts from a running sidecar')
     .addArgument(
-      new Argument('<what>', 'what to read').choices(['experiments', 'layers', 'breakers', 'upstreams']),
+      new Argument('<what>', 'what to read').choices([
+        'experiments',
+        'layers',
+        'breakers',
+        'upstreams',
+        'rollouts',
+      ]),
     )
     .addOption(outputOption(['table', 'wide', 'json', 'yaml'], 'table'))
     .option('-w, --watch', 'print again every second')

@@ -17,6 +17,7 @@ import type { BreakerView } from '../resilience/breaker.ts';
 import type { ScopedFault } from '../resilience/fault.ts';
 import type { ForceKind } from '../resilience/mode.ts';
 import { type OverloadView, overloadTotal } from '../resilience/overload-view.ts';
+import type { FamilySamples } from '../telemetry/exposition.ts';
 import type { Log } from '../telemetry/log.ts';
 import { openDecisionFile, openPipeline } from '../telemetry/open.ts';
 import type { PageFormat } from '../telemetry/page.ts';
@@ -233,6 +234,12 @@ export class WorkerTraffic implements Traffic {
   async renderMetrics(format: PageFormat): Promise<string> {
     await this.#collector.collect(this.#supervisor.serving());
     return this.#context.metrics.render(format, (family) => this.#totals.merge(family));
+  }
+
+  async samplesOf(names: readonly string[]): Promise<FamilySamples[]> {
+    await this.#collector.collect(this.#supervisor.serving());
+    const own = await this.#context.metrics.samplesOf(names);
+    return own.map((family) => ({ ...family, values: this.#totals.merge(family) }));
   }
 
   async drain(timeoutMs: number): Promise<number> {

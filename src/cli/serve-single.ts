@@ -47,6 +47,7 @@ export function singleProcess(context: TrafficContext): Traffic {
   connectPlane(context, plane);
   return {
     renderMetrics: (format) => metrics.render(format),
+    samplesOf: (names) => metrics.samplesOf(names),
     start: async () => {
       await plane.start();
       return addressesOf(plane);

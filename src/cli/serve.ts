@@ -25,6 +25,7 @@ import { DescribedIdentity } from './described-identity.ts';
 import { experimentSamples } from './experiment-samples.ts';
 import { liveExplainer } from './explain-live.ts';
 import { Exit, type Io } from './io.ts';
+import { openRollouts } from './rollout-support.ts';
 import type { Traffic, TrafficContext } from './traffic.ts';
 import { buildInfo } from './version.ts';
 
@@ -79,6 +80,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     onChange: (all) => traffic.inject(all),
     onEvent: (event) => audit.onControlEvent(event),
   });
+  const rollouts = openRollouts({ control, clock, traffic, webhooks: breakers.webhooks, onEvent });
   const drained = new DrainedEndpoints((all) => traffic.drainEndpoints(all));
   metrics.configured(snapshot.hash, snapshot.version);
   metrics.reloaded(control.lastReload);
@@ -137,6 +139,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     watcher?.close();
     staleness.close();
     faults.close();
+    rollouts.close();
     await breakers.close();
     await traffic.stop();
     await Promise.all(servers.map((server) => server.close()));
@@ -156,6 +159,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
         explain: liveExplainer(clock, systemRandom),
         faults,
         drained,
+        rollouts,
         metrics: page,
         audit,
         log,
@@ -182,6 +186,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     throw error;
   }
   life.isStarted = true;
+  rollouts.open();
   log.info(
     { addresses, hash: snapshot.hash, ...traffic.describe() },
     `fairlead ${buildInfo().version} is ready: ${describe(addresses)}`,

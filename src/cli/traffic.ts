@@ -11,6 +11,7 @@ import type { Transition } from '../resilience/breaker.ts';
 import type { BreakerMemory } from '../resilience/breaker-view.ts';
 import type { ScopedFault } from '../resilience/fault.ts';
 import { isObserving } from '../resilience/mode.ts';
+import type { FamilySamples } from '../telemetry/exposition.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { PageFormat } from '../telemetry/page.ts';
@@ -31,6 +32,8 @@ export interface TrafficContext {
 export interface Traffic extends Omit<DataPlaneView, 'isReady' | 'isStarted'> {
   /** The metrics of everything that carries traffic, with those of this process. */
   renderMetrics(format: PageFormat): Promise<string>;
+  /** Some families of those metrics, added up; never rejects. */
+  samplesOf(names: readonly string[]): Promise<readonly FamilySamples[]>;
   /** Opens the listeners; answers what they are bound to, by name. Rejects when one cannot be bound. */
   start(): Promise<Readonly<Record<string, SocketAddress>>>;
   /** Use another Snapshot from the next request on. */

@@ -2,7 +2,12 @@
 import { z } from 'zod';
 import { NAME_HELP, NAME_PATTERN, name, positiveDuration, text } from './schema-values.ts';
 
-export const WEBHOOK_EVENTS = ['breaker.opened', 'breaker.closed', 'experiment.killed'] as const;
+export const WEBHOOK_EVENTS = [
+  'breaker.opened',
+  'breaker.closed',
+  'experiment.killed',
+  'rollout.moved',
+] as const;
 
 export type WebhookEvent = (typeof WEBHOOK_EVENTS)[number];
 
@@ -14,9 +19,8 @@ const webhook = z
       .describe('Where the news is posted. Only its host is shown by the admin API.'),
     events: z
       .array(z.enum(WEBHOOK_EVENTS))
-      .min(1)
       .prefault([...WEBHOOK_EVENTS])
-      .describe('What it is told of. Default: everything.'),
+      .describe('What it is told of; []: only what a rollout asks it. Default: everything.'),
     secret: text(1024).optional().describe('Key that the news is signed with. Prefer secretFile.'),
     secretFile: text(4096).optional().describe('File that holds the secret.'),
     timeout: positiveDuration().prefault('5s').describe('Of one attempt.'),

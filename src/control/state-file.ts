@@ -11,6 +11,7 @@ import { z } from 'zod';
 import { EMPTY_RUNTIME, type RuntimeExperiment, type RuntimeState } from '../config/runtime.ts';
 import { PPM } from '../config/units.ts';
 import type { SavedBreaker } from './breaker-ledger.ts';
+import { type SavedRollouts, savedRolloutsSchema } from './rollout-file.ts';
 
 /** A table of slots is a few hundred bytes; this is room for thousands of experiments. */
 const FILE_MAX_BYTES = 64 * 1024 * 1024;
@@ -56,12 +57,14 @@ const stateSchema = z.object({
   ),
   // What cannot be read of it is lost, and nothing else with it.
   breakers: savedBreakers.catch({}).default({}),
+  rollouts: savedRolloutsSchema,
 });
 
 /** What the file holds. */
 export interface Stored {
   readonly state: RuntimeState;
   readonly breakers: SavedBreakers;
+  readonly rollouts: SavedRollouts;
 }
 
 export type SavedBreakers = ReadonlyMap<string, SavedBreaker>;
@@ -72,7 +75,7 @@ export interface LoadedState extends Stored {
 }
 
 /** No file, or one that cannot be read. */
-export const NOTHING_STORED: Stored = { state: EMPTY_RUNTIME, breakers: new Map() };
+export const NOTHING_STORED: Stored = { state: EMPTY_RUNTIME, breakers: new Map(), rollouts: new Map() };
 
 /** @param nowMs Wall time, for the name a broken file is set aside under. */
 export async function loadState(file: string, nowMs: number): Promise<LoadedState> {
@@ -118,9 +121,14 @@ export async function saveState(file: string, text: string): Promise<void> {
 }
 
 /** The text of a state; the inverse of `parseState`. @param lines what is known of breakers, by `breakerLine` */
-export function formatState(state: RuntimeState, lines: readonly string[] = []): string {
+export function formatState(
+  state: RuntimeState,
+  lines: readonly string[] = [],
+  rollouts: SavedRollouts = new Map(),
+): string {
   const experiments = Object.fromEntries(state.experiments);
-  const text = JSON.stringify({ format: 'fairlead-state', version: 1, experiments }, null, 1);
+  const others = rollouts.size === 0 ? {} : { rollouts: Object.fromEntries(rollouts) };
+  const text = JSON.stringify({ format: 'fairlead-state', version: 1, experiments, ...others }, null, 1);
   if (lines.length === 0) return `${text}\n`;
   return `${text.slice(0, -'\n}'.length)},\n "breakers": {\n${lines.join(',\n')}\n }\n}\n`;
 }
@@ -137,10 +145,11 @@ export function parseState(text: string): RuntimeState | null {
 
 function parseStored(text: string): Stored | null {
   try {
-    const { experiments, breakers } = stateSchema.parse(JSON.parse(text));
+    const { experiments, breakers, rollouts } = stateSchema.parse(JSON.parse(text));
     return {
       state: { experiments: new Map<string, RuntimeExperiment>(Object.entries(experiments)) },
       breakers: new Map<string, SavedBreaker>(Object.entries(breakers)),
+      rollouts: new Map(Object.entries(rollouts)),
     };
   } catch {
     return null;

@@ -4,6 +4,7 @@
  * not be undone by a restart because a disk was full for a minute. Never throws.
  */
 import { EMPTY_RUNTIME, type RuntimeState } from '../config/runtime.ts';
+import type { SavedRollouts } from './rollout-file.ts';
 import { formatState, saveState } from './state-file.ts';
 
 /** After a failure, between two attempts. */
@@ -13,13 +14,14 @@ const RETRY_MS = 2000;
 interface Written {
   readonly state: RuntimeState;
   readonly lines: readonly string[];
+  readonly rollouts: SavedRollouts;
 }
 
 export class StateWriter {
   readonly #file: string | null;
   readonly #onProblem: (message: string) => void;
   readonly #retryMs: number;
-  #latest: Written = { state: EMPTY_RUNTIME, lines: [] };
+  #latest: Written = { state: EMPTY_RUNTIME, lines: [], rollouts: new Map() };
   #pending: Written | null = null;
   #writing: Promise<void> | null = null;
   #written = '';
@@ -45,6 +47,11 @@ export class StateWriter {
     this.#write({ ...this.#latest, lines });
   }
 
+  /** Where rollouts stand, beside the state. Returns at once. */
+  writeRollouts(rollouts: SavedRollouts): void {
+    this.#write({ ...this.#latest, rollouts });
+  }
+
   #write(written: Written): void {
     this.#latest = written;
     if (this.#file === null) return;
@@ -68,7 +75,7 @@ export class StateWriter {
     while (this.#pending !== null) {
       const written = this.#pending;
       this.#pending = null;
-      const text = formatState(written.state, written.lines);
+      const text = formatState(written.state, written.lines, written.rollouts);
       if (text === this.#written) continue;
       try {
         await saveState(file, text);

@@ -18,6 +18,7 @@ import type { Snapshot } from '../config/snapshot.ts';
 import { restartNeeded, sameConfig, summary } from './comparison.ts';
 import { ConfigArchive } from './config-archive.ts';
 import type { ControlEvent, ReloadCause } from './events.ts';
+import type { SavedRollouts } from './rollout-file.ts';
 import {
   applyChange,
   type Change,
@@ -107,6 +108,8 @@ export class ControlState {
   readonly #writer: StateWriter;
   /** What was known of breakers at the start. */
   readonly savedBreakers: SavedBreakers;
+  /** Where rollouts stood then. */
+  readonly savedRollouts: SavedRollouts;
   /** Of the start, as the decision log is. */
   readonly #archive: ConfigArchive | null;
   #active: Active;
@@ -117,13 +120,15 @@ export class ControlState {
   private constructor(
     options: ControlOptions,
     loaded: LoadedConfig & { config: Config },
-    { state: runtime, breakers }: Stored,
+    { state: runtime, breakers, rollouts }: Stored,
   ) {
     this.#options = options;
     this.#files = loaded.files;
     this.#writer = new StateWriter(loaded.config.stateFile ?? null, (message) => this.#warn(message));
     this.#archive = archiveOf(loaded.config, (message) => this.#warn(message));
     this.savedBreakers = breakers;
+    this.savedRollouts = rollouts;
+    this.#writer.writeRollouts(rollouts);
     this.#writer.writeBreakers(Array.from(breakers, ([name, saved]) => breakerLine(name, saved)));
     this.#active = this.#activate(loaded.config, this.#withoutOvertaken(loaded.config, runtime), 1);
     this.#lastReload = this.#result('start', true, true, loaded.issues, []);
@@ -225,6 +230,11 @@ export class ControlState {
   /** Goes into the state file, with what else is there. */
   keepBreakers(lines: readonly string[]): void {
     this.#writer.writeBreakers(lines);
+  }
+
+  /** Where rollouts stand goes into the state file, with what else is there: a copy is taken. */
+  keepRollouts(rollouts: SavedRollouts): void {
+    this.#writer.writeRollouts(new Map(rollouts));
   }
 
   view(): ConfigView {

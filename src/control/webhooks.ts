@@ -34,7 +34,9 @@ export interface WebhooksOptions {
 
 export type Outcome = 'delivered' | 'retried' | 'failed' | 'dropped';
 
-interface Letter {
+/** One message, signed when it is sent. */
+export interface Letter {
+  /** The same for what is the same: a receiver takes it once. */
   readonly id: string;
   readonly body: string;
 }
@@ -69,6 +71,18 @@ export class Webhooks {
       const body = JSON.stringify({ type: event, timestamp, data });
       mailbox.put({ id: `msg_${random.hex(12)}`, body });
     }
+  }
+
+  /** Tells one webhook, whatever its events are. Returns at once; `id` is the same for the same news. */
+  tellOne(name: string, letter: Letter): void {
+    this.#mailboxes.get(name)?.put(letter);
+  }
+
+  /** Asks one webhook, once: null when it agrees (2xx), or what it did instead, in words. Never rejects. */
+  async ask(name: string, letter: Letter): Promise<string | null> {
+    const mailbox = this.#mailboxes.get(name);
+    if (mailbox === undefined) return 'is not there';
+    return (await mailbox.attempt(letter)).problem;
   }
 
   /** Resolves when nothing is left to deliver, or after `graceMs`, when the rest is given up. */
@@ -132,7 +146,7 @@ class Mailbox {
   /** Why it was not taken, or null. */
   async #deliver(letter: Letter): Promise<string | null> {
     for (let attempt = 1; ; attempt++) {
-      const { problem, isFinal } = await this.#attempt(letter);
+      const { problem, isFinal } = await this.attempt(letter);
       if (problem === null || isFinal || attempt === ATTEMPTS_MAX) return problem;
       this.#count('retried');
       await this.#wait(attempt);
@@ -140,7 +154,8 @@ class Mailbox {
     }
   }
 
-  async #attempt({ id, body }: Letter): Promise<{ problem: string | null; isFinal: boolean }> {
+  /** Sends it once. */
+  async attempt({ id, body }: Letter): Promise<{ problem: string | null; isFinal: boolean }> {
     const { url, secret = '', timeout } = this.webhook;
     const seconds = String(Math.floor(this.#options.clock.wallMs() / 1000));
     try {
@@ -151,6 +166,7 @@ class Mailbox {
           'content-type': 'application/json',
           'user-agent': 'fairlead',
           'webhook-id': id,
+          'idempotency-key': id,
           'webhook-timestamp': seconds,
           'webhook-signature': sign(secret, `${id}.${seconds}.${body}`),
         },

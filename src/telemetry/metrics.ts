@@ -255,6 +255,12 @@ export class Metrics {
     for (const metric of this.#registered()) yield samplesIn(await metric.get());
   }
 
+  /** The samples of some families of this process, in the order of the names. */
+  async samplesOf(names: readonly string[]): Promise<FamilySamples[]> {
+    const wanted = this.#registered().filter(({ name }) => names.includes(name));
+    return Promise.all(wanted.map(async (metric) => samplesIn(await metric.get())));
+  }
+
   /** Names of all families, for the test that compares them with `docs/metrics.md`. */
   names(): string[] {
     return this.#registered().map((metric) => metric.name);

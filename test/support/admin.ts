@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type { FastifyInstance } from 'fastify';
 import { Audit } from '../../src/admin/audit.ts';
 import type { AdminBreaker, DataPlaneView, ForceKind } from '../../src/admin/ports.ts';
+import type { RolloutPort } from '../../src/admin/rollouts.ts';
 import { buildAdmin, buildProbes } from '../../src/admin/server.ts';
 import { type Clock, systemRandom } from '../../src/base/clock.ts';
 import { DescribedIdentity } from '../../src/cli/described-identity.ts';
@@ -92,6 +93,13 @@ export class FakePlane implements DataPlaneView {
   }
 }
 
+/** Of experiments that have none. */
+const noRollouts: RolloutPort = {
+  list: () => [],
+  start: async () => ({ ok: false, message: 'there is none', hint: '' }),
+  act: () => ({ ok: false, message: 'there is none', hint: '' }),
+};
+
 export interface AdminBench {
   readonly app: FastifyInstance;
   readonly probes: FastifyInstance;
@@ -134,6 +142,7 @@ export async function newAdminBench(token: string | null = TOKEN): Promise<Admin
   const drained = new DrainedEndpoints((all) => plane.calls.push(['drain-endpoints', all]));
   const app = await buildAdmin({
     drained,
+    rollouts: noRollouts,
     control,
     dataPlane: plane,
     identity,

@@ -58,6 +58,7 @@ export function tick(state: RolloutState, settings: Partial<RolloutInput> = {}):
     sharePpm: state.sharePpm,
     breaker: null,
     rollBack: null,
+    objection: null,
     confirmed: null,
     ...settings,
   };

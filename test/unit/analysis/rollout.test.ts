@@ -115,6 +115,12 @@ describe('a rollout', () => {
     expect(yes.state).toMatchObject({ sharePpm: 50_000, wants: null });
   });
 
+  it('holds while a webhook is against going on', () => {
+    const { state, decisions } = run(PLAN, begun(PLAN), 30, { counts: GOOD, objection: 'ci answered 500' });
+    expect(decisions).toEqual([]);
+    expect(state.reason).toBe('holds at 1%: ci answered 500');
+  });
+
   it.each([
     ['a breaker of the candidate', { breaker: 'the breaker all/e/candidate is open' }],
     ['a person who kills the experiment', { status: 'killed', statusReason: 'by token:ann: too slow' }],

@@ -10,7 +10,7 @@ describe('a webhook', () => {
   test('is told of everything in five seconds, unless it says otherwise', () => {
     const [webhook] = configOf(hook('url: "https://chat.example/hook", secret: s')).webhooks;
     expect(webhook).toMatchObject({
-      events: ['breaker.opened', 'breaker.closed', 'experiment.killed'],
+      events: ['breaker.opened', 'breaker.closed', 'experiment.killed', 'rollout.moved'],
       timeout: 5_000,
     });
   });
