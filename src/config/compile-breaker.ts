@@ -18,6 +18,9 @@ import { fallbackName } from './weights.ts';
  */
 const LAST_RESORT_ERROR_PPM = PPM / 2;
 
+/** Nor does it stay open for longer each time, but for the jitter: it would outlast the outage by as much. */
+const LAST_RESORT_OPEN_MAX = 1.5;
+
 /** Beside a limit against the control, which is of no use without a control that gets calls. */
 const RATE_DEFAULT_PPM = PPM / 2;
 
@@ -58,7 +61,12 @@ function withoutWatch(config: ExperimentConfig, variantName: string): BreakerSet
       : errorRate.own;
   const slow = own?.slow === 'off' ? undefined : (own?.slow ?? (isLastResort ? undefined : base.slow));
   const slowRate = slow === undefined ? null : both(slow.rate);
-  const consecutive = own?.consecutiveFailures ?? base.consecutiveFailures ?? 'off';
+  const inARow = isLastResort ? undefined : base.consecutiveFailures;
+  const consecutive = own?.consecutiveFailures ?? inARow ?? 'off';
+  const openForMs = own?.openFor ?? base.openFor;
+  const openForMaxMs = isLastResort
+    ? Math.min(base.openForMax, openForMs * LAST_RESORT_OPEN_MAX)
+    : base.openForMax;
   const confidence = confidenceOf(own?.confidence ?? base.confidence);
   const compared: Compared = {
     confidence,
@@ -73,8 +81,8 @@ function withoutWatch(config: ExperimentConfig, variantName: string): BreakerSet
     errorRatio: errorPpm === null ? null : errorPpm / PPM,
     slow: slow === undefined ? null : { thresholdMs: slow.threshold, ratio: (slowRate!.own ?? PPM) / PPM },
     consecutiveFailures: consecutive === 'off' ? null : consecutive,
-    openForMs: own?.openFor ?? base.openFor,
-    openForMaxMs: own?.openForMax ?? base.openForMax,
+    openForMs,
+    openForMaxMs: own?.openForMax ?? openForMaxMs,
     halfOpenRequests: own?.halfOpenRequests ?? base.halfOpenRequests,
     ...compileBudgeting(base, own, isLastResort),
     ...(isComparing ? { compared } : {}),

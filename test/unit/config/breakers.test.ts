@@ -16,7 +16,7 @@ describe('breakers', () => {
     slow: null,
     consecutiveFailures: null,
     openForMs: 5000,
-    openForMaxMs: 60_000,
+    openForMaxMs: 7500,
     halfOpenRequests: 5,
     mode: 'enforce',
     budget: null,
@@ -24,7 +24,7 @@ describe('breakers', () => {
   };
   /** Of variants that can be held beside the control. */
   const confidence = { ratio: 0.99999, surprise: expect.closeTo(13.35, 2) };
-  const guarded = { ...standard, sharedOutage: { policy: 'hold', confidence } };
+  const guarded = { ...standard, openForMaxMs: 60_000, sharedOutage: { policy: 'hold', confidence } };
 
   test('every variant has one without being asked, control too', () => {
     expect(breakers()).toEqual([standard, guarded]);
@@ -40,7 +40,10 @@ describe('breakers', () => {
 
   test('a fallback without one still counts for those who compare themselves, and opens never', () => {
     const bare = 'variants: { control: { breaker: false }, candidate: { weight: 1% } }';
-    expect(breakers(bare)).toEqual([{ ...standard, errorRatio: null, mode: 'observe' }, guarded]);
+    expect(breakers(bare)).toEqual([
+      { ...standard, openForMaxMs: 60_000, errorRatio: null, mode: 'observe' },
+      guarded,
+    ]);
     expect(breakers(bare, 'breaker: { sharedOutage: trip }')?.[0]).toBeNull();
     expect(breakers(bare, 'breaker: { sharedOutage: trip, p99: 2 x control }')?.[0]).toMatchObject({
       errorRatio: null,
@@ -119,6 +122,17 @@ describe('breakers', () => {
       errorRatio: 0.05,
       slow: { thresholdMs: 1000, ratio: 0.9 },
     });
+  });
+
+  test('the last resort opens for no row of failures, and no longer each time, unless it says so itself', () => {
+    const declared = 'breaker: { consecutiveFailures: 5, openFor: 2s, openForMax: 30s }';
+    const [control, candidate] = breakers(declared) ?? [];
+    expect(control).toMatchObject({ consecutiveFailures: null, openForMs: 2000, openForMaxMs: 3000 });
+    expect(candidate).toMatchObject({ consecutiveFailures: 5, openForMs: 2000, openForMaxMs: 30_000 });
+    const own =
+      'variants: { control: { breaker: { consecutiveFailures: 50, openForMax: 10s } }, candidate: { weight: 1% } }';
+    expect(breakers(declared, own)?.[0]).toMatchObject({ consecutiveFailures: 50, openForMaxMs: 10_000 });
+    expect(breakers('breaker: { openFor: 2s, openForMax: 2s }')?.[0]).toMatchObject({ openForMaxMs: 2000 });
   });
 
   test('a variant says only what differs, and off takes a criterion away', () => {
