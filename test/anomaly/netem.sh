@@ -10,7 +10,8 @@ near=fairlead-near-$$
 far=fairlead-far-$$
 
 clean() {
-  for pid in $(jobs -p); do kill "$pid" 2>/dev/null || true; done
+  # What runs in them is this script's, with its children.
+  for space in "$near" "$far"; do ip netns pids "$space" 2>/dev/null | xargs -r kill 2>/dev/null || true; done
   wait 2>/dev/null || true
   ip netns del "$near" 2>/dev/null || true
   ip netns del "$far" 2>/dev/null || true
