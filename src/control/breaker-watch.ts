@@ -6,10 +6,14 @@
 import type { Clock } from '../base/clock.ts';
 import type { Snapshot } from '../config/snapshot.ts';
 import type { Transition } from '../resilience/breaker.ts';
+import type { TransitionCause } from '../resilience/transition.ts';
 import { breakerLabels } from '../telemetry/sources.ts';
 import type { ControlEvent } from './events.ts';
 import type { ControlState } from './state.ts';
 import type { Webhooks } from './webhooks.ts';
+
+/** On record already, as what a person did. */
+const BY_HAND: ReadonlySet<TransitionCause> = new Set(['forced', 'force-ended', 'reset']);
 
 export interface BreakerWatchOptions {
   readonly control: Pick<ControlState, 'snapshot' | 'runtime' | 'change'>;
@@ -75,9 +79,11 @@ export class BreakerWatch {
   }
 
   /** Of an outage, its beginning and its end: not each probe that fails. */
-  #tell({ breaker, from, to, mode, cause, reason }: Transition): void {
+  #tell(transition: Transition): void {
+    const { breaker, from, to, mode, cause, reason } = transition;
     const isOpened = to === 'open' && from === 'closed';
     if (!isOpened && (to !== 'closed' || from === 'closed')) return;
+    if (!BY_HAND.has(cause)) this.#decided(transition, isOpened);
     const { control, webhooks } = this.#options;
     const { service } = control.snapshot;
     webhooks.tell({
@@ -86,7 +92,34 @@ export class BreakerWatch {
     });
   }
 
+  /** What it decided by itself is on record with its limits; the numbers are in the reason. */
+  #decided({ breaker, from, to, mode, cause, reason }: Transition, isOpened: boolean): void {
+    const limits = limitsOf(this.#options.control.snapshot, breaker);
+    this.#options.onEvent({
+      kind: 'audit',
+      at: this.#at(),
+      actor: `breaker ${breaker}`,
+      action: isOpened ? 'breaker-opened' : 'breaker-closed',
+      target: breaker,
+      reason,
+      before: from,
+      after: mode === 'enforce' ? to : `${to}, ${mode}`,
+      inputs: { cause, limits },
+    });
+  }
+
   #at(): string {
     return new Date(this.#options.clock.wallMs()).toISOString();
   }
+}
+
+/** Of the rules in force; null: they have no such breaker any more. */
+function limitsOf({ routes }: Snapshot, breaker: string): unknown {
+  const { route, experiment, variant } = breakerLabels(breaker);
+  for (const { name, experiments } of [...routes.inbound.all, ...routes.outbound.all]) {
+    const found = name === route ? experiments.find((one) => one.experiment.name === experiment) : undefined;
+    const index = found?.experiment.variants.findIndex((one) => one.name === variant) ?? -1;
+    if (found !== undefined && index >= 0) return found.variants[index]?.breaker ?? null;
+  }
+  return null;
 }

@@ -18,8 +18,9 @@ import { Metrics } from '../../src/telemetry/metrics.ts';
 
 export const TOKEN = 'correct-horse-battery-staple';
 
-/** 2023-11-14T22:13:20Z, and it stands still. */
-const CLOCK: Clock = { now: () => 0, wallMs: () => 1_700_000_000_000 };
+let passedMs = 0;
+/** 2023-11-14T22:13:20Z, and it stands still unless a test says otherwise. */
+const CLOCK: Clock = { now: () => passedMs, wallMs: () => 1_700_000_000_000 + passedMs };
 
 const CONFIG = `
 version: 1
@@ -108,8 +109,10 @@ export interface AdminBench {
   readonly metrics: Metrics;
   /** Sentences of the service log, with their level. */
   readonly sentences: string[];
-  /** Replaces the config file; nothing is reloaded. */
-  writeConfig(text: string): void;
+  /** Replaces the config file; nothing is reloaded. `admin` is put beside the token. */
+  writeConfig(text: string, admin?: string): void;
+  /** Lets time pass. */
+  advance(ms: number): void;
   close(): Promise<void>;
 }
 
@@ -117,7 +120,9 @@ export interface AdminBench {
 export async function newAdminBench(token: string | null = TOKEN): Promise<AdminBench> {
   const folder = mkdtempSync(join(tmpdir(), 'fairlead-admin-'));
   const file = join(folder, 'fairlead.yaml');
-  const text = (body: string) => `${body}admin: { ${token === null ? '' : `token: ${token}`} }\n`;
+  passedMs = 0;
+  const text = (body: string, admin = '') =>
+    `${body}admin: { ${[token === null ? '' : `token: ${token}`, admin].filter(Boolean).join(', ')} }\n`;
   writeFileSync(file, text(CONFIG));
   const sentences: string[] = [];
   const say = (level: string) => (_facts: object, sentence: string) =>
@@ -162,7 +167,10 @@ export async function newAdminBench(token: string | null = TOKEN): Promise<Admin
     control,
     metrics,
     sentences,
-    writeConfig: (body) => writeFileSync(file, text(body)),
+    writeConfig: (body, admin) => writeFileSync(file, text(body, admin)),
+    advance: (ms) => {
+      passedMs += ms;
+    },
     close: async () => {
       faults.close();
       await app.close();
