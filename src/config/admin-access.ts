@@ -94,7 +94,8 @@ export function compileAccess({
 }: Config): Pick<AdminSettings, 'token' | 'tokens' | 'readRole' | 'protectedRoutes'> {
   return {
     token: admin.token ?? null,
-    tokens: admin.tokens.map(({ name, role, token }) => ({ name, role, token: token ?? '' })),
+    // A file that has not been read is nobody's token.
+    tokens: admin.tokens.flatMap(({ name, role, token }) => (token ? [{ name, role, token }] : [])),
     readRole: admin.readRole ?? null,
     protectedRoutes: admin.tokens.length === 0 ? [] : protect,
   };

@@ -115,15 +115,16 @@ function hashOf(body: string | Buffer, key: string | null): string {
   return (key === null ? createHash('sha256') : createHmac('sha256', key)).update(body).digest('hex');
 }
 
-function clipped<T extends AuditEntry>(entry: T): T {
+/** In the order in which it is written. */
+function clipped(entry: AuditEntry & { readonly at: string }): Omit<AuditRecord, 'id'> {
   const clip = (text: string) =>
     text.length <= TEXT_MAX_CHARS ? text : `${text.slice(0, TEXT_MAX_CHARS)} ... (cut)`;
-  const { inputs, ...rest } = entry;
-  const texts = Object.fromEntries(
-    Object.entries(rest).map(([name, value]) => [name, typeof value === 'string' ? clip(value) : value]),
-  );
-  if (inputs === undefined) return texts as unknown as T;
+  const { at, action, result, inputs } = entry;
+  const [target, actor, reason] = [clip(entry.target), clip(entry.actor), clip(entry.reason)];
+  const [before, after] = [clip(entry.before), clip(entry.after)];
+  const texts = { at, action, target, actor, reason, result, before, after };
+  if (inputs === undefined) return texts;
   const size = JSON.stringify(inputs).length;
   const kept = size <= INPUTS_MAX_CHARS ? inputs : { cut: `${size} characters of inputs are too many` };
-  return { ...texts, inputs: kept } as unknown as T;
+  return { ...texts, inputs: kept };
 }
