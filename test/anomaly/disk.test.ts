@@ -45,6 +45,7 @@ async function start() {
     accessLog: { file: 'small/access.log' },
     exposures: { file: 'small/exposures.ndjson' },
     stateFile: 'small/state.json',
+    audit: { file: 'small/audit.ndjson' },
   };
   writeFileSync(join(folder, 'config.yaml'), JSON.stringify(config));
   mkdirSync(join(folder, 'small'));
@@ -107,7 +108,7 @@ describe.skipIf(process.platform !== 'linux' || !hasTools('unshare', 'mount'))('
         .split('\n')
         .filter((line) => line.includes('ENOSPC'));
     // Said once of each file, not once a request.
-    expect(said()).toHaveLength(3);
+    expect(said()).toHaveLength(4);
     expect(residentBytes(sidecar.child.pid!) - calm).toBeLessThan(64 * 1_048_576);
     unlinkSync(`${small}/filler`);
     await expect.poll(() => linesOf(`${small}/access.log`).length, { timeout: 10_000 }).toBe(asked);
@@ -119,6 +120,9 @@ describe.skipIf(process.platform !== 'linux' || !hasTools('unshare', 'mount'))('
         { timeout: 10_000 },
       )
       .toBe('killed');
+    await expect
+      .poll(() => linesOf(`${small}/audit.ndjson`), { timeout: 10_000 })
+      .toMatchObject([{ id: 1, action: 'set-status', target: 'ranking', reason: 'test' }]);
     await ask(10);
     await expect.poll(() => linesOf(`${small}/access.log`).length).toBe(asked);
     const page = (await admin.ask({ path: '/metrics' })).body;
