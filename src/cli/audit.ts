@@ -6,6 +6,7 @@
 import { createReadStream } from 'node:fs';
 import { open, readFile } from 'node:fs/promises';
 import type { AuditRecord, ChainHead } from '../control/audit-chain.ts';
+import { BEGIN_BYTES, firstId } from '../control/audit-file.ts';
 import { ChainVerifier, type Finding } from '../control/audit-verifier.ts';
 import { type AdminTarget, adminGet } from './admin-client.ts';
 import { CliError, Exit, type Io } from './io.ts';
@@ -139,16 +140,16 @@ function parseRecord(line: Buffer): Partial<AuditRecord> | null {
 /** By the number of their first record; those that do not say come last. @throws CliError */
 async function inOrder(files: readonly string[]): Promise<string[]> {
   const firsts = new Map<string, number>();
-  for (const file of files) firsts.set(file, await firstId(file));
+  for (const file of files) firsts.set(file, await beginOf(file));
   return [...files].sort((left, right) => firsts.get(left)! - firsts.get(right)!);
 }
 
-async function firstId(file: string): Promise<number> {
+async function beginOf(file: string): Promise<number> {
   try {
     const handle = await open(file, 'r');
-    const { buffer, bytesRead } = await handle.read(Buffer.alloc(64), 0, 64, 0).finally(() => handle.close());
-    const id = /^\{"id":(\d{1,12}),/.exec(buffer.toString('latin1', 0, bytesRead))?.[1];
-    return id === undefined ? Number.MAX_SAFE_INTEGER : Number(id);
+    const begin = Buffer.alloc(BEGIN_BYTES);
+    const { bytesRead } = await handle.read(begin, 0, BEGIN_BYTES, 0).finally(() => handle.close());
+    return firstId(begin.subarray(0, bytesRead)) ?? Number.MAX_SAFE_INTEGER;
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException;
     throw new CliError(Exit.unfit, `${file} cannot be read: ${code ?? cause}`, { cause });

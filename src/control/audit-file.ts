@@ -19,6 +19,8 @@ import {
 import { type BackwardLine, linesBackward } from './lines-backward.ts';
 
 const ID_DIGITS = 12;
+/** Of a file, to see where it begins: a torn record and the one after it. */
+export const BEGIN_BYTES = 32 * 1024;
 /** What is looked through for the last record: a start that was killed leaves less. */
 const TAIL_MAX_BYTES = 256 * 1024;
 
@@ -62,7 +64,7 @@ export class AuditFile {
     await this.#openHandle();
     if (this.#bytes === 0) return { state: 'whole', head: await this.#headBefore(key), kind: null };
     const first = await firstIdOf(this.#handle!);
-    const found = await findTail(this.#handle!, this.#bytes, key);
+    const found = await findTail(this.#handle!, this.#bytes, key, () => this.#headBefore(key));
     if (first === null && found.tail.state === 'changed')
       throw Object.assign(new Error('it is no audit file'), { code: 'ENOTSUP' });
     this.#firstId = first ?? 0;
@@ -77,7 +79,8 @@ export class AuditFile {
     const bytes = Buffer.from(lines);
     if (this.#bytes > 0 && firstId > 0 && this.#bytes + bytes.length > this.#settings.maxBytes)
       await this.rotate();
-    if (this.#bytes === 0) this.#firstId = firstId;
+    // Of a file that begins with what is no record, that of the first one there is.
+    if (this.#bytes === 0 || (this.#firstId === 0 && firstId > 0)) this.#firstId = firstId;
     for (let done = 0; done < bytes.length; ) {
       const { bytesWritten } = await this.#handle!.write(
         bytes,
@@ -154,7 +157,8 @@ export class AuditFile {
     if (last === undefined) return NO_RECORDS;
     const handle = await open(last.path, 'r');
     try {
-      return (await findTail(handle, (await handle.stat()).size, key)).tail.head;
+      const { size } = await handle.stat();
+      return (await findTail(handle, size, key, async () => NO_RECORDS)).tail.head;
     } finally {
       await handle.close();
     }
@@ -177,11 +181,15 @@ export class AuditFile {
   }
 }
 
-/** The last record and what is behind it. */
+/**
+ * The last record and what is behind it.
+ * @param headBefore The end of the file before, for one without a whole record.
+ */
 async function findTail(
   handle: FileHandle,
   size: number,
   key: string | null,
+  headBefore: () => Promise<ChainHead>,
 ): Promise<{ readonly tail: FoundTail; readonly isOpen: boolean }> {
   const behind: BackwardLine[] = [];
   let isOpen = false;
@@ -194,10 +202,10 @@ async function findTail(
     behind.unshift(line);
     if (size - line.start > TAIL_MAX_BYTES) break;
   }
-  // Nothing but a beginning: the very first record was not written to its end.
-  if (behind[0]?.start === 0 && '{"id":1,'.startsWith(behind[0].bytes.toString('latin1', 0, 8)))
-    return { tail: torn(NO_RECORDS, behind), isOpen };
-  return { tail: { state: 'changed', head: NO_RECORDS }, isOpen };
+  // Nothing but a beginning: the first record of the file was not written to its end.
+  if (behind[0]?.start === 0 && isBeginning(behind[0].bytes))
+    return { tail: torn(await headBefore(), behind), isOpen };
+  return { tail: { state: 'changed', head: await headBefore() }, isOpen };
 }
 
 function tailOf(found: Unsealed & { ok: true }, behind: readonly BackwardLine[]): FoundTail {
@@ -222,13 +230,23 @@ function claimedHead(line: Buffer): ChainHead {
   return NO_RECORDS;
 }
 
-/** Null: it does not begin as an audit file does. */
+/** 0: no record is at its beginning. Null: it does not begin as an audit file does. */
 async function firstIdOf(handle: FileHandle): Promise<number | null> {
-  const { buffer, bytesRead } = await handle.read(Buffer.alloc(64), 0, 64, 0);
-  const begin = buffer.toString('latin1', 0, bytesRead);
-  const id = /^\{"id":(\d{1,12}),/.exec(begin)?.[1];
-  if (id !== undefined) return Number(id);
-  return '{"id":'.startsWith(begin) ? 0 : null;
+  const { buffer, bytesRead } = await handle.read(Buffer.alloc(BEGIN_BYTES), 0, BEGIN_BYTES, 0);
+  const begin = buffer.subarray(0, bytesRead);
+  return firstId(begin) ?? (isBeginning(begin) ? 0 : null);
+}
+
+/** Of the first record in the first bytes of a file; null: there is none. */
+export function firstId(begin: Buffer): number | null {
+  const id = /^\{"id":(\d{1,12}),/m.exec(begin.toString('latin1'))?.[1];
+  return id === undefined ? null : Number(id);
+}
+
+/** Whether bytes are those of a record as far as they go. */
+function isBeginning(bytes: Buffer): boolean {
+  const [line = ''] = bytes.toString('latin1', 0, BEGIN_BYTES).split('\n');
+  return '{"id":'.startsWith(line) || /^\{"id":\d/.test(line);
 }
 
 /** Nothing is written over. */

@@ -154,6 +154,22 @@ describe('an audit file', () => {
     }
   });
 
+  test('that was just begun and ends inside its first record goes on from the one before', async () => {
+    const first = open({ maxBytes: 1500 });
+    for (let number = 1; number <= 5; number++) await add(first, `change ${number}`);
+    await first.close();
+    const whole = readFileSync(file, 'utf8');
+    expect(records()[0]!.id).toBeGreaterThan(1);
+    for (const rest of [3, 7, 60]) {
+      writeFileSync(file, whole.slice(0, rest));
+      const second = open({ maxBytes: 15_000 });
+      await add(second, 'again');
+      await second.close();
+      const { code, said } = await verified();
+      expect([code, said], `cut to ${rest}`).toEqual([0, expect.stringContaining(':1: note: ')]);
+    }
+  });
+
   test('whose last record was changed is put aside, and verifying it still shows that', async () => {
     const first = open();
     await add(first, 'one', 'two');
