@@ -1,14 +1,13 @@
 /**
  * Do the guardrails of a step hold? Three-valued: passed only when all have, breached when one is, and otherwise there is
- * too little to say, with the time it takes. Each may be looked at all the time: against control by the confidence
- * sequence of `interval.ts`, against a limit by the exact evidence of `mixture.ts`. What a plan may be wrong by chance is
+ * too little to say, with the time it takes. Each may be looked at all the time, beside control and against a limit,
+ * exactly: see `share-difference.ts`. What a plan may be wrong by chance is
  * shared out to all guardrails of all its steps. Pure.
  */
-import { proportion } from './estimate.ts';
-import { compare } from './interval.ts';
-import { concentrationFor, shareBounds } from './mixture.ts';
+import type { Tosses } from './mixture.ts';
 import type { ArmCounts, Guardrail, RolloutCounts, RolloutPlan, RolloutStep } from './rollout-plan.ts';
-import { mixingVariance, type SequenceSettings, TUNED_FOR } from './sequence.ts';
+import { type SequenceSettings, TUNED_FOR } from './sequence.ts';
+import { boundShare, compareShares } from './share-difference.ts';
 import { judgeGuardrail } from './verdict.ts';
 import { countInWords, durationInWords, inWords } from './wording.ts';
 
@@ -91,11 +90,7 @@ function besideControl(
 ): Check {
   const [control, candidate] = [of(counts.control, metric), of(counts.candidate, metric)];
   const settings: SequenceSettings = { alpha, sides: 'one', tunedFor: TUNED_FOR };
-  const interval = compare(
-    proportion(control.hits, control.requests),
-    proportion(candidate.hits, candidate.requests),
-    settings,
-  );
+  const interval = compareShares(tossesOf(control), tossesOf(candidate), settings);
   const meaning = { name, unit: 'share', better: 'lower', margin } as const;
   const verdict = judgeGuardrail(interval, meaning, ratePerSecond);
   const etaMs = verdict.kind === 'insufficient' ? verdict.etaMs : null;
@@ -107,8 +102,7 @@ function belowLimit({ name, metric }: Guardrail, limit: number, question: Questi
   const { counts, ratePerSecond, alpha } = question;
   const candidate = of(counts.candidate, metric);
   const { hits, requests } = candidate;
-  const concentration = concentrationFor(mixingVariance({ alpha, sides: 'one', tunedFor: TUNED_FOR }));
-  const { low, high } = shareBounds({ hits, trials: requests }, alpha, concentration);
+  const { low, high } = boundShare(tossesOf(candidate), { alpha, sides: 'one', tunedFor: TUNED_FOR });
   const kind = low > limit ? 'breach' : high <= limit ? 'pass' : 'insufficient';
   const seen = requests === 0 ? 'nothing seen' : inWords(hits / requests, 'share');
   const bounds = `between ${inWords(low, 'share')} and ${inWords(high, 'share')}`;
@@ -157,4 +151,8 @@ interface Counted {
 
 function of({ hits, requests }: ArmCounts, metric: string): Counted {
   return { hits: hits[metric] ?? 0, requests };
+}
+
+function tossesOf({ hits, requests }: Counted): Tosses {
+  return { hits, trials: requests };
 }

@@ -6,6 +6,7 @@
  * Invariants: what is in force and what is on record are written in the same turn, so a restart finds both or neither; a
  * decision is put on record with the numbers it was made by.
  */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { advance, goBack, type RolloutInput, refused } from '../analysis/rollout.ts';
 import { act, type RolloutVerb } from '../analysis/rollout-action.ts';
 import { type ArmCounts, NO_COUNTS, type RolloutCounts } from '../analysis/rollout-plan.ts';
@@ -114,7 +115,12 @@ export class Rollouts {
       active.map(([experiment, { candidate }]) => ({ experiment, candidate })),
     );
     if (this.#isClosed) return;
-    for (const [name] of active) this.#look(name, totals.get(name) ?? new Map(), elapsedMs);
+    for (const [name] of active) {
+      this.#look(name, totals.get(name) ?? new Map(), elapsedMs);
+      // Requests do not wait for all of them.
+      await nextTurn();
+      if (this.#isClosed) return;
+    }
     if (++this.#ticks % KEEP_TICKS === 0) this.#keep();
   }
 
