@@ -112,7 +112,7 @@ async function measure(what: keyof typeof TROUBLES, settings: keyof typeof BREAK
   const [port, log] = [nextPort(), scratchFile('protect.log')];
   const proxy = await sidecar(BREAKERS[settings], hasFailover, port, log);
   const seconds = WARM + BAD_SECONDS;
-  const loop = await OpenLoop.open({ port, rate, seconds, connections: 256 });
+  const loop = await OpenLoop.open({ port, rate, seconds, connections: 256, isSleeping: true });
   const running = loop.run();
   await sleep(WARM * 1000);
   const badMs = Date.now();
