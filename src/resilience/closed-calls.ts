@@ -4,7 +4,7 @@
  */
 import type { Share } from './confidence.ts';
 import { Evidence } from './evidence.ts';
-import { ageOf, type Call, InFlight } from './in-flight.ts';
+import { ageOf, type Call, InFlight, type Waiting } from './in-flight.ts';
 import { columnOf } from './latency-scale.ts';
 import type { Limits } from './limits.ts';
 import type { CallEnd } from './outcome.ts';
@@ -14,6 +14,8 @@ import type { Elsewhere } from './sharing.ts';
 /** The generation of no call. */
 const NOT_CLOSED = -2;
 
+export const NOT_STALLED = -1;
+
 const NO_LEVELS: readonly number[] = [];
 
 export class ClosedCalls {
@@ -22,8 +24,12 @@ export class ClosedCalls {
   isClosed = true;
   /** Moves with every transition; calls of an earlier one are stale. */
   generation = 0;
+  /** When a stall was first seen; -1: there is none. */
+  stalledMs = NOT_STALLED;
   /** `slow.thresholdMs`, or Infinity. */
   #slowAfterMs: number;
+  /** No call that was answered in time began later. */
+  #answeredFromMs = Number.NEGATIVE_INFINITY;
   /** Used again each time. */
   #sizes: Sizes | null = null;
 
@@ -47,6 +53,8 @@ export class ClosedCalls {
   enter(isClosed: boolean, nowMs: number): void {
     this.isClosed = isClosed;
     this.generation++;
+    this.stalledMs = NOT_STALLED;
+    this.#answeredFromMs = Number.NEGATIVE_INFINITY;
     this.evidence.clear(nowMs);
   }
 
@@ -80,6 +88,10 @@ export class ClosedCalls {
     // By age as well as by outcome, so that a call counts the same whether a tick saw it first or not.
     const isSlow = end === 'slow' || ageMs > this.#slowAfterMs;
     if (end === 'left' && !isSlow) return false;
+    if (!isSlow) {
+      this.stalledMs = NOT_STALLED;
+      if (call.admittedMs > this.#answeredFromMs) this.#answeredFromMs = call.admittedMs;
+    }
     evidence.add(end === 'failure', isSlow, nowMs);
     return evidence.failures + evidence.slow > 0;
   }
@@ -90,6 +102,8 @@ export class ClosedCalls {
     evidence.overdueElsewhere = overdue;
     if (evidence.latencies !== null) evidence.latencies.agedElsewhere = aged;
     if (calls !== null) evidence.merge(calls, nowMs);
+    // When those calls began is not said, so it may have been just now.
+    if (calls !== null && calls.requests > calls.slow) this.#answeredFromMs = nowMs;
     return evidence.failures + evidence.slow > 0;
   }
 
@@ -104,6 +118,11 @@ export class ClosedCalls {
   /** In flight here, for longer than `levelMs`. */
   agedOver(levelMs: number, nowMs: number): number {
     return this.inFlight.older(nowMs, levelMs, this.generation);
+  }
+
+  /** In flight here for longer than `afterMs`, with nothing that began after them answered in time. */
+  waiting(nowMs: number, afterMs: number): Waiting {
+    return this.inFlight.waiting(nowMs, afterMs, this.#answeredFromMs, this.generation);
   }
 
   /** Calls over a level, since `sinceMs` and in flight; null: it is not counted. */

@@ -5,12 +5,13 @@
  * Told the time; never moves a circuit. Of the control it only reads. Limits of its own are judged with each call; the
  * others, which ask for arithmetic, on each tick, so that a call costs the same with them and without.
  */
-import type { ClosedCalls } from './closed-calls.ts';
+import { type ClosedCalls, NOT_STALLED } from './closed-calls.ts';
 import { besideReason, fixedQuantileReason, heldReason, quantileReason } from './compared-reason.ts';
 import { type Relative, type Share, surpriseAt, surpriseBeside } from './confidence.ts';
 import { type Breach, badMin } from './evidence.ts';
 import type { Compared, Limits, QuantileLimit } from './limits.ts';
 import { compareQuantiles } from './quantile.ts';
+import { stallReason } from './reason.ts';
 import type { Stance } from './stance.ts';
 
 /**
@@ -18,6 +19,9 @@ import type { Stance } from './stance.ts';
  * be the first to reach the limit.
  */
 const NEAR = 0.5;
+
+/** Calls that are slow because of one pause are answered after it; a pause longer than this many thresholds is a stall. */
+const STALL_THRESHOLDS = 4;
 
 /** No worse than the control. */
 const SAME: Relative = { factor: 1, plus: 0 };
@@ -61,6 +65,7 @@ export class Criteria {
     const { compared } = this.#limits;
     const breach =
       this.#ownBreach(nowMs) ??
+      (isTick ? this.#stallBreach(nowMs) : null) ??
       (isTick && compared !== undefined ? this.#comparedBreach(compared, nowMs) : null);
     if (breach !== null) this.held = null;
     else if (this.held !== null) this.#hold(before ?? this.held, nowMs);
@@ -96,6 +101,40 @@ export class Criteria {
     return this.#isShared(slowness, ratio!, nowMs, (calls, since) => calls.over(thresholdMs, nowMs, since))
       ? null
       : slowness;
+  }
+
+  /**
+   * Callers that wait for their answers send nothing new, so that calls that hang may for long be few beside the good
+   * ones before. But `minimumRequests` of them, and none begun after them answered in time, are all that there is now.
+   */
+  #stallBreach(nowMs: number): Breach | null {
+    const { slow, minimumRequests } = this.#limits;
+    const calls = this.#calls;
+    const { overdue, overdueElsewhere } = calls.evidence;
+    const seenMs = calls.stalledMs;
+    calls.stalledMs = NOT_STALLED;
+    if (slow === null || overdue === 0 || overdue + overdueElsewhere < minimumRequests) return null;
+    const { thresholdMs } = slow;
+    const waiting = calls.waiting(nowMs, thresholdMs);
+    const isStalled =
+      waiting.calls + overdueElsewhere >= minimumRequests && waiting.forMs >= STALL_THRESHOLDS * thresholdMs;
+    if (waiting.calls === 0 || !isStalled) return null;
+    calls.stalledMs = seenMs === NOT_STALLED ? nowMs : seenMs;
+    // If it was this process that stood still, the answers are read before the next tick.
+    if (calls.stalledMs === nowMs) return null;
+    const reason = stallReason(waiting.calls + overdueElsewhere, waiting.forMs);
+    return this.#isStallShared(reason, thresholdMs, nowMs) ? null : { cause: 'stall', reason };
+  }
+
+  #isStallShared(reason: string, thresholdMs: number, nowMs: number): boolean {
+    const control = this.#holder();
+    if (control === null) return false;
+    const { calls, forMs } = control.waiting(nowMs, thresholdMs);
+    const isStalled =
+      calls >= badMin(this.#limits.minimumRequests) && forMs >= NEAR * STALL_THRESHOLDS * thresholdMs;
+    if (control.isClosed && !isStalled) return false;
+    this.held ??= heldReason(reason, null);
+    return true;
   }
 
   #isRowShared({ reason }: Breach, nowMs: number): boolean {

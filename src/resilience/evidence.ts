@@ -9,7 +9,7 @@ import { addLatencies, Latencies, type LatencyTally, layoutOf } from './latencie
 import type { Limits, Watch } from './limits.ts';
 import { consecutiveReason, errorRateReason, slowRateReason } from './reason.ts';
 
-export type TripCause = 'error-rate' | 'slow-rate' | 'latency-quantile' | 'consecutive-failures';
+export type TripCause = 'error-rate' | 'slow-rate' | 'stall' | 'latency-quantile' | 'consecutive-failures';
 
 /** A limit that is reached, and the sentence for it. */
 export interface Breach {

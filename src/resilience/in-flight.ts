@@ -43,6 +43,12 @@ function isOverdue({ isSending, answeredMs, admittedMs }: Call, afterMs: number)
   return answeredMs < 0 || answeredMs - admittedMs > afterMs;
 }
 
+/** Calls that have no answer yet, and how long the first of them has waited. */
+export interface Waiting {
+  readonly calls: number;
+  readonly forMs: number;
+}
+
 /** Calls in order of admission. `fresh` is the oldest one that `Breaker` has not yet looked at for its age. */
 export class InFlight {
   oldest: Call | null = null;
@@ -126,6 +132,19 @@ export class InFlight {
     for (let call = this.oldest; call !== null && nowMs - call.admittedMs > afterMs; call = call.newer)
       if (call.generation === generation && isOverdue(call, afterMs)) older++;
     return older;
+  }
+
+  /** Of the calls of `generation` that began after `sinceMs` and wait for longer than `afterMs`: how many, and how long. */
+  waiting(nowMs: number, afterMs: number, sinceMs: number, generation: number): Waiting {
+    let calls = 0;
+    let forMs = 0;
+    for (let call = this.oldest; call !== null && nowMs - call.admittedMs > afterMs; call = call.newer) {
+      if (call.generation !== generation || call.isSending || call.answeredMs >= 0) continue;
+      if (call.admittedMs <= sinceMs) continue;
+      if (calls === 0) forMs = nowMs - call.admittedMs;
+      calls++;
+    }
+    return { calls, forMs };
   }
 
   /** Start the call's clock again; it becomes the newest. */

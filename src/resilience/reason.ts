@@ -54,3 +54,8 @@ const SPAN_UNITS = [
   ['h', 3_600_000],
   ['m', 60_000],
 ] as const;
+
+/** `32 calls wait, the first for 1s, and nothing that began after it was answered in time` */
+export function stallReason(calls: number, forMs: number): string {
+  return `${calls} calls wait, the first for ${formatMs(forMs)}, and nothing that began after it was answered in time`;
+}

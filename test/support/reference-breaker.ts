@@ -61,6 +61,8 @@ export class ReferenceBreaker {
   #force: { readonly kind: ForceKind; readonly untilMs: number } | null = null;
   #turnedAway = 0;
   #wouldTurnAway = 0;
+  #answeredFromMs = Number.NEGATIVE_INFINITY;
+  #stalledMs: number | null = null;
 
   constructor(settings: BreakerSettings, random: Random) {
     this.#settings = settings;
@@ -116,14 +118,20 @@ export class ReferenceBreaker {
     this.#overdue.delete(id);
     if (outcome === 'ignored') return;
     this.#ended.push({ atMs: nowMs, isFailure, isSlow });
+    if (!isSlow) {
+      this.#answeredFromMs = Math.max(this.#answeredFromMs, call.admittedMs);
+      this.#stalledMs = null;
+    }
     this.#judge(nowMs);
   }
 
   tick(nowMs: number): void {
     this.#endForce(nowMs);
     this.#noticeOverdue(nowMs);
-    if (this.#state === 'closed' && this.#overdue.size > 0) this.#judge(nowMs);
-    else if (this.#state === 'half-open') this.#lookAtProbes(nowMs);
+    if (this.#state === 'closed' && this.#overdue.size > 0) {
+      this.#judge(nowMs);
+      if (this.#state === 'closed') this.#judgeStall(nowMs);
+    } else if (this.#state === 'half-open') this.#lookAtProbes(nowMs);
     else if (this.#state === 'open' && nowMs >= this.#openUntilMs) this.#move('half-open', nowMs);
   }
 
@@ -224,6 +232,27 @@ export class ReferenceBreaker {
     this.#openAgain(nowMs);
   }
 
+  #judgeStall(nowMs: number): void {
+    if (this.#force?.kind === 'closed') return;
+    const { slow, minimumRequests, windowMs } = this.#settings;
+    const seenMs = this.#stalledMs;
+    this.#stalledMs = null;
+    if (slow === null) return;
+    const waiting = this.#underWay.filter(
+      (call) =>
+        call.era === this.#era &&
+        call.answeredMs === null &&
+        call.admittedMs > this.#answeredFromMs &&
+        nowMs - call.admittedMs > slow.thresholdMs,
+    );
+    if (waiting.length < minimumRequests || this.#overdue.size < minimumRequests) return;
+    if (nowMs - Math.min(...waiting.map((call) => call.admittedMs)) < 4 * slow.thresholdMs) return;
+    this.#stalledMs = seenMs ?? nowMs;
+    if (this.#stalledMs === nowMs) return;
+    if (nowMs - this.#sinceMs >= windowMs) this.#openings = 0;
+    this.#openAgain(nowMs);
+  }
+
   #lookAtProbes(nowMs: number): void {
     const probes = this.#underWay.filter((call) => call.era === this.#era);
     if (probes.some((call) => this.#tookMs(call, nowMs) > this.#limitMs())) {
@@ -262,6 +291,8 @@ export class ReferenceBreaker {
     this.#overdue.clear();
     this.#probes = 0;
     this.#probesOk = 0;
+    this.#answeredFromMs = Number.NEGATIVE_INFINITY;
+    this.#stalledMs = null;
     if (from === to) return;
     if (to === 'open') this.#trips++;
     this.#sinceMs = nowMs;
