@@ -78,6 +78,9 @@ describe('the smallest file', () => {
       address: { kind: 'tcp', host: '127.0.0.1', port: 15100 },
       probeAddress: { kind: 'tcp', host: '0.0.0.0', port: 15120 },
       token: null,
+      tokens: [],
+      readRole: null,
+      protectedRoutes: [],
     });
     expect(snapshot.drain).toEqual({ delayMs: 0, timeoutMs: 30_000 });
     expect(snapshot.stateFile).toBeNull();
