@@ -71,10 +71,13 @@ const step = z.union([
   }),
 ]);
 
+const firstShare = () => positivePercent().describe('The first step.');
+const lastShare = () => positivePercent().prefault('100%').describe('The last step.');
+
 const probe = z.strictObject({
   method: method().prefault('GET').describe('GET or HEAD.'),
   path: text(2000).regex(/^\//, 'expected a path that begins with /').describe('With its query.'),
-  headers: z.record(headerName(), text(4096)).prefault({}),
+  headers: z.record(headerName(), text(4096)).prefault({}).describe('Sent with it.'),
   status: z
     .int()
     .min(200)
@@ -102,14 +105,14 @@ const rolloutFields = {
     .optional()
     .describe('Shares of the candidate, each above the one before. Default: 1%, 5%, 20%, 50%, 100%.'),
   linear: z
-    .strictObject({ from: positivePercent(), by: positivePercent(), to: positivePercent().prefault('100%') })
+    .strictObject({ from: firstShare(), by: positivePercent().describe('Points a step.'), to: lastShare() })
     .optional()
     .describe('Steps that are equally far apart, in place of steps.'),
   exponential: z
     .strictObject({
-      from: positivePercent(),
-      factor: z.number().min(1.1).max(100).prefault(2),
-      to: positivePercent().prefault('100%'),
+      from: firstShare(),
+      factor: z.number().min(1.1).max(100).prefault(2).describe('Each step is so many times the one before.'),
+      to: lastShare(),
     })
     .optional()
     .describe('Steps that are so many times the one before, in place of steps.'),

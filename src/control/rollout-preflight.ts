@@ -52,7 +52,7 @@ export async function preflight(
     if (typeof found === 'string') problems.push(found);
     else problems.push(...(await probeBoth({ control, candidate, probes, preflightMs }, found, wallMs)));
   }
-  return problems;
+  return [...new Set(problems)];
 }
 
 interface Pair {

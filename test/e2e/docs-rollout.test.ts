@@ -70,7 +70,13 @@ service: checkout
 requireMetadata: false
 stateFile: ${join(folder, 'state.json')}
 listeners: [{ name: inbound, address: "127.0.0.1:0" }]
-admin: { address: 127.0.0.1:0, probeAddress: 127.0.0.1:0, token: docs-token }
+admin:
+  address: 127.0.0.1:0
+  probeAddress: 127.0.0.1:0
+  token: docs-token
+  tokens:
+    - { name: ann, role: operator, token: ann-token-0123456789 }
+    - { name: bob, role: operator, token: bob-token-0123456789 }
 upstreams: { v1: "${v1}", v2: "${v2}" }
 ${ROUTES}
 webhooks: [{ name: ci, url: "http://${hook}/", secret: change-me, events: [] }]
@@ -78,6 +84,7 @@ experiments:
   ranking:
     variants: { control: {}, candidate: { weight: 0%, upstream: v2 } }
     breaker: false
+    allowProtected: { approvedBy: ann, reason: a test }
     rollout: ${rollout}
 ${settings}`;
   await writeFile(join(folder, 'fairlead.yaml'), config);
@@ -219,5 +226,34 @@ describe('a rollout of the real binary', () => {
     expect(await rollout()).toMatchObject({ id, phase: 'baking', step: 2, share: '60%' });
     const answer = await fetch(`http://127.0.0.1:${sidecar.ports.admin}/v1/experiments/ranking`);
     expect(JSON.stringify(await answer.json())).toContain('60%');
+  });
+
+  it('takes two people on a protected route, and one to take it back', { timeout: 60_000 }, async () => {
+    await run(QUICK, 'protect: [all]');
+    await send();
+    const tell = async (path: string, token: string, body: object) => {
+      const answer = await fetch(`http://127.0.0.1:${sidecar.ports.admin}/v1/${path}`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+        body: JSON.stringify(body),
+      });
+      return { status: answer.status, body: (await answer.json()) as Record<string, unknown> };
+    };
+    const asked = await tell('experiments/ranking:start-rollout', 'ann-token-0123456789', {
+      reason: 'release 42',
+    });
+    expect(asked).toMatchObject({ status: 202, body: { approval: { action: 'rollout-start' } } });
+    expect((await fetch(`http://127.0.0.1:${sidecar.ports.admin}/v1/rollouts/ranking`)).status).toBe(404);
+    const { id, digest } = asked.body.approval as { id: string; digest: string };
+    const yes = { digest, reason: 'seen' };
+    expect((await tell(`approvals/${id}:approve`, 'ann-token-0123456789', yes)).status).toBe(403);
+    expect(await tell(`approvals/${id}:approve`, 'bob-token-0123456789', yes)).toMatchObject({
+      status: 200,
+      body: { phase: 'baking', share: '30%' },
+    });
+    expect(await tell('experiments/ranking:abort', 'ann-token-0123456789', { reason: 'no' })).toMatchObject({
+      status: 200,
+      body: { phase: 'rolled-back', share: '0%' },
+    });
   });
 });
