@@ -71,6 +71,7 @@ export class Rollouts {
   #isClosed = false;
   #lastMs: number;
   #ticks = 0;
+  #isFailing = false;
 
   constructor(options: RolloutsOptions) {
     this.#options = options;
@@ -82,7 +83,7 @@ export class Rollouts {
   open(): void {
     const { tickMs = TICK_MS } = this.#options;
     this.#timer = setTimeout(() => {
-      void this.tick().then(() => {
+      void this.#safely().then(() => {
         if (!this.#isClosed) this.open();
       });
     }, tickMs);
@@ -104,7 +105,7 @@ export class Rollouts {
     }));
   }
 
-  /** Looks once. Never rejects. */
+  /** Looks once. */
   async tick(): Promise<void> {
     const { clock, evidence } = this.#options;
     const active = [...this.#states].filter(([, state]) => !isOver(state));
@@ -170,6 +171,22 @@ export class Rollouts {
     const after = this.#apply(name, result, by.actor);
     if (after.sharePpm !== result.state.sharePpm) return no(after.reason, 'see the audit');
     return { ok: true, state: after };
+  }
+
+  /** A mistake in here must end neither the loop nor the process: what is in force stays so, and it is said. */
+  async #safely(): Promise<void> {
+    try {
+      await this.tick();
+      this.#isFailing = false;
+    } catch (error) {
+      if (!this.#isFailing) this.#warn(`rollouts do not move: ${(error as Error).message}; this is a bug`);
+      this.#isFailing = true;
+    }
+  }
+
+  #warn(message: string): void {
+    const at = new Date(this.#options.clock.wallMs()).toISOString();
+    this.#options.onEvent({ kind: 'warning', at, message });
   }
 
   #begin(name: string, id: string, { actor, reason }: { actor: string; reason: string }): RolloutResult {

@@ -18,6 +18,8 @@ export class RolloutBench {
   problems: string[] = [];
   against: string | null = null;
   openBreaker: string | null = null;
+  /** Thrown when counts are read. */
+  evidenceProblem: Error | null = null;
   control!: ControlState;
   rollouts!: Rollouts;
   #nowMs = 0;
@@ -49,7 +51,10 @@ export class RolloutBench {
       clock: { now: () => this.#nowMs, wallMs: () => START_MS + this.#nowMs },
       random: seededRandom(1),
       evidence: {
-        read: async () => new Map([['ranking', new Map(Object.entries(this.#arms))]]),
+        read: async () => {
+          if (this.evidenceProblem !== null) throw this.evidenceProblem;
+          return new Map([['ranking', new Map(Object.entries(this.#arms))]]);
+        },
         openBreaker: () => this.openBreaker,
       },
       hooks: {
@@ -59,6 +64,7 @@ export class RolloutBench {
       },
       preflight: async () => this.problems,
       onEvent: (event) => this.folder.events.push(event),
+      tickMs: 5,
     });
   }
 

@@ -151,4 +151,17 @@ describe('a rollout', () => {
     expect(bench.act('abort')).toMatchObject({ ok: true });
     expect(bench.share()).toBe(0);
   });
+
+  test('says once that it does not move when it cannot look, and goes on when it can', async () => {
+    await bench.start();
+    bench.evidenceProblem = new Error('no counts');
+    bench.rollouts.open();
+    await expect.poll(() => bench.folder.warnings(), { timeout: 5_000 }).toHaveLength(1);
+    expect(bench.folder.warnings()[0]).toContain('rollouts do not move: no counts');
+    bench.evidenceProblem = null;
+    bench.openBreaker = 'all/ranking/candidate';
+    await expect.poll(() => bench.share(), { timeout: 5_000 }).toBe(0);
+    bench.rollouts.close();
+    expect(bench.folder.warnings()).toHaveLength(1);
+  });
 });
