@@ -81,6 +81,9 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     onEvent: (event) => audit.onControlEvent(event),
   });
   const rollouts = openRollouts({ control, clock, traffic, webhooks: breakers.webhooks, onEvent });
+  metrics.setRolloutSource(() =>
+    rollouts.list().map(({ experiment, state: { phase, step } }) => ({ experiment, phase, step: step + 1 })),
+  );
   const drained = new DrainedEndpoints((all) => traffic.drainEndpoints(all));
   metrics.configured(snapshot.hash, snapshot.version);
   metrics.reloaded(control.lastReload);

@@ -29,6 +29,7 @@ import { ALL_FORMATS, type PageFormat } from './page.ts';
 import { PipelineMetrics } from './pipeline-metrics.ts';
 import { collectProcessMetrics } from './process-metrics.ts';
 import { RecoveryMetrics } from './recovery-metrics.ts';
+import { registerRollouts } from './rollout-families.ts';
 import { Counter, ProcessCounters, RequestSeries } from './series.ts';
 import type {
   BreakerSample,
@@ -36,6 +37,7 @@ import type {
   EndpointSample,
   ExperimentSample,
   ListenerSample,
+  RolloutSample,
   WorkerSample,
 } from './sources.ts';
 import { TrafficMetrics } from './traffic-metrics.ts';
@@ -103,6 +105,7 @@ export class Metrics {
   #endpoints: () => Iterable<EndpointSample> = () => [];
   #listeners: () => Iterable<ListenerSample> = () => [];
   #experiments: () => Iterable<ExperimentSample> = () => [];
+  #rollouts: () => Iterable<RolloutSample> = () => [];
   #workers: () => WorkerSample | null = () => null;
   #config: { hash: string; version: number } | null = null;
   #isLastReloadOk: boolean | null = null;
@@ -202,6 +205,11 @@ export class Metrics {
   /** Where the experiments are read at each scrape. */
   setExperimentSource(source: () => Iterable<ExperimentSample>): void {
     this.#experiments = source;
+  }
+
+  /** Where the rollouts are read at each scrape. */
+  setRolloutSource(source: () => Iterable<RolloutSample>): void {
+    this.#rollouts = source;
   }
 
   /** Where the state of the worker processes is read at each scrape. */
@@ -310,6 +318,7 @@ export class Metrics {
     this.admin.register(this.#registry);
     registerTunnels(this.#registry, this.#tunnels);
     registerExperiments(this.#registry, () => this.#experiments());
+    registerRollouts(this.#registry, () => this.#rollouts());
     registerWorkers(this.#registry, () => this.#workers());
     if (options.isProcessIncluded !== false) collectProcessMetrics(this.#registry);
   }

@@ -51,6 +51,14 @@ export interface ExperimentSample {
   }[];
 }
 
+/** The last rollout of an experiment. */
+export interface RolloutSample {
+  readonly experiment: string;
+  readonly phase: string;
+  /** From 1. */
+  readonly step: number;
+}
+
 /** The worker processes, when there are any. */
 export interface WorkerSample {
   readonly serving: number;

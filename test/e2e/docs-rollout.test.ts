@@ -191,6 +191,9 @@ describe('a rollout of the real binary', () => {
       'rollout-advance',
       'rollout-promote',
     ]);
+    const page = await (await fetch(`http://127.0.0.1:${sidecar.ports.probes}/metrics`)).text();
+    expect(page).toContain('fairlead_rollout_phase{experiment="ranking",phase="promoted"} 1');
+    expect(page).toContain('fairlead_rollout_step{experiment="ranking"} 3');
     expect(moves[1]!.reason).toMatch(/^30% -> 60%: errors: not worse by more than 10 pp: 0% instead of 0%/);
   });
 
