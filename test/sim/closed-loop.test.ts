@@ -19,7 +19,8 @@ test('callers that all wait for a variant that hangs trip it after four times th
   while (bench.state === 'closed') bench.wait(50);
   expect(bench.last).toMatchObject({
     cause: 'stall',
-    reason: '32 calls wait, the first for 1.1s, and nothing that began after it was answered in time; open for 5s',
+    reason:
+      '32 calls wait, the first for 1.1s, and nothing that began after it was answered in time; open for 5s',
   });
   expect(bench.nowMs - hungMs).toBe(1_050);
 });
