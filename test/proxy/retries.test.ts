@@ -93,13 +93,12 @@ describe('an attempt that is late', () => {
     const slow = await rig.upstream(() => {});
     const { port, access } = await plane(
       [slow.endpoint],
-      { attempts: 10, perTry: '150ms', backOff: SOON },
-      { timeouts: { request: '400ms' } },
+      { attempts: 10, perTry: '500ms', backOff: SOON },
+      { timeouts: { request: '950ms' } },
     );
     const got = await answer(rig.client(port).send(get()));
     expect(got.problem?.code).toBe('request_timeout');
-    expect(access[0]!.retries).toBeGreaterThanOrEqual(1);
-    expect(access[0]!.retries).toBeLessThanOrEqual(3);
+    expect(access[0]!.retries).toBe(1);
   });
 });
 
