@@ -79,7 +79,7 @@ function withoutWatch(config: ExperimentConfig, variantName: string): BreakerSet
     windowMs: own?.window ?? base.window,
     minimumRequests: own?.minimumRequests ?? base.minimumRequests,
     errorRatio: errorPpm === null ? null : errorPpm / PPM,
-    slow: slow === undefined ? null : { thresholdMs: slow.threshold, ratio: (slowRate!.own ?? PPM) / PPM },
+    slow: slow === undefined ? null : slowLimit(slow, (slowRate!.own ?? PPM) / PPM),
     consecutiveFailures: consecutive === 'off' ? null : consecutive,
     openForMs,
     openForMaxMs: own?.openForMax ?? openForMaxMs,
@@ -88,6 +88,14 @@ function withoutWatch(config: ExperimentConfig, variantName: string): BreakerSet
     ...(isComparing ? { compared } : {}),
     ...(isLastResort ? {} : { sharedOutage: { policy: own?.sharedOutage ?? base.sharedOutage, confidence } }),
   };
+}
+
+function slowLimit(
+  { threshold, stall }: NonNullable<BreakerConfig['slow']>,
+  ratio: number,
+): NonNullable<BreakerSettings['slow']> {
+  const limit = { thresholdMs: threshold, ratio };
+  return stall === undefined ? limit : { ...limit, stallMs: stall === 'off' ? null : stall };
 }
 
 /** For a fallback variant without a breaker, when the others have to know how it does: it counts, and opens never. */

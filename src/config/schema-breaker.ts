@@ -14,6 +14,12 @@ const slow = z
     rate: rateLimits()
       .prefault('50%')
       .describe('Open when at least this share of the calls in the window is slow; or against the control.'),
+    stall: z
+      .union([z.literal('off'), positiveDuration()])
+      .optional()
+      .describe(
+        'Open when `minimumRequests` calls wait, the first for this long, and nothing that began after it was answered in time. Default: four times the threshold.',
+      ),
   })
   .describe('Open on slow calls; calls still under way count as soon as they pass the threshold.');
 

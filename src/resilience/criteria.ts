@@ -114,25 +114,23 @@ export class Criteria {
     const seenMs = calls.stalledMs;
     calls.stalledMs = NOT_STALLED;
     if (slow === null || overdue === 0 || overdue + overdueElsewhere < minimumRequests) return null;
-    const { thresholdMs } = slow;
+    const { thresholdMs, stallMs = STALL_THRESHOLDS * thresholdMs } = slow;
+    if (stallMs === null) return null;
     const waiting = calls.waiting(nowMs, thresholdMs);
-    const isStalled =
-      waiting.calls + overdueElsewhere >= minimumRequests && waiting.forMs >= STALL_THRESHOLDS * thresholdMs;
+    const isStalled = waiting.calls + overdueElsewhere >= minimumRequests && waiting.forMs >= stallMs;
     if (waiting.calls === 0 || !isStalled) return null;
     calls.stalledMs = seenMs === NOT_STALLED ? nowMs : seenMs;
     // If it was this process that stood still, the answers are read before the next tick.
     if (calls.stalledMs === nowMs) return null;
     const reason = stallReason(waiting.calls + overdueElsewhere, waiting.forMs);
-    return this.#isStallShared(reason, thresholdMs, nowMs) ? null : { cause: 'stall', reason };
+    return this.#isStallShared(reason, stallMs, nowMs) ? null : { cause: 'stall', reason };
   }
 
-  #isStallShared(reason: string, thresholdMs: number, nowMs: number): boolean {
+  #isStallShared(reason: string, stallMs: number, nowMs: number): boolean {
     const control = this.#holder();
     if (control === null) return false;
-    const { calls, forMs } = control.waiting(nowMs, thresholdMs);
-    const isStalled =
-      calls >= badMin(this.#limits.minimumRequests) && forMs >= NEAR * STALL_THRESHOLDS * thresholdMs;
-    if (control.isClosed && !isStalled) return false;
+    const { calls } = control.waiting(nowMs, NEAR * stallMs);
+    if (control.isClosed && calls < badMin(this.#limits.minimumRequests)) return false;
     this.held ??= heldReason(reason, null);
     return true;
   }

@@ -7,7 +7,12 @@ export interface Limits {
   /** Below this many counted calls no rate is judged; at least 1. */
   readonly minimumRequests: number;
   readonly errorRatio: number | null;
-  readonly slow: { readonly thresholdMs: number; readonly ratio: number } | null;
+  readonly slow: {
+    readonly thresholdMs: number;
+    readonly ratio: number;
+    /** As long as everything may hang; null: for ever; left out: four times the threshold. */
+    readonly stallMs?: number | null;
+  } | null;
   readonly consecutiveFailures: number | null;
   /** What needs more than a comparison of two numbers; left out: nothing. */
   readonly compared?: Compared;

@@ -25,6 +25,17 @@ test('callers that all wait for a variant that hangs trip it after four times th
   expect(bench.nowMs - hungMs).toBe(1_050);
 });
 
+test('or after as long as is said, or never', () => {
+  const soon = hanging({ slow: { thresholdMs: 250, ratio: 0.2, stallMs: 400 } });
+  while (soon.bench.state === 'closed') soon.bench.wait(50);
+  expect(soon.bench.last.cause).toBe('stall');
+  expect(soon.bench.nowMs - soon.hungMs).toBe(450);
+  const never = hanging({ slow: { thresholdMs: 250, ratio: 0.2, stallMs: null } });
+  while (never.bench.state === 'closed') never.bench.wait(50);
+  expect(never.bench.last.cause).toBe('slow-rate');
+  expect(never.bench.nowMs - never.hungMs).toBeGreaterThan(9_500);
+});
+
 test('a pause that is over within that time trips nothing, nor does one of this process', () => {
   const paused = hanging({ slow: { thresholdMs: 250, ratio: 0.2 } });
   for (let waitedMs = 0; waitedMs < 900; waitedMs += 50) paused.bench.wait(50);

@@ -109,6 +109,13 @@ describe('breakers', () => {
     });
   });
 
+  test('a stall lasts as long as is said, or is left out', () => {
+    const slowOf = (stall: string) =>
+      breakers(`breaker: { slow: { threshold: 250ms, stall: ${stall} } }`)?.[1]?.slow;
+    expect(slowOf('400ms')).toEqual({ thresholdMs: 250, ratio: 0.5, stallMs: 400 });
+    expect(slowOf('off')).toEqual({ thresholdMs: 250, ratio: 0.5, stallMs: null });
+  });
+
   test('the last resort opens at 50 % of errors at least, and not for slowness, unless it says so itself', () => {
     const declared = 'breaker: { errorRate: 5%, slow: { threshold: 250ms, rate: 20% } }';
     expect(breakers(declared)?.[0]).toMatchObject({ errorRatio: 0.5, slow: null });
