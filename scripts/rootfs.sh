@@ -18,7 +18,8 @@ ldd "$node" | grep -oE '/[^ ]+' | sort -u | while read -r library; do
 done
 # Loaded by name at run time, so ldd does not list them: host names from files and DNS.
 for name in libnss_files.so.2 libnss_dns.so.2 libresolv.so.2; do
-  library=$(ldconfig -p | awk -v n="$name" '$1 == n && /x86-64|AArch64|aarch64/ {print $NF; exit}')
+  # Read to the end: whoever stops early breaks the pipe of a ldconfig that still writes.
+  library=$(ldconfig -p | awk -v n="$name" '$1 == n && /x86-64|AArch64|aarch64/ && !found++ {print $NF}')
   if [ -n "$library" ]; then mkdir -p "$target$(dirname "$library")" && cp -L "$library" "$target$library"; fi
 done
 
