@@ -7,6 +7,7 @@ import { connect } from 'node:net';
 import fastify, { type FastifyInstance, type FastifyRequest } from 'fastify';
 import type { Clock } from '../base/clock.ts';
 import type { SocketAddress } from '../config/snapshot.ts';
+import type { AnalysisSource } from '../control/analysis.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { addAccess } from './access.ts';
@@ -18,6 +19,8 @@ import { addEndpoints, type EndpointTargets } from './endpoints.ts';
 import { addExplain } from './explain.ts';
 import { addFaults, type FaultTargets } from './faults.ts';
 import { addOfrep, OFREP_ROOT } from './ofrep.ts';
+import { addPage } from './page.ts';
+import type { PageFile } from './page-files.ts';
 import type { ControlPort, DataPlaneView, Explain, IdentityReader } from './ports.ts';
 import { addProbes, type ProbeSources } from './probes.ts';
 import { AdminError, sendProblem, toAdminError } from './problem.ts';
@@ -44,12 +47,15 @@ export interface AdminOptions {
   readonly faults: FaultTargets['faults'];
   readonly drained: EndpointTargets['drained'];
   readonly rollouts: RolloutPort;
+  readonly analysis: AnalysisSource;
   readonly metrics: Pick<Metrics, 'render' | 'formats' | 'evaluations' | 'admin'>;
   readonly audit: Audit;
   readonly log: Log;
   readonly clock: Clock;
   /** Open at one time. */
   readonly connectionsMax: number;
+  /** What is on `/`; null or left out: a line that says how to build it. */
+  readonly page?: readonly PageFile[] | null;
 }
 
 /** The admin API, not listening yet; `inject` it in tests. The tokens are those of the Snapshot in force. */
@@ -66,6 +72,7 @@ export async function buildAdmin(options: AdminOptions): Promise<FastifyInstance
   addEndpoints(app, options);
   addOfrep(app, options);
   addExplain(app, options);
+  addPage(app, options.page ?? null);
   await app.ready();
   return app;
 }

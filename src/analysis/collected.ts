@@ -47,7 +47,7 @@ export interface CollectedArm {
   /** Milliseconds, of requests that are not ignored. */
   readonly latency: Moments;
   readonly latencies: Distribution;
-  /** Of response bodies. */
+  /** Of the response bodies of requests that are not ignored. */
   readonly bytes: Moments;
   /** By the names of metrics of one's own. */
   readonly metrics: ReadonlyMap<string, CollectedValues>;
@@ -82,7 +82,8 @@ export interface CollectedUnitArm {
   readonly distinct: number;
   /**
    * `errors`: failures by requests; `latency`: milliseconds by requests; `bytes`: by requests; and by the names of
-   * metrics of one's own: the sum of values by what the metric is per (values, requests, or 1 for units).
+   * metrics of one's own: the sum of values by what the metric is per (values, requests, or 1 for units). Requests are
+   * those that were judged: `requests - ignored` of a `CollectedArm`.
    */
   readonly sums: ReadonlyMap<string, UnitSums>;
 }

@@ -5,11 +5,13 @@
 
 import { availableParallelism } from 'node:os';
 import { Audit } from '../admin/audit.ts';
+import { readPage } from '../admin/page-files.ts';
 import type { DataPlaneView, ForceKind } from '../admin/ports.ts';
 import { buildAdmin, buildProbes, listen } from '../admin/server.ts';
 import { type Clock, systemClock, systemRandom } from '../base/clock.ts';
 import type { Config } from '../config/schema.ts';
 import type { Snapshot, SocketAddress } from '../config/snapshot.ts';
+import { Analysis } from '../control/analysis.ts';
 import { DrainedEndpoints } from '../control/drained-endpoints.ts';
 import { FaultRegistry } from '../control/fault-registry.ts';
 import { ConfigWatcher } from '../control/reload.ts';
@@ -25,6 +27,7 @@ import { DescribedIdentity } from './described-identity.ts';
 import { experimentSamples } from './experiment-samples.ts';
 import { liveExplainer } from './explain-live.ts';
 import { Exit, type Io } from './io.ts';
+import { packagePath } from './package-root.ts';
 import { openRollouts } from './rollout-support.ts';
 import type { Traffic, TrafficContext } from './traffic.ts';
 import { buildInfo } from './version.ts';
@@ -84,6 +87,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
   metrics.setRolloutSource(() =>
     rollouts.list().map(({ experiment, state: { phase, step } }) => ({ experiment, phase, step: step + 1 })),
   );
+  const analysis = new Analysis();
   const drained = new DrainedEndpoints((all) => traffic.drainEndpoints(all));
   metrics.configured(snapshot.hash, snapshot.version);
   metrics.reloaded(control.lastReload);
@@ -163,11 +167,13 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
         faults,
         drained,
         rollouts,
+        analysis,
         metrics: page,
         audit,
         log,
         clock,
         connectionsMax: connections.admin,
+        page: readPage(packagePath('dist/page')),
       });
       servers.push(admin);
       addresses.admin = bound(address, await listen(admin, address));

@@ -10,6 +10,7 @@ import { buildAdmin, buildProbes } from '../../src/admin/server.ts';
 import { type Clock, systemRandom } from '../../src/base/clock.ts';
 import { DescribedIdentity } from '../../src/cli/described-identity.ts';
 import { liveExplainer } from '../../src/cli/explain-live.ts';
+import { Analysis } from '../../src/control/analysis.ts';
 import { DrainedEndpoints } from '../../src/control/drained-endpoints.ts';
 import { FaultRegistry } from '../../src/control/fault-registry.ts';
 import { ControlState } from '../../src/control/state.ts';
@@ -148,6 +149,7 @@ export async function newAdminBench(token: string | null = TOKEN): Promise<Admin
   const app = await buildAdmin({
     drained,
     rollouts: noRollouts,
+    analysis: new Analysis(),
     control,
     dataPlane: plane,
     identity,
