@@ -1,11 +1,13 @@
 /**
  * `npm run build`: src/ and the runtime dependencies as plain JavaScript in dist/, for the package and the image.
  * dist/fairlead.js is what bin/fairlead.js starts; what only some commands need is in chunks beside it, loaded
- * when called; dist/worker.js is what a worker process runs. dist/LICENSES.txt holds the licence of every package that went in.
+ * when called; dist/worker.js is what a worker process runs; dist/page is the page of the admin port. dist/LICENSES.txt
+ * holds the licence of every package that went in.
  */
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { rolldown } from 'rolldown';
+import { buildPage } from './build-page.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 const DIST = join(ROOT, 'dist');
@@ -32,9 +34,10 @@ const { output } = await bundle.write({
   minify: { compress: false, mangle: false, codegen: { removeWhitespace: true } },
 });
 await bundle.close();
+const ofPage = await buildPage(join(DIST, 'page'));
 
 const modules = output.flatMap((chunk) => (chunk.type === 'chunk' ? chunk.moduleIds : []));
-const packages = packagesOf(modules);
+const packages = packagesOf([...modules, ...ofPage]);
 writeFileSync(join(DIST, 'LICENSES.txt'), licenceText(packages));
 const bytes = output.reduce((sum, chunk) => sum + (chunk.type === 'chunk' ? chunk.code.length : 0), 0);
 process.stdout.write(

@@ -19,8 +19,9 @@ const CHANGES: readonly (readonly [method: string | null, url: string, role: Rol
   [null, '/v1/reload', 'admin'],
 ];
 
-/** Probes and metrics are on the probe listener as well. */
-const OPEN = ['/livez', '/ping', '/readyz', '/ready', '/startupz', '/metrics', '/stats/prometheus'];
+/** Probes and metrics are on the probe listener as well; the files of the page hold no data. */
+const OPEN = ['/livez', '/ping', '/readyz', '/ready', '/startupz', '/metrics', '/stats/prometheus', '/'];
+const OPEN_FOLDER = '/assets/';
 
 /**
  * The least role for a request; null: none is needed.
@@ -31,9 +32,13 @@ const OPEN = ['/livez', '/ping', '/readyz', '/ready', '/startupz', '/metrics', '
 export function neededRole(method: string, url: string, readRole: Role | null): Role | null {
   // A flag is asked for with a POST, and changes nothing.
   if (url.startsWith(OFREP_ROOT)) return null;
-  if (method === 'GET' || method === 'HEAD') return OPEN.includes(url) ? null : readRole;
+  if (method === 'GET' || method === 'HEAD') return isOpen(url) ? null : readRole;
   const rule = CHANGES.find(([only, resource]) => resource === url && (only === null || only === method));
   return rule?.[2] ?? 'admin';
+}
+
+function isOpen(url: string): boolean {
+  return OPEN.includes(url) || url.startsWith(OPEN_FOLDER);
 }
 
 export function isEnough(role: Role, needed: Role): boolean {

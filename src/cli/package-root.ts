@@ -7,6 +7,11 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { CliError, Exit } from './io.ts';
 
+/** Where a file of the package would be; it need not be there. */
+export function packagePath(relativePath: string): string {
+  return join(dirname(packageFile('package.json')), relativePath);
+}
+
 /** The nearest folder above this file that has `relativePath` in it, joined with it. Throws CliError (78). */
 export function packageFile(relativePath: string): string {
   let folder = dirname(fileURLToPath(import.meta.url));
