@@ -83,24 +83,30 @@ async function sidecar(breaker: object, hasFailover: boolean, port: number, log:
   return start(['sh', '-c', `exec "$@" 2>${log}`, 'sh', ...run], { cores: PROXY_CORES, port });
 }
 
-/** When the breaker opened, by the log; NaN: it did not. Before the trouble: the machine was busy, and it says nothing. */
-function openedMs(log: string, badMs: number): number {
-  const times = readFileSync(log, 'utf8')
+/** When the breaker first opened, by the log, and by which limit; null: it did not. Before the trouble: the machine was busy, and it says nothing. */
+function firstOpening(log: string, badMs: number): { readonly time: number; readonly cause: string } | null {
+  const openings = readFileSync(log, 'utf8')
     .split('\n')
     .filter((text) => text.includes('closed -> open'))
-    .map((text) => (JSON.parse(text) as { time: number }).time);
-  if (times.some((time) => time < badMs)) throw new Error('the breaker opened before anything was wrong');
-  return times[0] ?? Number.NaN;
+    .map((text) => JSON.parse(text) as { time: number; cause: string });
+  if (openings.some(({ time }) => time < badMs))
+    throw new Error('the breaker opened before anything was wrong');
+  return openings[0] ?? null;
 }
 
-function row(name: readonly string[], badMs: number, opened: number, result: OpenLoopResult): string {
+function row(
+  name: readonly string[],
+  badMs: number,
+  opened: ReturnType<typeof firstOpening>,
+  result: OpenLoopResult,
+): string {
   const last = Math.max(...result.failures.map(({ atMs }) => atMs)) - badMs;
   const { p50, p99, max } = result.latencyUs;
   const ms = (us: number): string => (us / 1000).toFixed(1);
   const cells = [
     ...name,
     `${Math.round(result.answered / (WARM + BAD_SECONDS))}`,
-    Number.isNaN(opened) ? 'never' : `${Math.round(opened - badMs)} ms`,
+    opened === null ? 'never' : `${Math.round(opened.time - badMs)} ms, ${opened.cause}`,
     String(result.failed),
     result.failed === 0 ? '-' : `${Math.round(last)} ms`,
     `${ms(p50)}, ${ms(p99)}, ${ms(max)} ms`,
@@ -121,7 +127,7 @@ async function measure(what: keyof typeof TROUBLES, settings: keyof typeof BREAK
   TROUBLES[what].end();
   await loop.close();
   await proxy.stop();
-  say(row([what, settings, hasFailover ? 'yes' : 'no'], badMs, openedMs(log, badMs), result));
+  say(row([what, settings, hasFailover ? 'yes' : 'no'], badMs, firstOpening(log, badMs), result));
 }
 
 pinSelf(LOAD_CORES);

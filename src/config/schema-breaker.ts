@@ -18,7 +18,7 @@ const slow = z
       .union([z.literal('off'), positiveDuration()])
       .optional()
       .describe(
-        'Open when `minimumRequests` calls wait, the first for this long, and nothing that began after it was answered in time. Default: four times the threshold.',
+        'Open when `minimumRequests` calls hang, the first for this long, and nothing that began after it was answered in time. Default: the threshold and 100ms.',
       ),
   })
   .describe('Open on slow calls; calls still under way count as soon as they pass the threshold.');

@@ -30,6 +30,10 @@ export class ClosedCalls {
   #slowAfterMs: number;
   /** No call that was answered in time began later. */
   #answeredFromMs = Number.NEGATIVE_INFINITY;
+  /** Calls since then that were over the threshold when they ended without a good answer; when the first began, and the last ended. */
+  #givenUp = 0;
+  #givenUpFromMs = 0;
+  #givenUpToMs = 0;
   /** Used again each time. */
   #sizes: Sizes | null = null;
 
@@ -55,6 +59,7 @@ export class ClosedCalls {
     this.generation++;
     this.stalledMs = NOT_STALLED;
     this.#answeredFromMs = Number.NEGATIVE_INFINITY;
+    this.#givenUp = 0;
     this.evidence.clear(nowMs);
   }
 
@@ -88,10 +93,8 @@ export class ClosedCalls {
     // By age as well as by outcome, so that a call counts the same whether a tick saw it first or not.
     const isSlow = end === 'slow' || ageMs > this.#slowAfterMs;
     if (end === 'left' && !isSlow) return false;
-    if (!isSlow) {
-      this.stalledMs = NOT_STALLED;
-      if (call.admittedMs > this.#answeredFromMs) this.#answeredFromMs = call.admittedMs;
-    }
+    if (!isSlow) this.#answeredInTime(call.admittedMs);
+    else if (end === 'failure' || end === 'left') this.#giveUp(call.admittedMs, nowMs);
     evidence.add(end === 'failure', isSlow, nowMs);
     return evidence.failures + evidence.slow > 0;
   }
@@ -103,7 +106,7 @@ export class ClosedCalls {
     if (evidence.latencies !== null) evidence.latencies.agedElsewhere = aged;
     if (calls !== null) evidence.merge(calls, nowMs);
     // When those calls began is not said, so it may have been just now.
-    if (calls !== null && calls.requests > calls.slow) this.#answeredFromMs = nowMs;
+    if (calls !== null && calls.requests > calls.slow) this.#answeredInTime(nowMs);
     return evidence.failures + evidence.slow > 0;
   }
 
@@ -120,9 +123,29 @@ export class ClosedCalls {
     return this.inFlight.older(nowMs, levelMs, this.generation);
   }
 
-  /** In flight here for longer than `afterMs`, with nothing that began after them answered in time. */
+  /**
+   * In flight here for longer than `afterMs`, with nothing that began after them answered in time; and those before
+   * them, within the window, that were given up.
+   */
   waiting(nowMs: number, afterMs: number): Waiting {
-    return this.inFlight.waiting(nowMs, afterMs, this.#answeredFromMs, this.generation);
+    const waiting = this.inFlight.waiting(nowMs, afterMs, this.#answeredFromMs, this.generation);
+    if (this.#givenUp === 0 || nowMs - this.#givenUpToMs > this.evidence.windowMs) return waiting;
+    const forMs = Math.max(waiting.forMs, nowMs - this.#givenUpFromMs);
+    return { calls: waiting.calls + this.#givenUp, forMs };
+  }
+
+  /** It began after those that were given up, since they had passed the threshold and it had not. */
+  #answeredInTime(admittedMs: number): void {
+    this.stalledMs = NOT_STALLED;
+    this.#givenUp = 0;
+    if (admittedMs > this.#answeredFromMs) this.#answeredFromMs = admittedMs;
+  }
+
+  #giveUp(admittedMs: number, nowMs: number): void {
+    if (this.#givenUp > 0 && nowMs - this.#givenUpToMs > this.evidence.windowMs) this.#givenUp = 0;
+    if (this.#givenUp === 0 || admittedMs < this.#givenUpFromMs) this.#givenUpFromMs = admittedMs;
+    this.#givenUp++;
+    this.#givenUpToMs = nowMs;
   }
 
   /** Calls over a level, since `sinceMs` and in flight; null: it is not counted. */

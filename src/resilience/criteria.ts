@@ -20,8 +20,8 @@ import type { Stance } from './stance.ts';
  */
 const NEAR = 0.5;
 
-/** Calls that are slow because of one pause are answered after it; a pause longer than this many thresholds is a stall. */
-const STALL_THRESHOLDS = 4;
+/** A stall is seen this much later than the threshold: time to tell what hangs from what was just about to be answered. */
+const STALL_BEYOND_MS = 100;
 
 /** No worse than the control. */
 const SAME: Relative = { factor: 1, plus: 0 };
@@ -104,8 +104,8 @@ export class Criteria {
   }
 
   /**
-   * Callers that wait for their answers send nothing new, so that calls that hang may for long be few beside the good
-   * ones before. But `minimumRequests` of them, and none begun after them answered in time, are all that there is now.
+   * Calls that hang may for long be few beside the good ones before: callers that wait for their answers send nothing new.
+   * But `minimumRequests` of them, and none begun after them answered in time, are all that there is now.
    */
   #stallBreach(nowMs: number): Breach | null {
     const { slow, minimumRequests } = this.#limits;
@@ -113,16 +113,16 @@ export class Criteria {
     const { overdue, overdueElsewhere } = calls.evidence;
     const seenMs = calls.stalledMs;
     calls.stalledMs = NOT_STALLED;
-    if (slow === null || overdue === 0 || overdue + overdueElsewhere < minimumRequests) return null;
-    const { thresholdMs, stallMs = STALL_THRESHOLDS * thresholdMs } = slow;
+    if (slow === null || overdue === 0) return null;
+    const { thresholdMs, stallMs = thresholdMs + STALL_BEYOND_MS } = slow;
     if (stallMs === null) return null;
     const waiting = calls.waiting(nowMs, thresholdMs);
-    const isStalled = waiting.calls + overdueElsewhere >= minimumRequests && waiting.forMs >= stallMs;
-    if (waiting.calls === 0 || !isStalled) return null;
+    const count = waiting.calls + overdueElsewhere;
+    if (waiting.calls === 0 || count < minimumRequests) return null;
     calls.stalledMs = seenMs === NOT_STALLED ? nowMs : seenMs;
     // If it was this process that stood still, the answers are read before the next tick.
-    if (calls.stalledMs === nowMs) return null;
-    const reason = stallReason(waiting.calls + overdueElsewhere, waiting.forMs);
+    if (calls.stalledMs === nowMs || waiting.forMs < stallMs) return null;
+    const reason = stallReason(count, waiting.forMs);
     return this.#isStallShared(reason, stallMs, nowMs) ? null : { cause: 'stall', reason };
   }
 

@@ -55,7 +55,7 @@ const SPAN_UNITS = [
   ['m', 60_000],
 ] as const;
 
-/** `32 calls wait, the first for 1s, and nothing that began after it was answered in time` */
+/** Those that were given up included: `32 calls hang, the first for 1s, and nothing that began after it was answered in time` */
 export function stallReason(calls: number, forMs: number): string {
-  return `${calls} calls wait, the first for ${formatMs(forMs)}, and nothing that began after it was answered in time`;
+  return `${calls} calls hang, the first for ${formatMs(forMs)}, and nothing that began after it was answered in time`;
 }

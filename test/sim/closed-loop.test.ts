@@ -14,22 +14,22 @@ function hanging(changes: ConstructorParameters<typeof Bench>[0]) {
   return { bench, calls: bench.start(CALLERS), hungMs: bench.nowMs };
 }
 
-test('callers that all wait for a variant that hangs trip it after four times the threshold', () => {
+test('callers that all wait for a variant that hangs trip it 100 ms after the threshold', () => {
   const { bench, hungMs } = hanging({ slow: { thresholdMs: 250, ratio: 0.2 } });
   while (bench.state === 'closed') bench.wait(50);
   expect(bench.last).toMatchObject({
     cause: 'stall',
     reason:
-      '32 calls wait, the first for 1.1s, and nothing that began after it was answered in time; open for 5s',
+      '32 calls hang, the first for 350ms, and nothing that began after it was answered in time; open for 5s',
   });
-  expect(bench.nowMs - hungMs).toBe(1_050);
+  expect(bench.nowMs - hungMs).toBe(350);
 });
 
 test('or after as long as is said, or never', () => {
-  const soon = hanging({ slow: { thresholdMs: 250, ratio: 0.2, stallMs: 400 } });
-  while (soon.bench.state === 'closed') soon.bench.wait(50);
-  expect(soon.bench.last.cause).toBe('stall');
-  expect(soon.bench.nowMs - soon.hungMs).toBe(450);
+  const later = hanging({ slow: { thresholdMs: 250, ratio: 0.2, stallMs: 1000 } });
+  while (later.bench.state === 'closed') later.bench.wait(50);
+  expect(later.bench.last.cause).toBe('stall');
+  expect(later.bench.nowMs - later.hungMs).toBe(1_000);
   const never = hanging({ slow: { thresholdMs: 250, ratio: 0.2, stallMs: null } });
   while (never.bench.state === 'closed') never.bench.wait(50);
   expect(never.bench.last.cause).toBe('slow-rate');
@@ -38,7 +38,7 @@ test('or after as long as is said, or never', () => {
 
 test('a pause that is over within that time trips nothing, nor does one of this process', () => {
   const paused = hanging({ slow: { thresholdMs: 250, ratio: 0.2 } });
-  for (let waitedMs = 0; waitedMs < 900; waitedMs += 50) paused.bench.wait(50);
+  for (let waitedMs = 0; waitedMs < 300; waitedMs += 50) paused.bench.wait(50);
   paused.bench.end(paused.calls, 'slow');
   expect(paused.bench.state).toBe('closed');
   // The timer comes first, and then what has been waiting to be read.
@@ -48,6 +48,36 @@ test('a pause that is over within that time trips nothing, nor does one of this 
   stood.bench.run(1, 'ok');
   stood.bench.wait(50);
   expect(stood.bench.state).toBe('closed');
+});
+
+test('calls that are given up, so that there are never many at a time, hang as well', () => {
+  const { bench, hungMs } = hanging({ slow: { thresholdMs: 250, ratio: 0.2 }, errorRatio: null });
+  // Ten a tick, each cut off after 300 ms.
+  const begun: ReturnType<Bench['start']>[] = [];
+  while (bench.state === 'closed') {
+    begun.push(bench.start(10));
+    bench.wait(50);
+    if (begun.length > 6) bench.end(begun.shift()!, 'failure');
+  }
+  expect(bench.last.cause).toBe('stall');
+  expect(bench.nowMs - hungMs).toBe(350);
+});
+
+test('calls that were given up a window ago say nothing of now, nor do those before a good one', () => {
+  const settings = { slow: { thresholdMs: 250, ratio: 1 }, errorRatio: null, windowMs: 1_000 } as const;
+  const old = hanging(settings);
+  const recent = hanging(settings);
+  for (const { bench, calls } of [old, recent]) {
+    bench.wait(260);
+    bench.end(calls, 'failure');
+  }
+  recent.bench.run(1, 'ok');
+  old.bench.wait(1_001);
+  for (const { bench } of [old, recent]) {
+    bench.start(1);
+    for (let waitedMs = 0; waitedMs < 600; waitedMs += 50) bench.wait(50);
+    expect(bench.moves.map(({ cause }) => cause)).not.toContain('stall');
+  }
 });
 
 test('calls that hang are no stall while later ones are answered, nor when they are too few', () => {

@@ -63,6 +63,8 @@ export class ReferenceBreaker {
   #wouldTurnAway = 0;
   #answeredFromMs = Number.NEGATIVE_INFINITY;
   #stalledMs: number | null = null;
+  /** Over the threshold when they ended, without a good answer. */
+  #givenUp: { readonly admittedMs: number; readonly atMs: number }[] = [];
 
   constructor(settings: BreakerSettings, random: Random) {
     this.#settings = settings;
@@ -121,6 +123,11 @@ export class ReferenceBreaker {
     if (!isSlow) {
       this.#answeredFromMs = Math.max(this.#answeredFromMs, call.admittedMs);
       this.#stalledMs = null;
+      this.#givenUp = [];
+    } else if (isFailure) {
+      const lastMs = this.#givenUp.at(-1)?.atMs ?? nowMs;
+      if (nowMs - lastMs > this.#settings.windowMs) this.#givenUp = [];
+      this.#givenUp.push({ admittedMs: call.admittedMs, atMs: nowMs });
     }
     this.#judge(nowMs);
   }
@@ -245,10 +252,13 @@ export class ReferenceBreaker {
         call.admittedMs > this.#answeredFromMs &&
         nowMs - call.admittedMs > slow.thresholdMs,
     );
-    if (waiting.length < minimumRequests || this.#overdue.size < minimumRequests) return;
-    if (nowMs - Math.min(...waiting.map((call) => call.admittedMs)) < 4 * slow.thresholdMs) return;
+    const isRecent = nowMs - (this.#givenUp.at(-1)?.atMs ?? 0) <= windowMs;
+    const hanging = isRecent ? [...waiting, ...this.#givenUp] : waiting;
+    if (hanging.length < minimumRequests) return;
     this.#stalledMs = seenMs ?? nowMs;
     if (this.#stalledMs === nowMs) return;
+    const forMs = nowMs - Math.min(...hanging.map(({ admittedMs }) => admittedMs));
+    if (forMs < slow.thresholdMs + 100) return;
     if (nowMs - this.#sinceMs >= windowMs) this.#openings = 0;
     this.#openAgain(nowMs);
   }
@@ -293,6 +303,7 @@ export class ReferenceBreaker {
     this.#probesOk = 0;
     this.#answeredFromMs = Number.NEGATIVE_INFINITY;
     this.#stalledMs = null;
+    this.#givenUp = [];
     if (from === to) return;
     if (to === 'open') this.#trips++;
     this.#sinceMs = nowMs;
