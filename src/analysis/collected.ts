@@ -71,13 +71,18 @@ export interface CollectedUnits {
   readonly arms: readonly CollectedUnitArm[];
   /** Followed units that were assigned more than one variant. */
   readonly crossed: number;
-  /** Followed units by listener, worker, user agent class and so on. */
+  /** Followed units that were dealt out (see `dealt`), by listener, worker, user agent class and so on. */
   readonly dimensions: readonly Dimension[];
 }
 
 export interface CollectedUnitArm {
   /** Followed. */
   readonly units: number;
+  /**
+   * Of those, whom the split has dealt out (reason `split` when first seen in this time). A sticky or propagated variant
+   * is that of an earlier split, and held against the shares of this one it would be a mismatch.
+   */
+  readonly dealt: number;
   /** All, estimated within 1.6 % when there are many. */
   readonly distinct: number;
   /**
