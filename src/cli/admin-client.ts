@@ -8,7 +8,7 @@ import { Agent, request } from 'undici';
 import { CliError, Exit, type Io } from './io.ts';
 
 /** Long enough for a reload of a large config; a person waits for it. */
-const DEADLINE_MS = 5000;
+export const DEADLINE_MS = 5000;
 /** Answers are small; this only keeps a wrong address from filling the memory. */
 const ANSWER_MAX_BYTES = 32 * 1024 * 1024;
 
@@ -66,7 +66,7 @@ function change(
   return ask(target, { method, path, headers, body: JSON.stringify(body) }, readAnswer);
 }
 
-function authorization(target: AdminTarget, env: Io['env']): Record<string, string> {
+export function authorization(target: AdminTarget, env: Io['env']): Record<string, string> {
   const token = tokenOf(target, env);
   return token === null ? {} : { authorization: `Bearer ${token}` };
 }
@@ -101,7 +101,7 @@ async function ask<T>(
 }
 
 /** @throws CliError (usage) when it is neither a URL nor `unix:/path` */
-function parseAdmin(admin: string): { origin: string; socketPath: string | null } {
+export function parseAdmin(admin: string): { origin: string; socketPath: string | null } {
   if (admin.startsWith('unix:/'))
     return { origin: 'http://localhost', socketPath: admin.slice('unix:'.length) };
   const url = URL.canParse(admin) ? new URL(admin) : null;
@@ -118,7 +118,7 @@ function readText(target: AdminTarget, status: number, text: string): string {
   return text;
 }
 
-function readAnswer(target: AdminTarget, status: number, text: string): unknown {
+export function readAnswer(target: AdminTarget, status: number, text: string): unknown {
   const parsed = parseJson(text);
   if (status === 202) throw waiting(parsed);
   if (status < 300 && parsed !== null) return parsed;
@@ -148,7 +148,7 @@ function exitCodeOf(status: number): number {
   return status >= 500 ? Exit.internal : Exit.usage;
 }
 
-function unreachable(target: AdminTarget, cause: unknown): CliError {
+export function unreachable(target: AdminTarget, cause: unknown): CliError {
   const { code, name } = cause as { code?: unknown; name?: unknown };
   const isTimeout = name === 'TimeoutError' || name === 'ConnectTimeoutError';
   const why = isTimeout

@@ -11,6 +11,7 @@ import { addAudit } from './program-audit.ts';
 import { addBreaker } from './program-breaker.ts';
 import { addEndpoint } from './program-endpoint.ts';
 import { addInject } from './program-inject.ts';
+import { addLive } from './program-live.ts';
 import { addOverride } from './program-override.ts';
 import { addPower } from './program-power.ts';
 import { addRollout } from './program-rollout.ts';
@@ -54,6 +55,7 @@ function buildProgram(io: Io, done: Done): Command {
   addRollout(program, io, done, [reasonOption(), adminOption(), tokenOption()]);
   addEndpoint(program, io, done, [reasonOption(), adminOption(), tokenOption()]);
   addInject(program, io, done, [reasonOption(), adminOption(), tokenOption()]);
+  addLive(program, io, done, { admin: adminOption, token: tokenOption });
   addAudit(program, io, done, { admin: adminOption, token: tokenOption, reason: reasonOption });
   addTools(program, io, done);
   return program;
