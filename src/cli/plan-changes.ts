@@ -2,32 +2,29 @@
  * What another configuration would change: the rules in effect on one side, on the other what they would be when the
  * new file is loaded over them, run-time changes and slots included. Pure; secrets are not compared.
  */
-import { isDeepStrictEqual } from 'node:util';
 import { compile } from '../config/compile.ts';
-import { REDACTED, redact } from '../config/hash.ts';
 import type { RuntimeState } from '../config/runtime.ts';
 import type { Config } from '../config/schema.ts';
 import type { Route, Snapshot } from '../config/snapshot.ts';
-import { restartNeeded, summary } from '../control/comparison.ts';
+import {
+  type ChangedExperiment,
+  compareExperiments,
+  isSame,
+  otherSettings,
+  plain,
+} from '../control/changes.ts';
+import { restartNeeded } from '../control/comparison.ts';
 import { overtakenWeights, rememberSlots, withoutWeights } from '../control/runtime-changes.ts';
 import { exactMoves, type Move, sharesIn } from './plan-moves.ts';
 import { compareUnits, namesToDecide, type UpstreamShare } from './plan-traffic.ts';
 import { unitOf } from './simulate-units.ts';
 
-export interface PlannedExperiment {
-  readonly name: string;
-  readonly change: 'added' | 'removed' | 'changed';
-  /** Status and weights as they are in effect; null: not there. */
-  readonly before: string | null;
-  readonly after: string | null;
-  /** Which of its declared settings differ. */
-  readonly settings: readonly string[];
+export interface PlannedExperiment extends ChangedExperiment {
   readonly moves: readonly Move[];
   /** Share of all units in each variant before, 0 to 1; empty where another system's algorithm deals. */
   readonly sharesBefore: Readonly<Record<string, number>>;
   /** False: found with units that nobody has, or with those of the sample. */
   readonly isExact: boolean;
-  readonly notes: readonly string[];
 }
 
 export interface Plan {
@@ -78,31 +75,19 @@ export function planOf(
   const compared = compareUnits(left, right, { units, wallMs, names });
   const [old, declared] = [plain(before.config), plain(next.config)];
   const overtaken = overtakenWeights(next.config, before.runtime);
-  const experiments = [...new Set([...left.experiments.keys(), ...right.experiments.keys()])].flatMap(
-    (name): PlannedExperiment[] => {
-      const [from, to] = [left.experiments.get(name) ?? null, right.experiments.get(name) ?? null];
-      const exact = ids === null ? exactMoves(from, to, wallMs) : null;
-      const planned: PlannedExperiment = {
-        name,
-        change: from === null ? 'added' : to === null ? 'removed' : 'changed',
-        before: from === null ? null : summary(left, name),
-        after: to === null ? null : summary(right, name),
-        settings:
-          from === null || to === null ? [] : differing(old.experiments[name], declared.experiments[name]),
-        moves: exact ?? compared.moves.get(name) ?? [],
-        sharesBefore: sharesIn(from, wallMs),
-        isExact: exact !== null,
-        notes: notesOf(from, to, {
-          isOvertaken: overtaken.includes(name),
-          isSticky: declared.experiments[name]?.sticky !== undefined,
-        }),
-      };
-      const isSame =
-        planned.before === planned.after && planned.settings.length === 0 && planned.moves.length === 0;
-      return isSame ? [] : [planned];
-    },
-  );
-  const settings = differing(old, declared).filter((key) => key !== 'experiments');
+  const experiments = compareExperiments(
+    { declared: old, snapshot: left },
+    { declared, snapshot: right },
+    overtaken,
+  ).flatMap((one): PlannedExperiment[] => {
+    const { name } = one;
+    const [from, to] = [left.experiments.get(name) ?? null, right.experiments.get(name) ?? null];
+    const exact = ids === null ? exactMoves(from, to, wallMs) : null;
+    const moves = exact ?? compared.moves.get(name) ?? [];
+    if (isSame(one) && moves.length === 0) return [];
+    return [{ ...one, moves, sharesBefore: sharesIn(from, wallMs), isExact: exact !== null }];
+  });
+  const settings = otherSettings(old, declared);
   const changed = new Set(experiments.map(({ name }) => name));
   return {
     isChanged: experiments.length > 0 || settings.length > 0,
@@ -149,47 +134,6 @@ const DECISIONS_MAX = 20_000_000;
 
 function unitsFor(experiments: number, wanted: number): number {
   return Math.max(1, Math.min(wanted, Math.floor(DECISIONS_MAX / (2 * Math.max(1, experiments)))));
-}
-
-/** As JSON, without secrets: where they are not given as on the other side, say by the environment, is no difference. */
-function plain(config: Config): Config {
-  return JSON.parse(JSON.stringify(redact(config)), (_key, value: unknown) =>
-    value === REDACTED ? undefined : value,
-  ) as Config;
-}
-
-function differing(left: object | undefined, right: object | undefined): string[] {
-  const [a, b] = [left ?? {}, right ?? {}] as Record<string, unknown>[];
-  const keys = new Set([...Object.keys(a!), ...Object.keys(b!)]);
-  return [...keys].filter((key) => !isDeepStrictEqual(a![key], b![key]));
-}
-
-type Compiled = ReturnType<Snapshot['experiments']['get']>;
-
-function notesOf(
-  before: Compiled | null,
-  after: Compiled | null,
-  { isOvertaken, isSticky }: { readonly isOvertaken: boolean; readonly isSticky: boolean },
-): string[] {
-  if (before == null || after == null) return [];
-  const notes: string[] = [];
-  const texts = (experiment: NonNullable<Compiled>) => experiment.targeting.map(({ text }) => text);
-  if (isOvertaken) notes.push('its run-time weights end: the file is newer');
-  if (before.salt !== after.salt) {
-    const what =
-      before.bucketing === null && after.bucketing === null ? 'salt' : 'algorithm, or other options';
-    notes.push(`another ${what}: everyone is dealt anew`);
-  }
-  if (!isDeepStrictEqual(before.unit, after.unit))
-    notes.push('another unit: who has other ids is dealt anew');
-  if (!isDeepStrictEqual(texts(before), texts(after)))
-    notes.push('other targeting: the moves are those of units that both take');
-  if (!isDeepStrictEqual(before.requires, after.requires))
-    notes.push('other prerequisites: the moves are those of units that meet both');
-  if (isSticky) notes.push('it is sticky: clients that were given a variant keep it');
-  if (after.status === 'paused' && before.status !== 'paused')
-    notes.push('paused: requests that carry a variant keep it');
-  return notes;
 }
 
 /** Of every route where a share is another. */

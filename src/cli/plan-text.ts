@@ -1,4 +1,5 @@
 /** A plan for a terminal. Pure. */
+import { experimentSentence } from '../control/changes.ts';
 import type { Plan, PlannedExperiment } from './plan-changes.ts';
 import type { ExpectedChange } from './plan-sample.ts';
 import { table } from './table.ts';
@@ -41,16 +42,8 @@ export function planText(plan: Plan, expected: ExpectedChange | null): string {
     .join('\n');
 }
 
-function sentences({ name, change, before, after, settings, notes }: PlannedExperiment): string {
-  const what =
-    change === 'added'
-      ? after
-      : change === 'removed'
-        ? before
-        : before === after
-          ? settings.join(', ')
-          : `${before} -> ${after}`;
-  return lines([`${change} ${name}: ${what}`, ...notes.map((note) => `  ${note}`)]);
+function sentences(experiment: PlannedExperiment): string {
+  return lines([experimentSentence(experiment), ...experiment.notes.map((note) => `  ${note}`)]);
 }
 
 function moveRows({ name, moves, isExact }: PlannedExperiment): string[][] {

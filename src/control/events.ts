@@ -6,6 +6,17 @@ import type { ConfigIssue } from '../config/issue.ts';
 
 export type ReloadCause = 'start' | 'file' | 'signal' | 'admin';
 
+/** Who changes what was changed in the file. */
+export const FILE_ACTOR = 'config file';
+
+/** Whose change of the rules it is. */
+export interface ChangedBy {
+  /** `FILE_ACTOR`, or who used the admin API. */
+  readonly actor: string;
+  /** Of the file, what made it be read: a `ReloadCause`. */
+  readonly reason: string;
+}
+
 export type ControlEvent =
   /** A change that a person or the file made; goes into the audit trail. */
   | {

@@ -17,7 +17,7 @@ import type { Config } from '../config/schema.ts';
 import type { Snapshot } from '../config/snapshot.ts';
 import { restartNeeded, sameConfig, summary } from './comparison.ts';
 import { ConfigArchive } from './config-archive.ts';
-import type { ControlEvent, ReloadCause } from './events.ts';
+import { type ChangedBy, type ControlEvent, FILE_ACTOR, type ReloadCause } from './events.ts';
 import type { SavedRollouts } from './rollout-file.ts';
 import {
   applyChange,
@@ -73,7 +73,7 @@ export type RuntimeView = Readonly<
   Record<string, { readonly status: unknown; readonly weights: unknown; readonly isDeclared: boolean }>
 >;
 
-export type Listener = (next: Snapshot, previous: Snapshot | null) => void;
+export type Listener = (next: Snapshot, previous: Snapshot | null, by: ChangedBy) => void;
 
 /** The configuration at start is not valid: there is nothing to run on. */
 export class ConfigInvalidError extends Error {
@@ -201,7 +201,11 @@ export class ControlState {
     const result = applyChange(change, { actor, at }, this.#active);
     if (!result.ok) return result;
     const before = summary(this.#active.snapshot, change.experiment);
-    this.#swap(this.#activate(this.#active.config, result.runtime, this.snapshot.version + 1));
+    const reason = change.reason.trim();
+    this.#swap(this.#activate(this.#active.config, result.runtime, this.snapshot.version + 1), {
+      actor,
+      reason,
+    });
     const after = summary(this.snapshot, change.experiment);
     this.#emit({
       kind: 'audit',
@@ -209,7 +213,7 @@ export class ControlState {
       actor,
       action: change.kind,
       target: change.experiment,
-      reason: change.reason.trim(),
+      reason,
       before,
       after,
     });
@@ -293,11 +297,11 @@ export class ControlState {
   #adopt(config: Config, cause: ReloadCause, restart: readonly string[]): void {
     const before = this.snapshot;
     const runtime = this.#withoutOvertaken(config, this.#active.runtime);
-    this.#swap(this.#activate(config, runtime, before.version + 1));
+    this.#swap(this.#activate(config, runtime, before.version + 1), { actor: FILE_ACTOR, reason: cause });
     this.#emit({
       kind: 'audit',
       at: this.#at(),
-      actor: 'config file',
+      actor: FILE_ACTOR,
       action: 'reload',
       target: this.#options.file,
       reason: cause,
@@ -318,7 +322,7 @@ export class ControlState {
       this.#emit({
         kind: 'audit',
         at,
-        actor: 'config file',
+        actor: FILE_ACTOR,
         action: 'drop-weights',
         target: name,
         reason: 'the declared weights were changed after the run-time ones, so the file wins',
@@ -329,12 +333,12 @@ export class ControlState {
     return withoutWeights(runtime, names);
   }
 
-  #swap(next: Active): void {
+  #swap(next: Active, by: ChangedBy): void {
     const previous = this.#active.snapshot;
     this.#active = next;
     this.#writer.write(next.runtime);
     if (next.archived !== null) this.#archive?.add(next.archived);
-    for (const listener of this.#listeners) listener(next.snapshot, previous);
+    for (const listener of this.#listeners) listener(next.snapshot, previous, by);
   }
 
   #result(
