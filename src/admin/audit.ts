@@ -22,6 +22,7 @@ const FLUSH_MS = 1000;
 export class Audit {
   readonly #log: Log;
   readonly #trail: AuditTrail;
+  readonly #listeners = new Set<(record: AuditEntry) => void>();
 
   /** @param settings Where records are kept; in memory only unless given. */
   constructor(log: Log, clock: Clock, settings: Pick<AuditTrailOptions, 'file' | 'key'> | null = null) {
@@ -40,6 +41,13 @@ export class Audit {
     const sentence = `${entry.action} ${entry.target} by ${entry.actor} ${entry.result}${change} (${entry.reason})`;
     if (entry.result === 'done') this.#log.info({ audit }, sentence);
     else this.#log.warn({ audit }, sentence);
+    for (const listener of this.#listeners) listener(record ?? entry);
+  }
+
+  /** Told of each entry from now on, as it is kept; must not throw. Returns how to stop. */
+  subscribe(listener: (record: AuditEntry) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
   }
 
   /** Takes what the control plane tells: its changes are the audit's, its warnings the log's. Never throws. */

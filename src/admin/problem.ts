@@ -20,6 +20,7 @@ export const ADMIN_ERRORS = {
   media_type_unsupported: { status: 415, title: 'The body has a media type that is not taken here.' },
   change_invalid: { status: 422, title: 'The change is not valid.' },
   config_invalid: { status: 422, title: 'The config is not valid; nothing was changed.' },
+  streams_exceeded: { status: 429, title: 'Too many streams are open.' },
   attempts_exceeded: { status: 429, title: 'Too many wrong tokens came from this address.' },
   internal: { status: 500, title: 'The admin API failed; this is a bug.' },
 } as const;

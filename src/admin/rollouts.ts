@@ -114,7 +114,12 @@ function one(rollouts: RolloutPort, name: string): unknown {
   });
 }
 
-function viewOf({ experiment, state, settings }: RolloutView): object {
+/** One as people see it. */
+export function viewOf({
+  experiment,
+  state,
+  settings,
+}: RolloutView): { readonly experiment: string } & Readonly<Record<string, unknown>> {
   const { id, phase, step, sharePpm, reason, etaMs, watchedMs, startedAtMs, sinceMs } = state;
   const steps = settings?.plan.steps ?? [];
   return {

@@ -18,6 +18,7 @@ import { limitConnections } from './connection-limit.ts';
 import { addEndpoints, type EndpointTargets } from './endpoints.ts';
 import { addExplain } from './explain.ts';
 import { addFaults, type FaultTargets } from './faults.ts';
+import { addLive, type LiveSources } from './live.ts';
 import { addOfrep, OFREP_ROOT } from './ofrep.ts';
 import { addPage } from './page.ts';
 import type { PageFile } from './page-files.ts';
@@ -47,6 +48,7 @@ export interface AdminOptions {
   readonly faults: FaultTargets['faults'];
   readonly drained: EndpointTargets['drained'];
   readonly rollouts: RolloutPort;
+  readonly live: LiveSources;
   readonly analysis: AnalysisSource;
   readonly metrics: Pick<Metrics, 'render' | 'formats' | 'evaluations' | 'admin'>;
   readonly audit: Audit;
@@ -72,6 +74,7 @@ export async function buildAdmin(options: AdminOptions): Promise<FastifyInstance
   addEndpoints(app, options);
   addOfrep(app, options);
   addExplain(app, options);
+  addLive(app, options);
   addPage(app, options.page ?? null);
   await app.ready();
   return app;

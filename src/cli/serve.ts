@@ -12,12 +12,15 @@ import { type Clock, systemClock, systemRandom } from '../base/clock.ts';
 import type { Config } from '../config/schema.ts';
 import type { Snapshot, SocketAddress } from '../config/snapshot.ts';
 import { Analysis } from '../control/analysis.ts';
+import { BreakerHistory } from '../control/breaker-history.ts';
+import { ConfigHistory } from '../control/config-history.ts';
 import { DrainedEndpoints } from '../control/drained-endpoints.ts';
 import { FaultRegistry } from '../control/fault-registry.ts';
 import { ConfigWatcher } from '../control/reload.ts';
 import { StaleWatch } from '../control/stale-watch.ts';
 import { ConfigInvalidError, ControlState, type ReloadResult } from '../control/state.ts';
 import { descriptorsMax, sideConnections } from '../proxy/descriptors.ts';
+import type { Transition } from '../resilience/breaker.ts';
 import { type Log, silentLog } from '../telemetry/log.ts';
 import { Metrics } from '../telemetry/metrics.ts';
 import { openLog } from '../telemetry/open-log.ts';
@@ -75,7 +78,13 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
   const writeLog = (lines: string): boolean => opened.sink?.write(lines) ?? false;
   const onEvent = (event: Parameters<Audit['onControlEvent']>[0]) => audit.onControlEvent(event);
   const breakers = new BreakerSupport({ control, clock, metrics, log, onEvent });
-  const traffic = await openTraffic({ control, clock, metrics, log, writeLog, breakers });
+  const moves = new BreakerHistory(clock);
+  const moved = (transition: Transition): void => {
+    moves.moved(transition);
+    breakers.moved(transition);
+  };
+  const watched = { remembered: breakers.remembered, moved };
+  const traffic = await openTraffic({ control, clock, metrics, log, writeLog, breakers: watched });
   breakers.start(() => traffic.keepBreakers());
   const life = new Life(traffic);
   const faults = new FaultRegistry({
@@ -109,6 +118,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     metrics.configured(next.hash, next.version);
     staleness.look();
   });
+  const config = new ConfigHistory(control, clock);
   const reload = async (cause: 'file' | 'signal' | 'admin'): Promise<ReloadResult> => {
     const result = await control.reload(cause);
     metrics.reloaded(result);
@@ -167,6 +177,12 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
         faults,
         drained,
         rollouts,
+        live: {
+          breakers: moves,
+          config,
+          samplesOf: (names) => traffic.samplesOf(names),
+          version: buildInfo().version,
+        },
         analysis,
         metrics: page,
         audit,

@@ -11,6 +11,8 @@ import { type Clock, systemRandom } from '../../src/base/clock.ts';
 import { DescribedIdentity } from '../../src/cli/described-identity.ts';
 import { liveExplainer } from '../../src/cli/explain-live.ts';
 import { Analysis } from '../../src/control/analysis.ts';
+import { BreakerHistory } from '../../src/control/breaker-history.ts';
+import { ConfigHistory } from '../../src/control/config-history.ts';
 import { DrainedEndpoints } from '../../src/control/drained-endpoints.ts';
 import { FaultRegistry } from '../../src/control/fault-registry.ts';
 import { ControlState } from '../../src/control/state.ts';
@@ -108,6 +110,7 @@ export interface AdminBench {
   readonly plane: FakePlane;
   readonly control: ControlState;
   readonly metrics: Metrics;
+  readonly moves: BreakerHistory;
   /** Sentences of the service log, with their level. */
   readonly sentences: string[];
   /** Replaces the config file; nothing is reloaded. `admin` is put beside the token. */
@@ -146,9 +149,16 @@ export async function newAdminBench(token: string | null = TOKEN): Promise<Admin
     onEvent: (event) => audit.onControlEvent(event),
   });
   const drained = new DrainedEndpoints((all) => plane.calls.push(['drain-endpoints', all]));
+  const moves = new BreakerHistory(CLOCK);
   const app = await buildAdmin({
     drained,
     rollouts: noRollouts,
+    live: {
+      breakers: moves,
+      config: new ConfigHistory(control, CLOCK),
+      samplesOf: (names) => metrics.samplesOf(names),
+      version: '0.1.0',
+    },
     analysis: new Analysis(),
     control,
     dataPlane: plane,
@@ -168,6 +178,7 @@ export async function newAdminBench(token: string | null = TOKEN): Promise<Admin
     plane,
     control,
     metrics,
+    moves,
     sentences,
     writeConfig: (body, admin) => writeFileSync(file, text(body, admin)),
     advance: (ms) => {
