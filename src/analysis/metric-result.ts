@@ -1,0 +1,98 @@
+/** What is said of one metric of one variant beside the fallback. Pure. */
+import type { AnalysisMetric, Collected } from './collected.ts';
+import type { Interval } from './interval.ts';
+import { type Arms, type Measured, measure, observationsOf } from './metric-interval.ts';
+import type { MetricResult } from './results.ts';
+import type { Span } from './validity.ts';
+import { type GuardrailVerdict, judge, judgeGuardrail, type Verdict } from './verdict.ts';
+
+/** Over this long is what comes in now, for the time that it still takes. */
+const PRESENT_MS = 300_000;
+
+export interface MetricQuestion {
+  readonly collected: Collected;
+  readonly arms: Arms;
+  /** Its part. */
+  readonly alpha: number;
+  readonly nowMs: number;
+}
+
+export function metricResult(metric: AnalysisMetric, question: MetricQuestion): MetricResult {
+  const { collected, arms, alpha } = question;
+  const sides = metric.role === 'guardrail' ? 'one' : 'two';
+  const measured = measure(metric, collected, arms, { alpha, sides, tunedFor: metric.tunedFor });
+  const { interval } = measured;
+  const verdict = judged(metric, measured, question);
+  const isOpen = verdict.kind === 'insufficient';
+  return {
+    name: metric.name,
+    role: metric.role,
+    over: metric.over,
+    by: metric.by,
+    unit: metric.unit,
+    better: metric.better,
+    margin: metric.margin,
+    alpha,
+    control: interval.control,
+    candidate: interval.candidate,
+    difference: interval.difference,
+    low: finite(interval.low),
+    high: finite(interval.high),
+    p: interval.p,
+    observations: interval.observations,
+    verdict: {
+      kind: verdict.kind,
+      reason: `${verdict.reason}${ofWhich(measured, collected)}`,
+      etaMs: isOpen ? verdict.etaMs : null,
+      observationsNeeded: isOpen ? verdict.observationsNeeded : null,
+    },
+  };
+}
+
+function judged(
+  metric: AnalysisMetric,
+  { interval, stratum }: Measured,
+  { collected, arms, nowMs }: MetricQuestion,
+): Verdict | GuardrailVerdict {
+  const current = collected.strata.at(-1)!;
+  const seen =
+    observationsOf(metric, current, arms.control) + observationsOf(metric, current, arms.candidate);
+  const requests = current.assigned.reduce((sum, arm) => sum + arm.requests, 0);
+  const rate = requests === 0 ? 0 : (requestRate(collected.spans, nowMs) * seen) / requests;
+  const ask = (ratePerSecond: number) => by(metric.role)(interval, metric, ratePerSecond);
+  const verdict = ask(rate);
+  const isOfEarlier = stratum !== null && stratum < collected.strata.length - 1;
+  if (!isOfEarlier || verdict.kind !== 'insufficient' || verdict.observationsNeeded === null) return verdict;
+  // What comes in now counts for another time, which has to begin where it stands.
+  return ask((rate * missing(interval, verdict.observationsNeeded)) / (verdict.observationsNeeded - seen));
+}
+
+function by(
+  role: MetricResult['role'],
+): (interval: Interval, metric: AnalysisMetric, ratePerSecond: number) => Verdict | GuardrailVerdict {
+  return role === 'guardrail' ? judgeGuardrail : judge;
+}
+
+function missing({ observations }: Interval, needed: number): number {
+  return Math.max(1, needed - observations);
+}
+
+/** Of all variants, a second. */
+function requestRate(spans: readonly Span[], nowMs: number): number {
+  const recent = spans.filter(({ endMs }) => endMs > nowMs - PRESENT_MS);
+  const fromMs = Math.min(nowMs, ...recent.map(({ startMs }) => startMs));
+  const requests = recent.reduce((sum, { observations }) => sum + observations, 0);
+  return fromMs < nowMs ? (1000 * requests) / (nowMs - fromMs) : 0;
+}
+
+/** Where there were several splits, of which of them it is. */
+function ofWhich({ stratum }: Measured, { strata }: Collected): string {
+  if (strata.length === 1) return '';
+  return stratum === null
+    ? `, averaged over ${strata.length} splits`
+    : `, in the one of ${strata.length} splits that tells most`;
+}
+
+function finite(end: number): number | null {
+  return Number.isFinite(end) ? end : null;
+}
