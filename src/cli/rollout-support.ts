@@ -15,7 +15,7 @@ import type { Traffic } from './traffic.ts';
 export interface RolloutSupportOptions {
   readonly control: ControlState;
   readonly clock: Clock;
-  readonly traffic: Pick<Traffic, 'samplesOf' | 'isOpen' | 'upstreams'>;
+  readonly traffic: Pick<Traffic, 'samplesOf' | 'isOpen' | 'breakers' | 'upstreams'>;
   readonly webhooks: Webhooks;
   readonly onEvent: (event: ControlEvent) => void;
 }
@@ -39,7 +39,9 @@ export function openRollouts({
         experiments.some((one) => one.experiment.name === experiment),
       );
       const names = routes.map(({ name }) => `${name}/${experiment}/${variant}`);
-      return names.find((name) => traffic.isOpen(name)) ?? null;
+      const open = names.find((name) => traffic.isOpen(name));
+      if (open === undefined) return null;
+      return { name: open, reason: traffic.breakers().find(({ name }) => name === open)?.reason ?? '-' };
     },
   };
   const hooks = new RolloutHooks({ webhooks, clock, service: () => control.snapshot.service });

@@ -3,6 +3,7 @@
  * of them. Another collection of the same numbers, by assigned variant or with metrics of one's own, is another
  * implementation of this.
  */
+import type { Results } from '../analysis/results.ts';
 import type { ArmCounts } from '../analysis/rollout-plan.ts';
 
 export interface RolloutEvidence {
@@ -12,7 +13,13 @@ export interface RolloutEvidence {
    */
   read(experiments: readonly RolloutQuestion[]): Promise<ReadonlyMap<string, ReadonlyMap<string, ArmCounts>>>;
   /** The breaker that turns requests of this variant away, on any route; null: none does. */
-  openBreaker(experiment: string, variant: string): string | null;
+  openBreaker(experiment: string, variant: string): OpenBreaker | null;
+}
+
+export interface OpenBreaker {
+  readonly name: string;
+  /** Why it opened, in its own words. */
+  readonly reason: string;
 }
 
 export interface RolloutQuestion {

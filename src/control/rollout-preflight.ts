@@ -39,7 +39,7 @@ export async function preflight(
   const problems: string[] = [];
   if (wallMs() < CLOCK_MIN_MS) problems.push(`the clock says ${new Date(wallMs()).toISOString()}`);
   const breaker = evidence.openBreaker(experiment, plan.candidate);
-  if (breaker !== null) problems.push(`the breaker ${breaker} is open`);
+  if (breaker !== null) problems.push(`the breaker ${breaker.name} is open: ${breaker.reason}`);
   const counted = await evidence.read([{ experiment, candidate: plan.candidate }]);
   if ((counted.get(experiment)?.get(plan.control)?.requests ?? 0) === 0)
     problems.push(

@@ -250,7 +250,7 @@ export class Rollouts {
       status: experiment.status,
       statusReason: this.#whoSetStatus(name),
       sharePpm: this.#shareOf(name, plan.candidate),
-      breaker: breaker === null ? null : `the breaker ${breaker} is open`,
+      breaker: breaker === null ? null : `the breaker ${breaker.name} is open: ${breaker.reason}`,
       ...hooks.look(name, { state, settings }),
     };
     this.#apply(name, advance(plan, state, input), ACTOR);

@@ -1,6 +1,7 @@
 /** Rollouts over the real control plane, with traffic and a time that are made up. */
 import { writeFileSync } from 'node:fs';
 import type { ArmCounts } from '../../src/analysis/rollout-plan.ts';
+import type { OpenBreaker } from '../../src/control/rollout-evidence.ts';
 import type { HookAnswers } from '../../src/control/rollout-hooks.ts';
 import { Rollouts } from '../../src/control/rollouts.ts';
 import type { ControlState } from '../../src/control/state.ts';
@@ -17,7 +18,7 @@ export class RolloutBench {
   /** Found by the pre-flight check. */
   problems: string[] = [];
   against: string | null = null;
-  openBreaker: string | null = null;
+  openBreaker: OpenBreaker | null = null;
   /** Thrown when counts are read. */
   evidenceProblem: Error | null = null;
   control!: ControlState;

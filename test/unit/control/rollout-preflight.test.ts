@@ -3,6 +3,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { compileRollout } from '../../../src/config/compile-rollout.ts';
+import type { OpenBreaker } from '../../../src/control/rollout-evidence.ts';
 import { preflight } from '../../../src/control/rollout-preflight.ts';
 import { configOf, snapshotOf } from '../../support/config.ts';
 
@@ -43,7 +44,13 @@ afterEach(() => {
 });
 
 function found(
-  settings: { requests?: number; breaker?: string; unusable?: string[]; wallMs?: number; tls?: string } = {},
+  settings: {
+    requests?: number;
+    breaker?: OpenBreaker;
+    unusable?: string[];
+    wallMs?: number;
+    tls?: string;
+  } = {},
 ) {
   const { requests = 100, breaker = null, unusable = [], wallMs = WALL_MS, tls = '' } = settings;
   const text = `
@@ -99,8 +106,10 @@ describe('before the first step', () => {
   });
 
   test('an open breaker, and requests that nobody counts', async () => {
-    expect(await found({ breaker: 'all/ranking/candidate', requests: 0 })).toEqual([
-      'the breaker all/ranking/candidate is open',
+    expect(
+      await found({ breaker: { name: 'all/ranking/candidate', reason: 'by hand' }, requests: 0 }),
+    ).toEqual([
+      'the breaker all/ranking/candidate is open: by hand',
       'no request that control served has been counted yet, so there is nothing to compare with',
     ]);
   });

@@ -104,9 +104,11 @@ describe('a rollout', () => {
     expect(bench.state().reason).toBe('10% -> 0%: the experiment is killed: by token:bob: slow');
     bench.control.change({ kind: 'clear', experiment: 'ranking', reason: 'again' }, 'token:bob');
     await bench.start();
-    bench.openBreaker = 'all/ranking/candidate';
+    bench.openBreaker = { name: 'all/ranking/candidate', reason: 'error rate 30% >= 5%' };
     await bench.seconds(1, 10, GOOD);
-    expect(bench.state().reason).toBe('10% -> 0%: the breaker all/ranking/candidate is open');
+    expect(bench.state().reason).toBe(
+      '10% -> 0%: the breaker all/ranking/candidate is open: error rate 30% >= 5%',
+    );
   });
 
   test('pauses when somebody else moves the weights, and goes on from there', async () => {
@@ -159,7 +161,7 @@ describe('a rollout', () => {
     await expect.poll(() => bench.folder.warnings(), { timeout: 5_000 }).toHaveLength(1);
     expect(bench.folder.warnings()[0]).toContain('rollouts do not move: no counts');
     bench.evidenceProblem = null;
-    bench.openBreaker = 'all/ranking/candidate';
+    bench.openBreaker = { name: 'all/ranking/candidate', reason: 'error rate 30% >= 5%' };
     await expect.poll(() => bench.share(), { timeout: 5_000 }).toBe(0);
     bench.rollouts.close();
     expect(bench.folder.warnings()).toHaveLength(1);
