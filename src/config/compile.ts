@@ -19,6 +19,7 @@ import { compileFaults } from './compile-fault.ts';
 import { compileIdentity, compileStickyKeys } from './compile-identity.ts';
 import { compileLayers } from './compile-layers.ts';
 import { compileOverload } from './compile-overload.ts';
+import { compileMirrors } from './compile-mirror.ts';
 import { compilePropagation } from './compile-propagation.ts';
 import { compileFailover, compileRetries, compileRetryBudget, DEFAULT_FAILOVER } from './compile-retry.ts';
 import { compileSegments } from './compile-segment.ts';
@@ -67,6 +68,7 @@ export function compile(config: Config, runtime: RuntimeState, version: number):
     overload: compileOverload(config),
     ...settings(config),
   });
+    mirrors: compileMirrors(config),
 }
 
 interface Context {

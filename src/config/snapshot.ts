@@ -26,6 +26,7 @@ import type { ExposureSettings, TracingSettings } from './compile-exposures.ts';
 import type { HealthSettings } from './compile-health.ts';
 import type { JwtSettings, StickyKey } from './compile-identity.ts';
 import type { OverloadRules } from './compile-overload.ts';
+import type { MirrorSettings } from './compile-mirror.ts';
 import type { DeadlineSettings, FailoverSettings } from './compile-retry.ts';
 import type { StickyIssue } from './compile-sticky.ts';
 import type { Role } from './schema-audit.ts';
@@ -283,6 +284,8 @@ export interface Snapshot {
   readonly timeouts: Timeouts;
   readonly deadlines: DeadlineSettings;
   /** Of each upstream. */
+  /** What is sent to candidates as well, by experiment. */
+  readonly mirrors: ReadonlyMap<string, MirrorSettings>;
   readonly retryBudget: RetryBudgetSettings;
   readonly limits: Limits;
   readonly forwarding: ForwardingSettings;

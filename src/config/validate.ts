@@ -19,6 +19,7 @@ import { identityIssues } from './validate-identity.ts';
 import { layerIssues } from './validate-layers.ts';
 import { lifecycleIssues } from './validate-lifecycle.ts';
 import { overloadIssues } from './validate-overload.ts';
+import { mirrorIssues } from './validate-mirror.ts';
 import { hasPayload, payloadIssues } from './validate-payload.ts';
 import { retryIssues } from './validate-retry.ts';
 import { rolloutIssues } from './validate-rollout.ts';
@@ -56,6 +57,7 @@ export function validate(config: Config, issueAt: IssueAt): ConfigIssue[] {
     ...webhookIssues(config, issueAt),
     ...rolloutIssues(config, issueAt),
   ];
+    ...mirrorIssues(config, issueAt),
 }
 
 function listenerIssues(config: Config, issueAt: IssueAt): ConfigIssue[] {

@@ -38,6 +38,11 @@ const CHUNKED = ascii('chunked');
 /** 2^53 - 1 has 16 digits; more are refused before they are added up. */
 const LENGTH_MAX_DIGITS = 16;
 
+/** Whether the field with this id says how a body is framed, and nothing of what it is. */
+export function isFramingField(id: number): boolean {
+  return id === Field.contentLength || id === Field.transferEncoding;
+}
+
 /** Fills `out` and answers true, or answers false and says why in `out.failure`. */
 export function requestFraming(head: Head, out: Framing): boolean {
   const lengthAt = head.first(Field.contentLength);

@@ -3,6 +3,7 @@
  * to send the same request again. Knows nothing of responses; whether to try again is `resilience/retry.ts`'s.
  */
 import { ERRORS, type ErrorCode } from '../base/error.ts';
+import type { BodyCopy } from './body-copy.ts';
 import type { Expiry } from './expiry.ts';
 import type { RequestFaults } from './faults.ts';
 import { Hedge, type Hedged, type HedgeRule } from './hedge.ts';
@@ -35,6 +36,8 @@ export class Attempt implements Waiting, Hedged {
   faults: RequestFaults | null = null;
   /** When a second attempt is made beside the first at an upstream; null: never. */
   hedging: HedgeRule | null = null;
+  /** Gets the body as well; null: nobody wants it. */
+  copy: BodyCopy | null = null;
   isHeadSent = false;
   /** What endpoints are chosen by, where they are hashed; '' for nothing. */
   hashKey = '';
@@ -76,6 +79,7 @@ export class Attempt implements Waiting, Hedged {
     this.faults = null;
     this.recoveredFrom = '';
     this.hedging = null;
+    this.copy = null;
     this.#hedge = null;
     this.#injection = null;
     this.#fromMs = -1;
@@ -146,6 +150,7 @@ export class Attempt implements Waiting, Hedged {
     const head = this.isHeadSent ? '' : this.#head();
     const writer = this.#sending!;
     this.#replay.add(piece, replayMaxBytes);
+    if (this.copy !== null) this.copy.add(piece);
     const isTaken = writer.writeTogether(head, piece);
     this.isHeadSent = true;
     if (this.isFinal) writer.release(piece);

@@ -34,6 +34,7 @@ import { HealthChecks, healthKey } from './health-checks.ts';
 import { Limits } from './limits.ts';
 import { type Binding, Listener } from './listener.ts';
 import { type Memory, Plan } from './plan.ts';
+import { Mirrors } from './mirrors.ts';
 import type { Pool } from './pool.ts';
 import { Pools, type UpstreamView } from './pools.ts';
 import { LargeBuffers } from './read-buffer.ts';
@@ -92,6 +93,7 @@ export class DataPlane implements Memory {
   /** Null: made elsewhere. */
   readonly health: HealthChecks | null;
   readonly retryBudgets = new RetryBudgets();
+  readonly mirrors = new Mirrors(this);
   /** The Snapshot in force, bound. */
   plan: Plan;
   /** What is done to requests on purpose; null: nothing. */
@@ -205,6 +207,7 @@ export class DataPlane implements Memory {
 
   group(upstream: Upstream): UpstreamGroup {
     return this.#pools.group(upstream);
+    this.mirrors.close();
   }
 
   breaker(name: string, variant: RouteVariant): Breaker | null {
@@ -307,6 +310,7 @@ export class DataPlane implements Memory {
     this.#breakers.forgetUnwanted();
     return plan;
   }
+    this.mirrors.adopt(snapshot);
 
   /** Closing a listener resets what the kernel has accepted and we have not: take it all first. */
   async #acceptBacklog(): Promise<void> {

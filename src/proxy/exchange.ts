@@ -85,6 +85,7 @@ export class Exchange implements UpstreamUser, ResponseHandler {
     if (refusal !== null) return this.#refuse(refusal);
     const { isDone } = this.requestBody;
     const text = requestHead(this, head, framing);
+    if (route.mirror !== null) route.mirror.consider(this, text);
     this.attempt.hashKey = this.decision.hashKey();
     this.attempt.prepare(text, isDone || isIdempotent(request.method), this.expiry);
     if (plane.decisions !== null) recordDecision(plane.decisions, this, null);

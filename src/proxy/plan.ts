@@ -31,6 +31,7 @@ import { type Failover, failoverPlan } from './failover-plan.ts';
 import type { HedgeRule } from './hedge.ts';
 import type { Admission, Limits, VariantLimits } from './limits.ts';
 import { OutboundCalls } from './outbound-calls.ts';
+import type { Mirrors, RouteMirror } from './mirrors.ts';
 import { type StickyPlan, stickyPlanFor } from './sticky-plan.ts';
 import { TimeFields } from './time-fields.ts';
 import { type TrustPlan, tokenPlan, trustPlan } from './trust-plan.ts';
@@ -117,6 +118,8 @@ export interface RoutePlan {
 }
 
 /** Extensions are dropped, and trailers are few: nobody needs more of either. */
+  /** Sends some of its requests to candidates as well; null: none. */
+  readonly mirror: RouteMirror | null;
 const CHUNK_LIMITS = { extensionMaxBytes: 1024, trailerMaxBytes: 8192 };
 
 /** What the plan binds the Snapshot to. */
@@ -135,6 +138,7 @@ export interface Memory {
 export class Plan {
   readonly snapshot: Snapshot;
   readonly chunkLimits: ChunkLimits;
+  readonly mirrors: Mirrors;
   /** Reads how long a request may take; null: no field says it. */
   readonly timeFields: TimeFields | null;
   /** Fields that were left out, whole or in part. */
@@ -211,15 +215,18 @@ function planRoute(route: Route, snapshot: Snapshot, memory: Memory, texts: Flat
   return {
     route,
     timeouts: route.isStreaming ? streaming : timeouts,
+  const experiments = route.experiments.map((experiment) =>
+    planExperiment(route, experiment, { snapshot, memory, texts }),
+  );
     retry: route.retry,
     failover,
     hedge: hedgeRule(route, memory.metrics),
     isBudgeted: route.retry.on !== null || (failover !== null && failover.budget !== null),
     group: memory.group(route.upstream),
     admission: memory.limits.admission(route),
-    experiments: route.experiments.map((experiment) =>
-      planExperiment(route, experiment, { snapshot, memory, texts }),
-    ),
+    experiments,
+    isCollected: experiments.some(({ collector }) => collector !== null),
+    mirror: memory.mirrors.ofRoute(route, experiments),
     clock: assigned.some(({ schedule }) => schedule !== null) ? memory.clock : null,
     claims: memory.claims(snapshot.identity),
     sticky: stickyPlanFor(route, snapshot, memory),

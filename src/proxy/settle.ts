@@ -33,6 +33,7 @@ export function markSent(exchange: Exchange, nowMs: number): void {
   exchange.request.completeMs = nowMs;
   const { decision } = exchange;
   for (let i = 0; i < decision.count; i++) {
+  exchange.attempt.copy?.end();
     const participation = decision.participations[i]!;
     if (participation.isAdmitted) participation.served!.breaker!.sent(participation.call, nowMs);
   }

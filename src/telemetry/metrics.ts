@@ -24,6 +24,7 @@ import { HealthMetrics } from './health-metrics.ts';
 import { Histogram, OVERHEAD_BUCKETS } from './histogram.ts';
 import { IdentityMetrics } from './identity-metrics.ts';
 import { LabelBudget, LabelSets } from './label-sets.ts';
+import { MirrorMetrics } from './mirror-metrics.ts';
 import { OverloadMetrics } from './overload-metrics.ts';
 import { ALL_FORMATS, type PageFormat } from './page.ts';
 import { PipelineMetrics } from './pipeline-metrics.ts';
@@ -84,6 +85,7 @@ export class Metrics {
   readonly evaluations: EvaluationMetrics;
   readonly identity: IdentityMetrics;
   readonly overload: OverloadMetrics;
+  readonly mirrors: MirrorMetrics;
   readonly endpoints: EndpointMetrics;
   readonly health: HealthMetrics;
   readonly recoveries: RecoveryMetrics;
@@ -125,6 +127,7 @@ export class Metrics {
     this.evaluations = new EvaluationMetrics(budget);
     this.identity = new IdentityMetrics(budget);
     this.overload = new OverloadMetrics(budget);
+    this.mirrors = new MirrorMetrics(budget);
     this.endpoints = new EndpointMetrics(budget);
     this.health = new HealthMetrics(budget);
     this.recoveries = new RecoveryMetrics(budget);
@@ -309,6 +312,7 @@ export class Metrics {
     this.evaluations.register(this.#registry);
     this.identity.register(this.#registry);
     this.overload.register(this.#registry);
+    this.mirrors.register(this.#registry);
     this.endpoints.register(this.#registry);
     this.health.register(this.#registry);
     this.recoveries.register(this.#registry);

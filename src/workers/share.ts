@@ -2,6 +2,7 @@
  * A worker's share of the limits that hold for the whole sidecar and are kept by each process: rounded up, so that
  * no share is 0. Pure.
  */
+import { shareOfMirrors } from '../config/compile-mirror.ts';
 import { shareOfOverload } from '../config/compile-overload.ts';
 import type { Config } from '../config/schema.ts';
 import type { Snapshot } from '../config/snapshot.ts';
@@ -42,7 +43,8 @@ export function withListenersOf(snapshot: Snapshot, atStart: Snapshot, workers: 
     });
   });
   const overload = shareOfOverload(snapshot.overload, workers);
-  return Object.freeze({ ...snapshot, overload, listeners: Object.freeze(listeners) });
+  const mirrors = shareOfMirrors(snapshot.mirrors, workers);
+  return Object.freeze({ ...snapshot, overload, mirrors, listeners: Object.freeze(listeners) });
 }
 
 function share(limit: number, workers: number): number {
