@@ -9,8 +9,8 @@ import { failuresSchema } from './schema-failures.ts';
 import { faultSchema } from './schema-fault.ts';
 import { layerFields } from './schema-layer.ts';
 import { lifecycleFields } from './schema-lifecycle.ts';
-import { concurrencySchema, variantRateLimitSchema } from './schema-overload.ts';
 import { mirrorSchema } from './schema-mirror.ts';
+import { concurrencySchema, variantRateLimitSchema } from './schema-overload.ts';
 import { payloadSchema } from './schema-payload.ts';
 import { rolloutSchema } from './schema-rollout.ts';
 import { stickySchema } from './schema-sticky.ts';
@@ -76,9 +76,12 @@ export const experimentSchema = z.strictObject({
     .prefault({})
     .describe('One breaker for each route and variant with these settings. `false`: none.'),
   failures: failuresSchema.optional(),
-  rollout: rolloutSchema
   mirror: mirrorSchema
+    .optional()
+    .describe(
       'A share of the requests is sent to the candidate as well, to compare answers. See docs/mirroring.md.',
+    ),
+  rollout: rolloutSchema
     .optional()
     .describe('How the candidate gets its share, by evidence. See docs/rollout.md.'),
 });

@@ -60,6 +60,7 @@ const PURE_PACKAGES: Readonly<Record<string, readonly string[]>> = {
   experiment: ['murmurhash3js-revisited', 're2js', 'cookie', 'semver/classes/range.js'],
   resilience: ['opossum'],
   routing: ['cookie', 're2js'],
+  analysis: ['jsondiffpatch'],
   config: ['zod', 'yaml', 're2js'],
 };
 /** Pure helpers of node: by module; '*' is all of it. */
