@@ -58,7 +58,12 @@ export const tripBody = z.strictObject({ for: duration.default(60_000), reason }
 
 /** The body, or a refusal that names the place. No body is an empty one. @throws AdminError */
 export function readBody<T>(request: FastifyRequest, schema: z.ZodType<T>): T {
-  const parsed = schema.safeParse(request.body ?? {});
+  return readAs(request.body ?? {}, schema);
+}
+
+/** What came, or a refusal that names the place. @throws AdminError */
+export function readAs<T>(value: unknown, schema: z.ZodType<T>): T {
+  const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
   const path = issue?.path.join('.') ?? '';

@@ -7,15 +7,18 @@ import type { FastifyInstance } from 'fastify';
 import type { BreakerHistory } from '../control/breaker-history.ts';
 import type { ConfigHistory } from '../control/config-history.ts';
 import { breakerLabels } from '../telemetry/sources.ts';
+import type { Tapping } from '../telemetry/tap.ts';
 import { EventStreams } from './event-streams.ts';
 import { LiveFeed, type LiveFeedOptions } from './live-feed.ts';
 import { resource } from './resource.ts';
 import { addStats, type StatsOptions, StatsSampler } from './stats.ts';
+import { addTap } from './tap.ts';
 
 /** Where it comes from. */
 export interface LiveSources extends Pick<StatsOptions, 'samplesOf'> {
   readonly breakers: BreakerHistory;
   readonly config: ConfigHistory;
+  readonly tap: Tapping;
   /** Of Fairlead. */
   readonly version: string;
 }
@@ -36,6 +39,7 @@ export function addLive(app: FastifyInstance, { live, control, clock, ...sources
   resource(app, '/v1/events/stream', {
     GET: (request, reply) => streams.answer(request, reply, (stream) => feed.join(stream)),
   });
+  addTap(app, { control, tap: live.tap, streams });
   addHistory(app, live);
   endWithAccess(streams, live.config, control);
   app.addHook('preClose', async () => {

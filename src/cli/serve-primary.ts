@@ -4,7 +4,7 @@
  * docs/decisions/0007-workers.md says why it is done this way.
  */
 import { chmodSync } from 'node:fs';
-import { createServer, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { systemRandom } from '../base/clock.ts';
 import { breakersOf } from '../config/breakers.ts';
 import type { Config } from '../config/schema.ts';
@@ -23,6 +23,7 @@ import { openDecisionFile, openPipeline } from '../telemetry/open.ts';
 import type { PageFormat } from '../telemetry/page.ts';
 import type { Pipeline } from '../telemetry/pipeline/pipeline.ts';
 import { Sink } from '../telemetry/sink.ts';
+import type { OpenTap, TakeRecord, TapQuery } from '../telemetry/tap.ts';
 import { BreakerExchange } from '../workers/breaker-exchange.ts';
 import { Handover } from '../workers/handover.ts';
 import type { WorkerLink } from '../workers/link.ts';
@@ -33,7 +34,9 @@ import { SeriesTotals } from '../workers/series-totals.ts';
 import { openSharedRecords } from '../workers/shared-records.ts';
 import { breakerTotal, upstreamTotals } from '../workers/state-totals.ts';
 import { type Addresses, Supervisor } from '../workers/supervisor.ts';
+import { TapRelay } from '../workers/tap-relay.ts';
 import { packageFile } from './package-root.ts';
+import { bindingOf, checkPorts } from './shared-ports.ts';
 import { recordTransition, type Traffic, type TrafficContext } from './traffic.ts';
 import { buildInfo } from './version.ts';
 
@@ -49,6 +52,7 @@ export class WorkerTraffic implements Traffic {
   readonly #atStart: Config;
   readonly #listeners: readonly ListenerSettings[];
   readonly #supervisor: Supervisor;
+  readonly #taps: TapRelay;
   readonly #exchange: BreakerExchange;
   readonly #totals = new SeriesTotals();
   readonly #collector = new SeriesCollector(this.#totals);
@@ -101,6 +105,7 @@ export class WorkerTraffic implements Traffic {
       onServing: (link) => this.#exchange.adopted(link.worker, link.version),
       onGone: (link) => this.#forget(link.worker),
     });
+    this.#taps = new TapRelay(clock, (message) => this.#tellAll(message));
     this.#exchange = new BreakerExchange({
       clock,
       random: systemRandom,
@@ -112,12 +117,9 @@ export class WorkerTraffic implements Traffic {
     this.#certificates = new Certificates(log);
     this.#certificates.adopt(control.snapshot);
     metrics.connections.setCertificateSource(() => this.#certificates.list);
-    const tellHealth = (unhealthy: ReadonlySet<string>): void => {
-      for (const link of this.#supervisor.told()) link.send({ kind: 'health', unhealthy: [...unhealthy] });
-    };
     this.#endpoints = new EndpointWatch(control.snapshot, {
       ...{ clock, random: systemRandom, metrics, log },
-      onChange: tellHealth,
+      onChange: (unhealthy) => this.#tellAll({ kind: 'health', unhealthy: [...unhealthy] }),
     });
     metrics.setBreakerSource(() => {
       const nowMs = clock.now();
@@ -131,7 +133,7 @@ export class WorkerTraffic implements Traffic {
   }
 
   async start(): Promise<Addresses> {
-    await this.#checkPorts();
+    await checkPorts(this.#listeners);
     // Nothing may outlive this process, however it ends.
     process.once('exit', this.#stopNow);
     this.#exchange.start();
@@ -153,12 +155,16 @@ export class WorkerTraffic implements Traffic {
 
   drainEndpoints(drained: readonly EndpointName[]): void {
     this.#drained = drained;
-    for (const link of this.#supervisor.told()) link.send({ kind: 'drained', endpoints: drained });
+    this.#tellAll({ kind: 'drained', endpoints: drained });
   }
 
   inject(faults: readonly ScopedFault[]): void {
     this.#faults = faults;
-    for (const link of this.#supervisor.told()) link.send(this.#faultsNow());
+    this.#tellAll(this.#faultsNow());
+  }
+
+  tap(query: TapQuery, take: TakeRecord): OpenTap {
+    return this.#taps.open(query, take);
   }
 
   isServing(): boolean {
@@ -279,21 +285,6 @@ export class WorkerTraffic implements Traffic {
 
   readonly #stopNow = (): void => this.#supervisor.stop();
 
-  /**
-   * Workers share their ports with whoever asks for it, another sidecar of this user too, which would take part of
-   * the requests: so the ports must be free now. Rejects with the system's error.
-   */
-  async #checkPorts(): Promise<void> {
-    for (const { address } of this.#listeners) {
-      if (address.kind === 'unix' || address.port === 0) continue;
-      await new Promise<void>((resolve, reject) => {
-        const server = createServer();
-        server.once('error', reject);
-        server.listen({ host: address.host, port: address.port }, () => server.close(() => resolve()));
-      });
-    }
-  }
-
   async #listenOn(path: string, listener: string): Promise<void> {
     await removeStaleSocket(path);
     const handover = new Handover((socket) => this.#give(listener, socket));
@@ -321,6 +312,7 @@ export class WorkerTraffic implements Traffic {
     link.start({ workers: this.#count, isSharing, atStart: this.#atStart, bindings }, rules);
     if (this.#faults.length > 0) link.send(this.#faultsNow());
     if (this.#drained.length > 0) link.send({ kind: 'drained', endpoints: this.#drained });
+    if (this.#taps.message !== null) link.send(this.#taps.message);
     const unhealthy = [...this.#endpoints.unhealthy];
     if (unhealthy.length > 0) link.send({ kind: 'health', unhealthy });
   }
@@ -348,6 +340,9 @@ export class WorkerTraffic implements Traffic {
       case 'report':
         this.#exchange.reported(link.worker, message.reports);
         return;
+      case 'tapped':
+        this.#taps.received(message.taps);
+        return;
       case 'decisions':
         this.#decisions?.write(message.lines);
         return;
@@ -357,6 +352,10 @@ export class WorkerTraffic implements Traffic {
       case 'log':
         this.#context.log[message.level]({ worker: link.worker, ...message.facts }, message.sentence);
     }
+  }
+
+  #tellAll(message: ToWorker): void {
+    for (const link of this.#supervisor.told()) link.send(message);
   }
 
   #forget(worker: number): void {
@@ -377,11 +376,6 @@ function tryOpenShared(workers: number, log: Log): number | null {
     );
     return null;
   }
-}
-
-function bindingOf(address: SocketAddress, first: SocketAddress | undefined): Bindings[string] {
-  if (address.kind === 'unix') return { kind: 'handed-over' };
-  return { kind: 'shared-port', port: first?.kind === 'tcp' ? first.port : address.port };
 }
 
 /** The program of a worker: beside this file in a checkout, a bundle of its own when built. */

@@ -3,6 +3,7 @@
 import { systemRandom } from '../base/clock.ts';
 import type { SocketAddress } from '../config/snapshot.ts';
 import { DataPlane } from '../proxy/data-plane.ts';
+import { openTap } from '../proxy/taps.ts';
 import {
   openAccessLog,
   openDecisionFile,
@@ -48,6 +49,7 @@ export function singleProcess(context: TrafficContext): Traffic {
   return {
     renderMetrics: (format) => metrics.render(format),
     samplesOf: (names) => metrics.samplesOf(names),
+    tap: (query, take) => openTap(plane, query, take),
     start: async () => {
       await plane.start();
       return addressesOf(plane);

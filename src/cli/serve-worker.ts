@@ -12,6 +12,7 @@ import type { Config } from '../config/schema.ts';
 import type { Snapshot } from '../config/snapshot.ts';
 import type { OtherMemories } from '../proxy/context-memory.ts';
 import { DataPlane } from '../proxy/data-plane.ts';
+import { openTap } from '../proxy/taps.ts';
 import type { Transition } from '../resilience/breaker.ts';
 import type { Opening } from '../resilience/sharing.ts';
 import type { FamilySamples } from '../telemetry/exposition.ts';
@@ -21,6 +22,7 @@ import { RemoteLog } from '../workers/log.ts';
 import type { Rules, ToPrimary, ToWorker } from '../workers/messages.ts';
 import { SHARED_FILE } from '../workers/process.ts';
 import { RemoteLines } from '../workers/remote-lines.ts';
+import { RemoteTaps } from '../workers/remote-taps.ts';
 import { shareOfUpstreams, withListenersOf } from '../workers/share.ts';
 import { SharedRecords } from '../workers/shared-records.ts';
 import { addressesOf, connectPlane, upstreamsOf } from './serve-single.ts';
@@ -39,6 +41,7 @@ class Worker {
   readonly #metrics: Metrics;
   readonly #log: RemoteLog;
   readonly #plane: DataPlane;
+  readonly #taps: RemoteTaps;
   readonly #workers: number;
   readonly #isSharing: boolean;
   readonly #atStart: Snapshot;
@@ -97,6 +100,7 @@ class Worker {
       onTick: () => this.#report(),
     });
     connectPlane({ metrics: this.#metrics }, this.#plane);
+    this.#taps = new RemoteTaps((query, take) => openTap(this.#plane, query, take), send);
     this.#started = this.#plane.start(({ name }) => bindings[name] ?? { kind: 'alone' });
     this.#started.then(
       () => send({ kind: 'serving', addresses: addressesOf(this.#plane), version: rules.version }),
@@ -118,6 +122,9 @@ class Worker {
             untilWallMs: Number.POSITIVE_INFINITY,
           })),
         );
+        return;
+      case 'taps':
+        this.#taps.follow(message.taps);
         return;
       case 'drained':
         this.#plane.drainEndpoints(message.endpoints);
@@ -193,6 +200,7 @@ class Worker {
   #report(): void {
     this.#decisions.flush();
     this.#spooled?.flush();
+    this.#taps.flush();
     if (this.#isReporting) return;
     const reports = [];
     for (const breaker of this.#plane.shared.values()) {

@@ -181,6 +181,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
           breakers: moves,
           config,
           samplesOf: (names) => traffic.samplesOf(names),
+          tap: (query, take) => traffic.tap(query, take),
           version: buildInfo().version,
         },
         analysis,

@@ -16,6 +16,7 @@ import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { PageFormat } from '../telemetry/page.ts';
 import type { ExposureLoss } from '../telemetry/pipeline/loss.ts';
+import type { Tapping } from '../telemetry/tap.ts';
 import type { BreakerSupport } from './breaker-support.ts';
 
 /** What it is built from. */
@@ -34,6 +35,8 @@ export interface Traffic extends Omit<DataPlaneView, 'isReady' | 'isStarted'> {
   renderMetrics(format: PageFormat): Promise<string>;
   /** Some families of those metrics, added up; never rejects. */
   samplesOf(names: readonly string[]): Promise<readonly FamilySamples[]>;
+  /** Who watches single requests end. */
+  readonly tap: Tapping;
   /** Opens the listeners; answers what they are bound to, by name. Rejects when one cannot be bound. */
   start(): Promise<Readonly<Record<string, SocketAddress>>>;
   /** Use another Snapshot from the next request on. */

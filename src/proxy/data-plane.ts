@@ -39,6 +39,7 @@ import type { Pool } from './pool.ts';
 import { Pools, type UpstreamView } from './pools.ts';
 import { LargeBuffers } from './read-buffer.ts';
 import { RetryBudgets } from './retry-budgets.ts';
+import type { Taps } from './taps.ts';
 import type { UpstreamGroup } from './upstream-group.ts';
 import { Burst } from './writer.ts';
 
@@ -98,6 +99,8 @@ export class DataPlane implements Memory {
   plan: Plan;
   /** What is done to requests on purpose; null: nothing. */
   faults: Faults | null = null;
+  /** Who watches requests end; null: nobody. */
+  taps: Taps | null = null;
   isDraining = false;
   /** The time of a drain is over: what is still under way is cut, and not by its client. */
   isCutting = false;

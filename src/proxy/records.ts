@@ -1,7 +1,8 @@
 /** What goes on record of a request that is over: its line in the access log, and its exposures. */
 import { traceIdOf } from '../propagation/trace.ts';
 import type { Outcome } from '../resilience/outcome.ts';
-import type { Participation } from './decision.ts';
+import type { AccessExperiment } from '../telemetry/access-log.ts';
+import type { Decision, Participation } from './decision.ts';
 import type { Exchange } from './exchange.ts';
 
 /** Of an `x-request-id` that the client chose, this much goes on record. */
@@ -47,13 +48,10 @@ export function logAccess(exchange: Exchange, nowMs: number, outcome: Outcome): 
     route: decision.route?.route.name ?? '',
     status: exchange.response.status,
     durationMs: nowMs - exchange.request.startedMs,
-    upstreamMs:
-      exchange.request.sentMs < 0
-        ? -1
-        : (exchange.request.firstByteMs < 0 ? nowMs : exchange.request.firstByteMs) - exchange.request.sentMs,
+    upstreamMs: upstreamMsOf(exchange, nowMs),
     bytesIn: tunnel === null ? exchange.requestBody.bytes : tunnel.bytesIn,
     bytesOut: tunnel === null ? exchange.responseBody.bytes : tunnel.bytesOut,
-    experiments: decision.participations.slice(0, decision.count).map(logged),
+    experiments: experimentsOf(decision),
     upstream: pool === null ? '' : `${decision.group!.upstream.name}/${pool.endpoint.id}`,
     outcome,
     retries: Math.max(0, exchange.attempt.count - 1),
@@ -64,7 +62,18 @@ export function logAccess(exchange: Exchange, nowMs: number, outcome: Outcome): 
   });
 }
 
-function logged({ assignment, served, cause }: Participation) {
+/** From the request sent to the first byte of the response, or to now; negative: it was not sent. */
+export function upstreamMsOf({ request }: Exchange, nowMs: number): number {
+  if (request.sentMs < 0) return -1;
+  return (request.firstByteMs < 0 ? nowMs : request.firstByteMs) - request.sentMs;
+}
+
+/** What became of each experiment in an exchange. */
+export function experimentsOf({ participations, count }: Decision): AccessExperiment[] {
+  return participations.slice(0, count).map(logged);
+}
+
+function logged({ assignment, served, cause }: Participation): AccessExperiment {
   const { experiment, variant, reason, detail } = assignment!;
   return {
     name: experiment.name,

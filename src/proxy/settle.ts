@@ -104,13 +104,11 @@ export function settle(exchange: Exchange): void {
   const { plane } = exchange;
   const nowMs = plane.clock.now();
   if (exchange.tunnel === null) settleRequest(exchange, nowMs);
-  if (plane.accessLog === null) return;
+  if (plane.accessLog === null && plane.taps === null) return;
   const { participations, route } = exchange.decision;
-  logAccess(
-    exchange,
-    nowMs,
-    outcomeOf(exchange, nowMs, participations[0]?.served ?? route?.judged ?? UNROUTED),
-  );
+  const outcome = outcomeOf(exchange, nowMs, participations[0]?.served ?? route?.judged ?? UNROUTED);
+  if (plane.accessLog !== null) logAccess(exchange, nowMs, outcome);
+  if (plane.taps !== null) plane.taps.see(exchange, nowMs, outcome);
 }
 
 /** The series that a tunnel of this exchange is counted in. */

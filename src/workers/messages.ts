@@ -10,6 +10,7 @@ import type { Fault, FaultScope } from '../resilience/fault.ts';
 import type { OverloadView } from '../resilience/overload-view.ts';
 import type { Elsewhere, Opening, Report, Standing } from '../resilience/sharing.ts';
 import type { FamilySamples } from '../telemetry/exposition.ts';
+import type { TapQuery, TapRecord } from '../telemetry/tap.ts';
 
 /** What a Snapshot is compiled from. */
 export interface Rules {
@@ -55,6 +56,8 @@ export type ToWorker =
       readonly kind: 'drained';
       readonly endpoints: readonly { readonly upstream: string; readonly endpoint: string }[];
     }
+  /** Who watches requests end, from now on. */
+  | { readonly kind: 'taps'; readonly taps: readonly { readonly id: number; readonly query: TapQuery }[] }
   | { readonly kind: 'standings'; readonly standings: readonly Standing[] }
   | { readonly kind: 'elsewhere'; readonly breakers: readonly Elsewhere[] }
   /** Answered by `answer` with the same id, after everything that was said before. */
@@ -89,6 +92,8 @@ export type ToPrimary =
   | { readonly kind: 'report'; readonly reports: readonly Report[] }
   /** Lines of the decision log, or exposures. `dropped`: how many were lost since the worker began. */
   | { readonly kind: LineKind; readonly lines: string; readonly dropped: number }
+  /** What the taps have seen since the last of these. */
+  | { readonly kind: 'tapped'; readonly taps: readonly Tapped[] }
   | { readonly kind: 'log'; readonly level: LogLevel; readonly facts: object; readonly sentence: string }
   | {
       readonly kind: 'answer';
@@ -104,6 +109,14 @@ export type ToPrimary =
   | { readonly kind: 'drained'; readonly cut: number };
 
 export type LineKind = 'decisions' | 'exposures';
+
+/** Of one tap. */
+export interface Tapped {
+  readonly id: number;
+  readonly records: readonly TapRecord[];
+  /** Asked for, and not shown. */
+  readonly dropped: number;
+}
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 

@@ -18,6 +18,7 @@ import { FaultRegistry } from '../../src/control/fault-registry.ts';
 import { ControlState } from '../../src/control/state.ts';
 import type { Log } from '../../src/telemetry/log.ts';
 import { Metrics } from '../../src/telemetry/metrics.ts';
+import type { TakeRecord, Tapping, TapQuery } from '../../src/telemetry/tap.ts';
 
 export const TOKEN = 'correct-horse-battery-staple';
 
@@ -95,6 +96,22 @@ export class FakePlane implements DataPlaneView {
   inFlight(): number {
     return 7;
   }
+
+  /** Those that are open. */
+  readonly taps: { readonly query: TapQuery; readonly take: TakeRecord; dropped: number }[] = [];
+
+  readonly tap: Tapping = (query, take) => {
+    const tap = { query, take, dropped: 0 };
+    this.taps.push(tap);
+    return {
+      takeDropped: () => {
+        const { dropped } = tap;
+        tap.dropped = 0;
+        return dropped;
+      },
+      close: () => void this.taps.splice(this.taps.indexOf(tap), 1),
+    };
+  };
 }
 
 /** Of experiments that have none. */
@@ -157,6 +174,7 @@ export async function newAdminBench(token: string | null = TOKEN): Promise<Admin
       breakers: moves,
       config: new ConfigHistory(control, CLOCK),
       samplesOf: (names) => metrics.samplesOf(names),
+      tap: plane.tap,
       version: '0.1.0',
     },
     analysis: new Analysis(),
