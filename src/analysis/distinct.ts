@@ -43,6 +43,11 @@ export class Distinct {
     this.#put(hashOf(unit));
   }
 
+  /** One whose hash is known: 53 bits of it, evenly spread. Never beside `add`, which hashes another way. */
+  addHash(hash: number): void {
+    this.#put(hash);
+  }
+
   merge(other: Distinct): void {
     if (other.#registers !== null) {
       const registers = this.#sketch();
