@@ -27,6 +27,8 @@ export interface RolloutStep {
   /** A person ends it. */
   readonly isManual: boolean;
   readonly guardrails: readonly Guardrail[];
+  /** Guardrails of the experiment's analysis, by name, which must pass too. */
+  readonly analysis: readonly string[];
 }
 
 export type RolloutHook =

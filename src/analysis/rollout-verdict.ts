@@ -5,6 +5,8 @@
  * shared out to all guardrails of all its steps. Pure.
  */
 import type { Tosses } from './mixture.ts';
+import type { Results } from './results.ts';
+import { analysisChecks } from './rollout-analysis.ts';
 import type { ArmCounts, Guardrail, RolloutCounts, RolloutPlan, RolloutStep } from './rollout-plan.ts';
 import { type SequenceSettings, TUNED_FOR } from './sequence.ts';
 import { boundShare, compareShares } from './share-difference.ts';
@@ -16,8 +18,17 @@ export interface Check {
   readonly guardrail: string;
   readonly kind: 'pass' | 'breach' | 'insufficient';
   readonly reason: string;
-  readonly control: { readonly hits: number; readonly requests: number } | null;
-  readonly candidate: { readonly hits: number; readonly requests: number };
+  readonly control: Counted | null;
+  /** Null: of the analysis, which counts in its own way. */
+  readonly candidate: Counted | null;
+  /** What the analysis has seen. */
+  readonly seen?: {
+    readonly control: number | null;
+    readonly candidate: number | null;
+    readonly low: number | null;
+    readonly high: number | null;
+    readonly observations: number;
+  };
   readonly margin: number | null;
   readonly limit: number | null;
   readonly alpha: number;
@@ -39,12 +50,23 @@ const WHOLE_PPM = 1_000_000;
 export function judgeStep(
   plan: RolloutPlan,
   step: RolloutStep,
-  { counts, ratePerSecond }: { readonly counts: RolloutCounts; readonly ratePerSecond: number },
+  {
+    counts,
+    ratePerSecond,
+    results,
+  }: {
+    readonly counts: RolloutCounts;
+    readonly ratePerSecond: number;
+    /** Of the experiment's analysis; null: it has none. */
+    readonly results: Results | null;
+  },
 ): StepVerdict {
   const alpha = alphaOfEach(plan);
-  const checks = step.guardrails.flatMap((guardrail) =>
+  const own = step.guardrails.flatMap((guardrail) =>
     checksOf(guardrail, { step, counts, ratePerSecond, alpha }),
   );
+  const checks =
+    step.sharePpm < WHOLE_PPM ? [...own, ...analysisChecks(step.analysis, plan.candidate, results)] : own;
   const breach = checks.find(({ kind }) => kind === 'breach');
   if (breach !== undefined) return { kind: 'breach', reason: breach.reason, etaMs: null, checks };
   const waiting = checks.filter(({ kind }) => kind === 'insufficient');
@@ -144,7 +166,7 @@ function timeUntil(
   return (Math.max(1, more) / (ratePerSecond * share)) * 1000;
 }
 
-interface Counted {
+export interface Counted {
   readonly hits: number;
   readonly requests: number;
 }

@@ -6,6 +6,8 @@
  * Invariants: the candidate never has more than its step allows; no step ends before its bake time, its requests, its
  * guardrails and its gates; a breach ends in control within one tick (`at-once`), whatever else is going on.
  */
+import type { Results } from './results.ts';
+import { doubtOf } from './rollout-analysis.ts';
 import { addCounts, type RolloutCounts, type RolloutHook, type RolloutPlan } from './rollout-plan.ts';
 import { isOver, moveTo, type RolloutMove, type RolloutPlace, type RolloutState } from './rollout-state.ts';
 import { judgeStep, type StepVerdict } from './rollout-verdict.ts';
@@ -37,6 +39,8 @@ export interface RolloutInput {
   readonly objection: string | null;
   /** What the webhook said that was wanted; null: it has not been asked, or has not answered. */
   readonly confirmed: { readonly isOk: boolean; readonly said: string } | null;
+  /** What the experiment's analysis says; null: it has none. */
+  readonly results: Results | null;
 }
 
 /** The next state, and what was decided. */
@@ -47,12 +51,18 @@ export function advance(plan: RolloutPlan, before: RolloutState, input: RolloutI
   if (before.phase === 'rolling-back') return stepDown(plan, before, input);
   const state = watched(before, input);
   const step = stepOf(plan, state);
-  const verdict = judgeStep(plan, step, { counts: state.counts, ratePerSecond: rateOf(state) });
+  const verdict = judgeStep(plan, step, {
+    counts: state.counts,
+    ratePerSecond: rateOf(state),
+    results: input.results,
+  });
   if (verdict.kind === 'breach') return breached(plan, state, { input, verdict });
   if (state.phase === 'paused' || state.phase === 'promotion-failed') return { state, decision: null };
   if (input.status !== 'running')
     return hold(state, `the experiment is ${input.status} (${input.statusReason}): nobody new is assigned`);
   if (input.objection !== null) return hold(state, input.objection);
+  const doubt = doubtOf(input.results);
+  if (doubt !== null) return hold(state, doubt);
   return passedOrHeld(plan, state, { input, verdict });
 }
 

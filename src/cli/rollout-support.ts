@@ -1,5 +1,6 @@
 /** What a sidecar needs to follow rollouts, put together: evidence out of its series, hooks, pre-flight and the loop. */
 
+import type { Results } from '../analysis/results.ts';
 import type { Clock } from '../base/clock.ts';
 import { systemRandom } from '../base/clock.ts';
 import type { ControlEvent } from '../control/events.ts';
@@ -17,6 +18,8 @@ export interface RolloutSupportOptions {
   readonly clock: Clock;
   readonly traffic: Pick<Traffic, 'samplesOf' | 'isOpen' | 'breakers' | 'upstreams'>;
   readonly webhooks: Webhooks;
+  /** What the analysis of an experiment says; null: it has none. */
+  readonly results: (experiment: string) => Results | null;
   readonly onEvent: (event: ControlEvent) => void;
 }
 
@@ -26,6 +29,7 @@ export function openRollouts({
   clock,
   traffic,
   webhooks,
+  results,
   onEvent,
 }: RolloutSupportOptions): Rollouts {
   const evidence: RolloutEvidence = {
@@ -43,6 +47,7 @@ export function openRollouts({
       if (open === undefined) return null;
       return { name: open, reason: traffic.breakers().find(({ name }) => name === open)?.reason ?? '-' };
     },
+    results,
   };
   const hooks = new RolloutHooks({ webhooks, clock, service: () => control.snapshot.service });
   return new Rollouts({

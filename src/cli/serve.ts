@@ -92,7 +92,11 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     onChange: (all) => traffic.inject(all),
     onEvent: (event) => audit.onControlEvent(event),
   });
-  const rollouts = openRollouts({ control, clock, traffic, webhooks: breakers.webhooks, onEvent });
+  const rollouts = openRollouts({
+    ...{ control, clock, traffic, onEvent },
+    webhooks: breakers.webhooks,
+    results: () => null,
+  });
   metrics.setRolloutSource(() =>
     rollouts.list().map(({ experiment, state: { phase, step } }) => ({ experiment, phase, step: step + 1 })),
   );

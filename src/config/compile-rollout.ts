@@ -6,7 +6,12 @@ import { createHash } from 'node:crypto';
 import type { Guardrail, RolloutHook, RolloutPlan, RolloutStep } from '../analysis/rollout-plan.ts';
 import type { Config } from './schema.ts';
 import type { ExperimentConfig } from './schema-experiment.ts';
-import type { GuardrailConfig, ProbeConfig, RolloutFields } from './schema-rollout.ts';
+import type {
+  AnalysisGuardrailConfig,
+  GuardrailConfig,
+  ProbeConfig,
+  RolloutFields,
+} from './schema-rollout.ts';
 import { STEPS_MAX } from './schema-rollout.ts';
 import { formatDuration, PPM } from './units.ts';
 import { fallbackName } from './weights.ts';
@@ -104,9 +109,17 @@ function stepsOf(fields: RolloutFields): RolloutStep[] {
       requests: own?.requests ?? fields.requests ?? REQUESTS,
       notBeforeMs: own?.at ?? Number.NEGATIVE_INFINITY,
       isManual: (own?.gate ?? fields.gate) === 'manual',
-      guardrails: guardrails.map(guardrailOf),
+      guardrails: guardrails.filter(isCounted).map(guardrailOf),
+      analysis: guardrails.flatMap((guardrail) => (isCounted(guardrail) ? [] : [guardrail.analysis])),
     };
   });
+}
+
+/** By the rollout itself, and not by the analysis of the experiment. */
+export function isCounted(
+  guardrail: GuardrailConfig | AnalysisGuardrailConfig,
+): guardrail is GuardrailConfig {
+  return 'metric' in guardrail;
 }
 
 function guardrailOf(declared: GuardrailConfig): Guardrail {

@@ -20,7 +20,11 @@ export const STEPS_MAX = 100;
 const GUARDRAILS_MAX = 20;
 const PROBES_MAX = 20;
 
-const guardrail = z
+const analysisGuardrail = z.strictObject({
+  analysis: text(63).describe('A guardrail of the `analysis` of the experiment, by its name.'),
+});
+
+const countedGuardrail = z
   .strictObject({
     metric: z
       .enum(['errors', 'slow', 'latency'])
@@ -44,7 +48,7 @@ const guardrail = z
 
 const guardrails = () =>
   z
-    .array(guardrail)
+    .array(z.union([countedGuardrail, analysisGuardrail]))
     .max(GUARDRAILS_MAX)
     .describe('Breached, it goes back. Default: errors, at most 1 point more than control.');
 
@@ -167,5 +171,6 @@ export const blueprintsSchema = z
 export type RolloutConfig = z.output<typeof rolloutSchema>;
 export type BlueprintConfig = z.output<typeof blueprintsSchema>[string];
 export type RolloutFields = Omit<BlueprintConfig, 'version'>;
-export type GuardrailConfig = z.output<typeof guardrail>;
+export type GuardrailConfig = z.output<typeof countedGuardrail>;
+export type AnalysisGuardrailConfig = z.output<typeof analysisGuardrail>;
 export type ProbeConfig = z.output<typeof probe>;

@@ -1,10 +1,10 @@
 /** Rollouts: blueprints that exist, shares that grow, and experiments whose weights can be moved at all. Pure. */
 import { isExact } from './algorithm-shares.ts';
-import { findBlueprint, rolloutFieldsOf, sharesOf } from './compile-rollout.ts';
+import { findBlueprint, isCounted, rolloutFieldsOf, sharesOf } from './compile-rollout.ts';
 import type { ConfigIssue, ConfigPath } from './issue.ts';
 import type { IssueAt } from './parse.ts';
 import type { Config } from './schema.ts';
-import type { GuardrailConfig, RolloutFields } from './schema-rollout.ts';
+import type { AnalysisGuardrailConfig, GuardrailConfig, RolloutFields } from './schema-rollout.ts';
 import { didYouMean } from './suggest.ts';
 import { formatDuration } from './units.ts';
 
@@ -86,7 +86,9 @@ function shareIssues(fields: RolloutFields | null, at: At): void {
     at([], 'each step is due after the one before');
 }
 
-function latencyIssue({ above }: GuardrailConfig, path: ConfigPath, at: At): void {
+function latencyIssue(guardrail: GuardrailConfig | AnalysisGuardrailConfig, path: ConfigPath, at: At): void {
+  if (!isCounted(guardrail)) return;
+  const { above } = guardrail;
   if (above === undefined || LATENCY_BOUNDS_MS.includes(above)) return;
   const known = LATENCY_BOUNDS_MS.filter((bound) => bound >= 1).map((bound) => formatBound(bound));
   at([...path, 'above'], `requests are counted up to ${known.join(', ')}; take one of these`);

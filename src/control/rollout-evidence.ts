@@ -14,6 +14,8 @@ export interface RolloutEvidence {
   read(experiments: readonly RolloutQuestion[]): Promise<ReadonlyMap<string, ReadonlyMap<string, ArmCounts>>>;
   /** The breaker that turns requests of this variant away, on any route; null: none does. */
   openBreaker(experiment: string, variant: string): OpenBreaker | null;
+  /** What the analysis of this experiment says; null: it has none. */
+  results(experiment: string): Results | null;
 }
 
 export interface OpenBreaker {

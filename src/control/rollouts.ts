@@ -251,6 +251,7 @@ export class Rollouts {
       statusReason: this.#whoSetStatus(name),
       sharePpm: this.#shareOf(name, plan.candidate),
       breaker: breaker === null ? null : `the breaker ${breaker.name} is open: ${breaker.reason}`,
+      results: evidence.results(name),
       ...hooks.look(name, { state, settings }),
     };
     this.#apply(name, advance(plan, state, input), ACTOR);

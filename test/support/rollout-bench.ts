@@ -1,5 +1,7 @@
 /** Rollouts over the real control plane, with traffic and a time that are made up. */
+
 import { writeFileSync } from 'node:fs';
+import type { Results } from '../../src/analysis/results.ts';
 import type { ArmCounts } from '../../src/analysis/rollout-plan.ts';
 import type { OpenBreaker } from '../../src/control/rollout-evidence.ts';
 import type { HookAnswers } from '../../src/control/rollout-hooks.ts';
@@ -19,6 +21,7 @@ export class RolloutBench {
   problems: string[] = [];
   against: string | null = null;
   openBreaker: OpenBreaker | null = null;
+  results: Results | null = null;
   /** Thrown when counts are read. */
   evidenceProblem: Error | null = null;
   control!: ControlState;
@@ -57,6 +60,7 @@ export class RolloutBench {
           return new Map([['ranking', new Map(Object.entries(this.#arms))]]);
         },
         openBreaker: () => this.openBreaker,
+        results: () => this.results,
       },
       hooks: {
         look: () => this.answers,

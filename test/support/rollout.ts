@@ -13,6 +13,7 @@ export function stepTo(percent: number, settings: Partial<RolloutStep> = {}): Ro
     notBeforeMs: Number.NEGATIVE_INFINITY,
     isManual: false,
     guardrails: [ERRORS],
+    analysis: [],
     ...settings,
   };
 }
@@ -60,6 +61,7 @@ export function tick(state: RolloutState, settings: Partial<RolloutInput> = {}):
     rollBack: null,
     objection: null,
     confirmed: null,
+    results: null,
     ...settings,
   };
 }

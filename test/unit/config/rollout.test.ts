@@ -29,6 +29,7 @@ describe('a rollout', () => {
       notBeforeMs: Number.NEGATIVE_INFINITY,
       isManual: false,
       guardrails: [{ name: 'errors', metric: 'errors', margin: 0.01, limit: null }],
+      analysis: [],
     });
   });
 
@@ -56,6 +57,7 @@ describe('a rollout', () => {
       notBeforeMs: Date.parse('2026-12-01T09:00:00Z'),
       isManual: false,
       guardrails: [{ name: 'slower than 250ms', metric: 'above:250', margin: 0.02, limit: 0.1 }],
+      analysis: [],
     });
   });
 
