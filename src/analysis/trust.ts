@@ -40,7 +40,8 @@ export function judgeTrust(collected: Collected, nowMs: number, before: TrustMem
   const shares = sharesOf(collected, isSame ? before.lowestP : 1);
   const crossover = crossoverOf(strata);
   const invalid: Trust['invalid'] = [
-    ...findInvalidities({ spans, nowMs, skewMs }),
+    // One that has only begun is no less than usual.
+    ...findInvalidities({ spans: spans.filter(({ endMs }) => endMs <= nowMs), nowMs, skewMs }),
     ...(shares.isMismatch ? [{ cause: 'shares' as const, reason: shares.reason }] : []),
     ...(crossover.state === 'breach' ? [{ cause: 'crossover' as const, reason: crossover.reason }] : []),
     ...doubts.map((reason) => ({ cause: 'doubt' as const, reason })),
