@@ -1,7 +1,6 @@
 /**
  * `fairlead stat`: the traffic of the last two seconds, by experiment and variant and by route, once. Only reads.
  */
-import { setTimeout as delay } from 'node:timers/promises';
 import { type AdminTarget, adminGet } from './admin-client.ts';
 import { CliError, Exit, type Io } from './io.ts';
 import { readStats, type Stats } from './live-data.ts';
@@ -12,20 +11,17 @@ export interface StatOptions extends AdminTarget {
   readonly output: 'table' | 'json';
 }
 
-/** What a sidecar says that nobody asked before: it begins to look then, and has rates one interval later. */
-const FIRST_READING_MS = 2200;
-
 const HEAD = ['REQ/S', 'ERRORS', 'SLOW', 'P50', 'P90', 'P99', 'IN-FLIGHT', 'REQUESTS', 'FAILURES'];
 
 /** 0. @throws CliError (5) when nobody answers, (1) when the sidecar has no such figures */
-export async function statCommand(
-  options: StatOptions,
-  io: Io,
-  firstReadingMs: number = FIRST_READING_MS,
-): Promise<number> {
-  const first = await readOrRefuse(options, io);
-  const stats = hasRates(first) ? first : await delay(firstReadingMs).then(() => readOrRefuse(options, io));
-  io.out(options.output === 'json' ? `${JSON.stringify(stats, null, 2)}\n` : formatStats(stats));
+export async function statCommand(options: StatOptions, io: Io): Promise<number> {
+  const stats = await readOrRefuse(options, io);
+  io.out(
+    options.output === 'json'
+      ? `${JSON.stringify(stats, null, 2)}
+`
+      : formatStats(stats),
+  );
   return Exit.ok;
 }
 
@@ -35,11 +31,6 @@ async function readOrRefuse(options: StatOptions, io: Io): Promise<Stats> {
   // Says what answers there, if it is no sidecar at all.
   await adminGet(options, '/v1/experiments', io.env);
   throw new CliError(Exit.negative, 'this sidecar has no figures of its traffic (/v1/stats); it is older');
-}
-
-function hasRates({ experiments, routes }: Stats): boolean {
-  const all = [...routes, ...experiments.flatMap(({ variants }) => variants)];
-  return all.length === 0 || all.some(({ requestsPerSecond }) => typeof requestsPerSecond === 'number');
 }
 
 /** Two tables, with nothing that a pipe to awk would stumble over. */

@@ -13,6 +13,9 @@ export interface Happening {
   readonly result?: string;
 }
 
+/** Who moves weights when a rollout does. */
+const ROLLOUT = 'rollout';
+
 /** Some lines, each with its "\n". */
 export function statusText(experiment: LiveExperiment): string {
   const { name, status, condition, variants, rollout, verdict } = experiment;
@@ -48,10 +51,18 @@ function breakersText({ variants }: LiveExperiment): string {
     .join('; ');
 }
 
-/** `20:15:03 rollout-advance ranking by rollout: 10% -> 25%: ...`. */
-export function happeningText({ at, action, target, actor, reason, result }: Happening): string {
+/** `20:15:03 rollout-advance: 10% -> 25%: ...`, and who and what it was when it was not the rollout itself. */
+export function happeningText(happening: Happening): string {
+  const { at, action, target, actor, reason, result } = happening;
   const refused = result === 'refused' ? ' (refused)' : '';
-  return `${printable(`${timeText(at)} ${action} ${target} by ${actor}${refused}: ${reason}`)}\n`;
+  const by = actor === ROLLOUT ? '' : ` ${target} by ${actor}`;
+  return `${printable(`${timeText(at)} ${action}${by}${refused}: ${reason}`)}\n`;
+}
+
+/** What follows from a move of the rollout, or ends it, is said elsewhere. */
+export function isSaidElsewhere({ action, actor }: Happening): boolean {
+  if (actor === ROLLOUT && action === 'set-weights') return true;
+  return action === 'rollout-promote' || action === 'rollout-roll-back';
 }
 
 /** Whether a record is about this experiment: itself, or one of its breakers (`ROUTE/EXPERIMENT/VARIANT`). */

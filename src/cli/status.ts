@@ -5,9 +5,17 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type AdminTarget, adminGet } from './admin-client.ts';
 import { CliError, Exit, type Io } from './io.ts';
-import { type LiveExperiment, readLive, unlessMissing } from './live-data.ts';
+import { type LiveExperiment, type RolloutView, readLive, unlessMissing } from './live-data.ts';
 import { piece, renderLine } from './live-line.ts';
-import { type Happening, happeningText, isAbout, rolloutText, statusText } from './status-text.ts';
+import { printable } from './live-text.ts';
+import {
+  type Happening,
+  happeningText,
+  isAbout,
+  isSaidElsewhere,
+  rolloutText,
+  statusText,
+} from './status-text.ts';
 import { type Interruption, untilInterrupted } from './until-interrupted.ts';
 
 export interface StatusOptions extends AdminTarget {
@@ -55,6 +63,10 @@ function namesOf(experiments: readonly LiveExperiment[]): string {
   return experiments.length === 0 ? 'none' : experiments.map(({ name }) => name).join(', ');
 }
 
+function isEnd({ phase }: RolloutView): boolean {
+  return phase === 'promoted' || phase === 'rolled-back';
+}
+
 class Follower {
   readonly #options: StatusOptions;
   readonly #name: string;
@@ -94,8 +106,7 @@ class Follower {
         );
         return Exit.negative;
       }
-      if (rollout.phase === 'promoted') return Exit.ok;
-      if (rollout.phase === 'rolled-back') return Exit.negative;
+      if (isEnd(rollout)) return rollout.phase === 'promoted' ? Exit.ok : Exit.negative;
       await delay(everyMs, undefined, { signal }).catch(() => undefined);
       if (signal.aborted) return interrupted.exitCode ?? Exit.interrupted;
       experiment = named((await readLive(this.#options, this.#io.env)).experiments, this.#name);
@@ -107,17 +118,14 @@ class Follower {
   async #tellHappenings(): Promise<void> {
     const news = (await this.#happenings()).filter(({ id }) => id > this.#lastId).reverse();
     this.#lastId = news.at(-1)?.id ?? this.#lastId;
-    for (const happening of news) if (isAbout(happening, this.#name)) this.#tell(happening);
+    for (const happening of news) {
+      if (!isAbout(happening, this.#name)) continue;
+      if (this.#options.output === 'json') this.#write(`${JSON.stringify({ happening })}\n`);
+      else if (!isSaidElsewhere(happening)) this.#write(happeningText(happening));
+    }
   }
 
-  #tell(happening: Happening): void {
-    const line =
-      this.#options.output === 'json' ? `${JSON.stringify({ happening })}\n` : happeningText(happening);
-    this.#io.out(this.#isLineOpen ? REDRAW + line : line);
-    this.#isLineOpen = false;
-  }
-
-  /** What it waits for, which changes by the second: redrawn on a terminal, and otherwise said once a place. */
+  /** What it waits for changes by the second: redrawn on a terminal. Elsewhere only its end is said. */
   #say(experiment: LiveExperiment): void {
     const { rollout } = experiment;
     if (rollout === null) return;
@@ -127,20 +135,18 @@ class Follower {
       this.#said = text;
       return;
     }
-    const isOver = rollout.phase === 'promoted' || rollout.phase === 'rolled-back';
     const line = rolloutText(rollout);
-    if (this.#io.isTerminal && !isOver) {
-      const width = process.stdout.columns ?? 80;
-      this.#io.out(`${REDRAW}${renderLine([piece(line)], width - 1, false)}`);
+    if (isEnd(rollout)) this.#write(`${printable(`${this.#name}: ${line}`)}\n`);
+    else if (this.#io.isTerminal) {
+      const width = (process.stdout.columns ?? 80) - 1;
+      this.#write(renderLine([piece(line)], width, false));
       this.#isLineOpen = true;
-      return;
     }
-    const place = `${rollout.phase} ${rollout.step} ${rollout.share}`;
-    if (place === this.#said) return;
-    this.#said = place;
-    this.#io.out(
-      `${this.#isLineOpen ? REDRAW : ''}${renderLine([piece(line)], Number.POSITIVE_INFINITY, false)}\n`,
-    );
+  }
+
+  /** In the place of the line that is to be written over, if there is one. */
+  #write(text: string): void {
+    this.#io.out(this.#isLineOpen ? REDRAW + text : text);
     this.#isLineOpen = false;
   }
 

@@ -77,9 +77,10 @@ function windowOf(blocks: readonly (readonly Line[])[], selected: number, room: 
 function titleLine({ reading, admin, problem }: TopState): Line {
   const rates = reading.routes.map(({ requestsPerSecond }) => requestsPerSecond ?? 0);
   const total = reading.routes.length === 0 ? null : rates.reduce((sum, rate) => sum + rate, 0);
-  const facts = [admin, `${timeText(reading.at)} UTC`, `${countText(total)} req/s`];
-  const line = [piece('fairlead top', 'title'), piece(`  ${facts.join('  ')}`, 'faint')];
-  return problem === null ? line : [...line, piece(`  ${problem}`, 'bad')];
+  const title = piece('fairlead top', 'title');
+  const at = `${timeText(reading.at)} UTC`;
+  if (problem !== null) return [title, piece(`  as of ${at}: `, 'faint'), piece(problem, 'bad')];
+  return [title, piece(`  ${[admin, at, `${countText(total)} req/s`].join('  ')}`, 'faint')];
 }
 
 function headLine(nameWidth: number): Line {
@@ -89,12 +90,9 @@ function headLine(nameWidth: number): Line {
 
 function footLine({ reading, isDetailed }: TopState): Line {
   const what = isDetailed ? 'hides' : 'shows';
-  return [
-    piece(
-      `${reading.experiments.length} experiments   up/down selects   enter ${what} details   q quits`,
-      'faint',
-    ),
-  ];
+  const count =
+    reading.experiments.length === 1 ? '1 experiment' : `${reading.experiments.length} experiments`;
+  return [piece(`${count}   up/down selects   enter ${what} details   q quits`, 'faint')];
 }
 
 function blockOf(
