@@ -15,7 +15,7 @@ import { addStats, type StatsOptions, StatsSampler } from './stats.ts';
 import { addTap } from './tap.ts';
 
 /** Where it comes from. */
-export interface LiveSources extends Pick<StatsOptions, 'samplesOf'> {
+export interface LiveSources extends Pick<StatsOptions, 'counts'> {
   readonly breakers: BreakerHistory;
   readonly config: ConfigHistory;
   readonly tap: Tapping;
@@ -31,8 +31,8 @@ export interface LiveOptions
 
 /** Adds the resources. */
 export function addLive(app: FastifyInstance, { live, control, clock, ...sources }: LiveOptions): void {
-  const { breakers, config, samplesOf, version } = live;
-  const stats = new StatsSampler({ control, clock, samplesOf });
+  const { breakers, config, counts, version } = live;
+  const stats = new StatsSampler({ control, clock, counts });
   const streams = new EventStreams();
   const feed = new LiveFeed({ control, stats, breakers, config, version, ...sources });
   addStats(app, stats);

@@ -5,9 +5,8 @@
 import type { FastifyInstance } from 'fastify';
 import type { Clock } from '../base/clock.ts';
 import type { Route, Snapshot } from '../config/snapshot.ts';
-import type { FamilySamples } from '../telemetry/exposition.ts';
+import type { LiveCounts } from '../telemetry/live-counts.ts';
 import {
-  LIVE_FAMILIES,
   type LiveNames,
   type LiveStats,
   liveStats,
@@ -26,8 +25,8 @@ const WANTED_MS = 30_000;
 export interface StatsOptions {
   readonly control: { readonly snapshot: Snapshot };
   readonly clock: Clock;
-  /** Some families of the metrics of all that carries traffic. Never rejects. */
-  readonly samplesOf: (names: readonly string[]) => Promise<readonly FamilySamples[]>;
+  /** What was counted, by each process that carries traffic. Never rejects. */
+  readonly counts: () => Promise<readonly LiveCounts[]>;
 }
 
 /** With the time in ISO 8601. */
@@ -92,11 +91,11 @@ export class StatsSampler {
 
   /** Never rejects: what is wrong with a reading ends neither the loop nor the process. */
   async #read(): Promise<void> {
-    const { samplesOf, clock, control } = this.#options;
+    const { counts, clock, control } = this.#options;
     if (this.#isClosed) return;
     this.#isReading = true;
     try {
-      const reading = readingOf(await samplesOf(LIVE_FAMILIES), clock.now());
+      const reading = readingOf(await counts(), clock.now());
       const stats = liveStats(namesOf(control.snapshot), reading, this.#before);
       this.#latest = { at: new Date(clock.wallMs()).toISOString(), ...stats };
       this.#before = reading;

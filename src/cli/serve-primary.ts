@@ -16,8 +16,9 @@ import { removeStaleSocket } from '../proxy/unix-socket.ts';
 import type { BreakerView } from '../resilience/breaker.ts';
 import type { ScopedFault } from '../resilience/fault.ts';
 import type { ForceKind } from '../resilience/mode.ts';
-import { type OverloadView, overloadTotal } from '../resilience/overload-view.ts';
+import type { OverloadView } from '../resilience/overload-view.ts';
 import type { FamilySamples } from '../telemetry/exposition.ts';
+import type { LiveCounts } from '../telemetry/live-counts.ts';
 import type { Log } from '../telemetry/log.ts';
 import { openDecisionFile, openPipeline } from '../telemetry/open.ts';
 import type { PageFormat } from '../telemetry/page.ts';
@@ -27,14 +28,15 @@ import type { OpenTap, TakeRecord, TapQuery } from '../telemetry/tap.ts';
 import { BreakerExchange } from '../workers/breaker-exchange.ts';
 import { Handover } from '../workers/handover.ts';
 import type { WorkerLink } from '../workers/link.ts';
-import type { Bindings, ToPrimary, ToWorker, WorkerState } from '../workers/messages.ts';
+import { LiveTotals } from '../workers/live-totals.ts';
+import type { Bindings, ToPrimary, ToWorker } from '../workers/messages.ts';
 import { startProcess } from '../workers/process.ts';
 import { SeriesCollector } from '../workers/series-collector.ts';
 import { SeriesTotals } from '../workers/series-totals.ts';
 import { openSharedRecords } from '../workers/shared-records.ts';
-import { breakerTotal, upstreamTotals } from '../workers/state-totals.ts';
 import { type Addresses, Supervisor } from '../workers/supervisor.ts';
 import { TapRelay } from '../workers/tap-relay.ts';
+import { WorkerStates } from '../workers/worker-states.ts';
 import { packageFile } from './package-root.ts';
 import { bindingOf, checkPorts } from './shared-ports.ts';
 import { recordTransition, type Traffic, type TrafficContext } from './traffic.ts';
@@ -55,8 +57,9 @@ export class WorkerTraffic implements Traffic {
   readonly #taps: TapRelay;
   readonly #exchange: BreakerExchange;
   readonly #totals = new SeriesTotals();
+  readonly #live = new LiveTotals(ANSWER_MS);
   readonly #collector = new SeriesCollector(this.#totals);
-  readonly #states = new Map<number, WorkerState>();
+  readonly #states = new WorkerStates(ANSWER_MS);
   readonly #handovers: Handover[] = [];
   readonly #stdout: Sink;
   /** Of the decision log. */
@@ -172,15 +175,7 @@ export class WorkerTraffic implements Traffic {
   }
 
   breakers(): BreakerView[] {
-    const states = [...this.#states.values()];
-    const views = Map.groupBy(
-      states.flatMap(({ breakers }) => breakers),
-      ({ name }) => name,
-    );
-    const nowMs = this.#context.clock.now();
-    return this.#exchange
-      .breakers()
-      .map((breaker) => breakerTotal(breaker.name, breaker.standing(nowMs), views.get(breaker.name) ?? []));
+    return this.#states.breakers(this.#exchange.breakers(), this.#context.clock.now());
   }
 
   isOpen(breaker: string): boolean {
@@ -188,17 +183,15 @@ export class WorkerTraffic implements Traffic {
   }
 
   overload(): OverloadView {
-    return overloadTotal(Array.from(this.#states.values(), ({ overload }) => overload));
+    return this.#states.overload();
   }
 
   upstreams() {
-    return upstreamTotals([...this.#states.values()]);
+    return this.#states.upstreams();
   }
 
   inFlight(): number {
-    let count = 0;
-    for (const { inFlight } of this.#states.values()) count += inFlight;
-    return count;
+    return this.#states.inFlight();
   }
 
   force(name: string, kind: ForceKind, forMs: number, reason: string): boolean {
@@ -209,12 +202,8 @@ export class WorkerTraffic implements Traffic {
     return this.#exchange.reset(name, reason);
   }
 
-  async refresh(): Promise<void> {
-    const ask = async (link: WorkerLink): Promise<void> => {
-      const answer = await link.ask('state', ANSWER_MS);
-      if (answer?.state != null) this.#states.set(link.worker, answer.state);
-    };
-    await Promise.all(this.#supervisor.serving().map(ask));
+  refresh(): Promise<void> {
+    return this.#states.refresh(this.#supervisor.serving());
   }
 
   async carried(traceparent: string, requestId: string): Promise<string> {
@@ -246,6 +235,10 @@ export class WorkerTraffic implements Traffic {
     await this.#collector.collect(this.#supervisor.serving());
     const own = await this.#context.metrics.samplesOf(names);
     return own.map((family) => ({ ...family, values: this.#totals.merge(family) }));
+  }
+
+  liveCounts(): Promise<readonly LiveCounts[]> {
+    return this.#live.collect(this.#supervisor.serving());
   }
 
   async drain(timeoutMs: number): Promise<number> {
@@ -361,7 +354,8 @@ export class WorkerTraffic implements Traffic {
   #forget(worker: number): void {
     this.#exchange.leave(worker);
     this.#totals.forget(worker);
-    this.#states.delete(worker);
+    this.#live.forget(worker);
+    this.#states.forget(worker);
   }
 }
 

@@ -49,6 +49,7 @@ export function singleProcess(context: TrafficContext): Traffic {
   return {
     renderMetrics: (format) => metrics.render(format),
     samplesOf: (names) => metrics.samplesOf(names),
+    liveCounts: async () => [await metrics.live()],
     tap: (query, take) => openTap(plane, query, take),
     start: async () => {
       await plane.start();

@@ -224,8 +224,9 @@ class Worker {
       }
     }
     const state = what === 'state' ? this.#state() : null;
+    const live = what === 'live' ? { live: await this.#metrics.live() } : {};
     const carried = ids === undefined ? '' : this.#plane.carried(ids.traceparent, ids.requestId);
-    send({ kind: 'answer', id, families: [], state, carried, isLast: true });
+    send({ kind: 'answer', id, families: [], state, carried, ...live, isLast: true });
   }
 
   #state() {

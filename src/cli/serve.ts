@@ -184,7 +184,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
         live: {
           breakers: moves,
           config,
-          samplesOf: (names) => traffic.samplesOf(names),
+          counts: () => traffic.liveCounts(),
           tap: (query, take) => traffic.tap(query, take),
           version: buildInfo().version,
         },

@@ -12,6 +12,7 @@ import type { BreakerMemory } from '../resilience/breaker-view.ts';
 import type { ScopedFault } from '../resilience/fault.ts';
 import { isObserving } from '../resilience/mode.ts';
 import type { FamilySamples } from '../telemetry/exposition.ts';
+import type { LiveCounts } from '../telemetry/live-counts.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { PageFormat } from '../telemetry/page.ts';
@@ -35,6 +36,8 @@ export interface Traffic extends Omit<DataPlaneView, 'isReady' | 'isStarted'> {
   renderMetrics(format: PageFormat): Promise<string>;
   /** Some families of those metrics, added up; never rejects. */
   samplesOf(names: readonly string[]): Promise<readonly FamilySamples[]>;
+  /** What was counted, by each process that carries traffic; never rejects. */
+  liveCounts(): Promise<readonly LiveCounts[]>;
   /** Who watches single requests end. */
   readonly tap: Tapping;
   /** Opens the listeners; answers what they are bound to, by name. Rejects when one cannot be bound. */

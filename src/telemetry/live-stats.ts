@@ -1,21 +1,13 @@
 /**
- * What goes on right now, out of two readings of the metrics: requests a second, shares and quantiles of each variant and
+ * What goes on right now, out of two readings of what was counted: requests a second, shares and quantiles of each variant and
  * route between them. Quantiles are interpolated within the buckets of the latency histogram, so they are as fine as
  * those are: good to see by, not to decide by. Pure.
  *
  * A request in several experiments counts in each of them, and one that failed over for both variants, as on the page of
  * metrics. What is counted under names that the configuration does not have any more is left out.
  */
-import type { FamilySamples, Labels, Sample } from './exposition.ts';
 import { DURATION_BUCKETS } from './histogram.ts';
-
-/** The families that are read. */
-export const LIVE_FAMILIES = [
-  'fairlead_requests_total',
-  'fairlead_request_duration_seconds',
-  'fairlead_requests_in_flight',
-  'fairlead_proxy_overhead_seconds',
-] as const;
+import { AT, type LiveCounts, NUMBERS } from './live-counts.ts';
 
 /** Names of the configuration, in its order. */
 export interface LiveNames {
@@ -60,24 +52,18 @@ export interface LiveStats {
   readonly routes: readonly LiveRoute[];
 }
 
-/** Adds up the samples of `LIVE_FAMILIES`. */
-export function readingOf(families: readonly FamilySamples[], atMs: number): Reading {
+/** Adds up what processes have counted. */
+export function readingOf(processes: readonly LiveCounts[], atMs: number): Reading {
   const variants = new Map<string, Tally>();
   const routes = new Map<string, RouteTally>();
-  for (const { name, values } of families) {
-    const take = TAKES[name];
-    if (take === undefined) continue;
-    // Many samples share one object of labels.
-    const known = new Map<Labels, readonly Tally[]>();
-    for (const sample of values) {
-      const labels = sample.sharedLabels ?? sample.labels;
-      let tallies = known.get(labels);
-      if (tallies === undefined) {
-        tallies = talliesOf(labels, variants, routes);
-        known.set(labels, tallies);
-      }
-      for (const tally of tallies) take(tally, sample);
+  for (const { series, forwarded } of processes) {
+    for (const { route, experiment, variant, numbers } of series) {
+      const ofRoute = itemOf(routes, route, newRoute);
+      ofRoute.add(numbers);
+      ofRoute.parts.set(experiment, (ofRoute.parts.get(experiment) ?? 0) + numbers[AT.requests]!);
+      if (experiment !== '') itemOf(variants, keyOf(experiment, variant), newTally).add(numbers);
     }
+    for (const [route, count] of forwarded) itemOf(routes, route, newRoute).forwarded += count;
   }
   return { atMs, variants, routes };
 }
@@ -99,11 +85,11 @@ export function liveStats(
         const { requests, ...rest } = since(tally, before && (before.variants.get(key) ?? NOTHING));
         return {
           name: variant,
-          requests: tally.requests,
-          failures: tally.failures,
+          requests: tally.numbers[AT.requests]!,
+          failures: tally.numbers[AT.failures]!,
           requestsPerSecond: perSecond(requests, intervalMs),
           ...rest,
-          inFlight: tally.inFlight,
+          inFlight: tally.numbers[AT.inFlight]!,
         };
       }),
     })),
@@ -119,21 +105,18 @@ export function liveStats(
 
 /** Counts of some label sets together. */
 class Tally {
-  requests = 0;
-  failures = 0;
-  slow = 0;
-  inFlight = 0;
-  /** Requests that took no longer than each bound. */
-  readonly upTo = new Float64Array(DURATION_BUCKETS.boundsMs.length);
-  /** Requests that have a duration. */
-  durations = 0;
+  readonly numbers = new Float64Array(NUMBERS);
+
+  add(numbers: Float64Array): void {
+    for (let at = 0; at < NUMBERS; at++) this.numbers[at] = this.numbers[at]! + numbers[at]!;
+  }
 }
 
 class RouteTally extends Tally {
   /** Requests that were sent on, each once. */
   forwarded = 0;
-  /** By experiment; '' for those in none. */
-  readonly parts = new Map<string, Tally>();
+  /** Requests by experiment; '' for those in none. */
+  readonly parts = new Map<string, number>();
 
   /**
    * Those in no experiment and those of the experiment that has most: nobody knows who is in several. Where experiments
@@ -142,8 +125,8 @@ class RouteTally extends Tally {
   requestsSince(before: RouteTally): number {
     let most = 0;
     let alone = 0;
-    for (const [experiment, { requests }] of this.parts) {
-      const count = requests - (before.parts.get(experiment)?.requests ?? 0);
+    for (const [experiment, requests] of this.parts) {
+      const count = requests - (before.parts.get(experiment) ?? 0);
       if (experiment === '') alone = count;
       else most = Math.max(most, count);
     }
@@ -151,44 +134,10 @@ class RouteTally extends Tally {
   }
 }
 
+const newTally = (): Tally => new Tally();
+const newRoute = (): RouteTally => new RouteTally();
 const NOTHING = new Tally();
 const NOWHERE = new RouteTally();
-
-/** How a sample of each family is taken. */
-const TAKES: Readonly<Record<string, (tally: Tally, sample: Sample) => void>> = {
-  fairlead_requests_total: (tally, { labels, value }) => {
-    tally.requests += value;
-    if (labels.outcome === 'failure') tally.failures += value;
-    else if (labels.outcome === 'slow') tally.slow += value;
-  },
-  fairlead_request_duration_seconds: (tally, { labels, value, metricName }) => {
-    const bucket = BUCKETS.get(labels.le);
-    if (bucket !== undefined) tally.upTo[bucket] = tally.upTo[bucket]! + value;
-    else if (metricName?.endsWith('_count') === true) tally.durations += value;
-  },
-  fairlead_requests_in_flight: (tally, { value }) => {
-    tally.inFlight += value;
-  },
-  fairlead_proxy_overhead_seconds: (tally, { value, metricName }) => {
-    if (tally instanceof RouteTally && metricName?.endsWith('_count') === true) tally.forwarded += value;
-  },
-};
-
-const BUCKETS = new Map<string | number | undefined, number>(
-  DURATION_BUCKETS.boundsSeconds.map((bound, index) => [bound, index]),
-);
-
-/** Where a label set counts: its route, its part of that, and its variant if it has one. */
-function talliesOf(
-  { route = '', experiment = '', variant = '' }: Labels,
-  variants: Map<string, Tally>,
-  routes: Map<string, RouteTally>,
-): Tally[] {
-  const ofRoute = itemOf(routes, String(route), () => new RouteTally());
-  const part = itemOf(ofRoute.parts, String(experiment), () => new Tally());
-  if (experiment === '') return [ofRoute, part];
-  return [ofRoute, part, itemOf(variants, keyOf(String(experiment), String(variant)), () => new Tally())];
-}
 
 function itemOf<T>(map: Map<string, T>, key: string, make: () => T): T {
   const known = map.get(key);
@@ -202,35 +151,37 @@ function keyOf(experiment: string, variant: string): string {
   return `${experiment}\0${variant}`;
 }
 
-function since(now: Tally, before: Tally | null) {
-  if (before === null)
+function since({ numbers: now }: Tally, earlier: Tally | null) {
+  if (earlier === null)
     return { requests: null, errorShare: null, slowShare: null, p50Ms: null, p90Ms: null, p99Ms: null };
-  const requests = now.requests - before.requests;
-  const share = (count: number) =>
-    requests <= 0 ? null : round(Math.min(1, Math.max(0, count / requests)), 1e6);
+  const before = earlier.numbers;
+  const requests = now[AT.requests]! - before[AT.requests]!;
+  const share = (at: number): number | null =>
+    requests <= 0 ? null : round(Math.min(1, Math.max(0, (now[at]! - before[at]!) / requests)), 1e6);
+  const durations = now.subarray(AT.buckets).map((count, bucket) => count - before[AT.buckets + bucket]!);
   return {
     requests,
-    errorShare: share(now.failures - before.failures),
-    slowShare: share(now.slow - before.slow),
-    p50Ms: quantile(now, before, 0.5),
-    p90Ms: quantile(now, before, 0.9),
-    p99Ms: quantile(now, before, 0.99),
+    errorShare: share(AT.failures),
+    slowShare: share(AT.slow),
+    p50Ms: quantile(durations, 0.5),
+    p90Ms: quantile(durations, 0.9),
+    p99Ms: quantile(durations, 0.99),
   };
 }
 
 /** Within its bucket a duration may be anything: as if they were spread out evenly. Above the last bound: that. */
-function quantile(now: Tally, before: Tally, share: number): number | null {
-  const count = now.durations - before.durations;
-  if (count <= 0) return null;
+function quantile(counts: Float64Array, share: number): number | null {
+  const total = counts.reduce((sum, count) => sum + count, 0);
+  if (total <= 0) return null;
   const { boundsMs } = DURATION_BUCKETS;
-  const wanted = share * count;
+  const wanted = share * total;
   let below = 0;
   let lowerMs = 0;
-  for (const [index, boundMs] of boundsMs.entries()) {
-    const upTo = now.upTo[index]! - before.upTo[index]!;
-    if (upTo >= wanted && upTo > below)
-      return round(lowerMs + ((boundMs - lowerMs) * (wanted - below)) / (upTo - below), 1e3);
-    below = upTo;
+  for (const [bucket, boundMs] of boundsMs.entries()) {
+    const count = counts[bucket]!;
+    if (count > 0 && below + count >= wanted)
+      return round(lowerMs + ((boundMs - lowerMs) * (wanted - below)) / count, 1e3);
+    below += count;
     lowerMs = boundMs;
   }
   return lowerMs;

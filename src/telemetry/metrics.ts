@@ -25,6 +25,7 @@ import { Histogram, OVERHEAD_BUCKETS } from './histogram.ts';
 import { IdentityMetrics } from './identity-metrics.ts';
 import { LabelBudget, LabelSets } from './label-sets.ts';
 import { MirrorMetrics } from './mirror-metrics.ts';
+import { type LiveCounts, liveCounts } from './live-counts.ts';
 import { OverloadMetrics } from './overload-metrics.ts';
 import { ALL_FORMATS, type PageFormat } from './page.ts';
 import { PipelineMetrics } from './pipeline-metrics.ts';
@@ -270,6 +271,11 @@ export class Metrics {
   async samplesOf(names: readonly string[]): Promise<FamilySamples[]> {
     const wanted = this.#registered().filter(({ name }) => names.includes(name));
     return Promise.all(wanted.map(async (metric) => samplesIn(await metric.get())));
+  }
+
+  /** What goes on in this process: what is behind the families of requests, without making samples of it. */
+  live(): Promise<LiveCounts> {
+    return liveCounts(this.#requests.entries());
   }
 
   /** Names of all families, for the test that compares them with `docs/metrics.md`. */

@@ -7,6 +7,7 @@ import type { Socket } from 'node:net';
 import type { RuntimeState } from '../config/runtime.ts';
 import type { Config } from '../config/schema.ts';
 import type { FamilySamples } from '../telemetry/exposition.ts';
+import type { LiveCounts } from '../telemetry/live-counts.ts';
 import type { Question, RequestIds, Rules, ToPrimary, ToWorker, WorkerState } from './messages.ts';
 import type { WorkerProcess } from './process.ts';
 
@@ -23,6 +24,7 @@ export interface Answer {
   readonly families: readonly FamilySamples[];
   readonly state: WorkerState | null;
   readonly carried: string;
+  readonly live: LiveCounts | null;
 }
 
 interface Asked {
@@ -98,11 +100,11 @@ export class WorkerLink {
     });
   }
 
-  answered({ id, families, state, carried = '', isLast }: ToPrimary & { kind: 'answer' }): void {
+  answered({ id, families, state, carried = '', live = null, isLast }: ToPrimary & { kind: 'answer' }): void {
     const asked = this.#asked.get(id);
     if (asked === undefined) return;
     asked.families.push(...families);
-    if (isLast) asked.done({ families: asked.families, state, carried });
+    if (isLast) asked.done({ families: asked.families, state, carried, live });
   }
 
   /** Nobody waits any longer. */

@@ -10,6 +10,7 @@ import type { Fault, FaultScope } from '../resilience/fault.ts';
 import type { OverloadView } from '../resilience/overload-view.ts';
 import type { Elsewhere, Opening, Report, Standing } from '../resilience/sharing.ts';
 import type { FamilySamples } from '../telemetry/exposition.ts';
+import type { LiveCounts } from '../telemetry/live-counts.ts';
 import type { TapQuery, TapRecord } from '../telemetry/tap.ts';
 
 /** What a Snapshot is compiled from. */
@@ -67,8 +68,8 @@ export type ToWorker =
   /** Finish within this time, then exit. */
   | { readonly kind: 'drain'; readonly timeoutMs: number };
 
-/** `series`: the metrics; `state`: what the admin API shows; `carried`: by the request with `ids`; `sign`: of life. */
-export type Question = 'series' | 'state' | 'carried' | 'sign';
+/** `series`: the metrics; `live`: what goes on; `state`: what the admin API shows; `carried`: by the request with `ids`; `sign`: of life. */
+export type Question = 'series' | 'live' | 'state' | 'carried' | 'sign';
 
 /** The fields of a request that calls can be known by; '' for none. */
 export interface RequestIds {
@@ -103,6 +104,8 @@ export type ToPrimary =
       readonly state: WorkerState | null;
       /** To `carried`: the value of the experiment field; '' for nothing. */
       readonly carried?: string;
+      /** To `live`. */
+      readonly live?: LiveCounts | null;
       readonly isLast: boolean;
     }
   /** Every request was finished but those of `cut` connections; exits. */

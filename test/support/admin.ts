@@ -173,7 +173,7 @@ export async function newAdminBench(token: string | null = TOKEN): Promise<Admin
     live: {
       breakers: moves,
       config: new ConfigHistory(control, CLOCK),
-      samplesOf: (names) => metrics.samplesOf(names),
+      counts: async () => [await metrics.live()],
       tap: plane.tap,
       version: '0.1.0',
     },
