@@ -22,10 +22,12 @@ export interface TrustMemory {
 /** Every cause there is. */
 export const INVALID_CAUSES = ['gap', 'clock-skew', 'jump', 'shares', 'crossover', 'doubt'] as const;
 
+export type InvalidCause = (typeof INVALID_CAUSES)[number];
+
 export interface Trust {
   readonly shares: SharesResult;
   readonly crossover: Results['crossover'];
-  readonly invalid: readonly { readonly cause: (typeof INVALID_CAUSES)[number]; readonly reason: string }[];
+  readonly invalid: readonly { readonly cause: InvalidCause; readonly reason: string }[];
   /** To be handed in at the next look. */
   readonly memory: TrustMemory | null;
 }

@@ -1,8 +1,10 @@
 /** What would be collected of an experiment whose requests are made up: with everything followed, and nothing lost. */
 import type {
   AnalysisMetric,
+  AnalysisPlan,
   Collected,
   CollectedArm,
+  CollectedPair,
   CollectedStratum,
   CollectedUnitArm,
 } from '../../src/analysis/collected.ts';
@@ -10,8 +12,12 @@ import { Distribution } from '../../src/analysis/distribution.ts';
 import { Moments } from '../../src/analysis/moments.ts';
 import { TUNED_FOR } from '../../src/analysis/sequence.ts';
 import { UnitSums } from '../../src/analysis/unit-sums.ts';
+import type { AnalysisSource } from '../../src/control/analysis.ts';
 
 type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
+type MutableStratum = Mutable<Omit<CollectedStratum, 'units'>> & {
+  units: Mutable<CollectedStratum['units']>;
+};
 
 export interface MadeUp {
   readonly unit: string | number;
@@ -41,7 +47,7 @@ type UnitArm = Mutable<CollectedUnitArm>;
 
 /** One time with its own split, growing. */
 interface Growing {
-  readonly stratum: Mutable<CollectedStratum> & { readonly units: Mutable<CollectedStratum['units']> };
+  readonly stratum: MutableStratum;
   readonly assigned: Arm[];
   readonly served: Arm[];
   readonly unitArms: UnitArm[];
@@ -180,6 +186,27 @@ function count(arm: Arm, { isFailure, isSlow, ms = 10, bytes = 100 }: MadeUp): v
   arm.latency.add(ms);
   arm.latencies.add(ms);
   arm.bytes.add(bytes);
+}
+
+/** Where results are made from: one experiment, with any plan. */
+export class MadeUpSource implements AnalysisSource {
+  experiment: MadeUpExperiment | null = null;
+  readonly #plan: AnalysisPlan = { alpha: 0.05, metrics: [ERRORS, LATENCY] };
+  /** How often it was asked. */
+  asked = 0;
+
+  collected(name: string): Collected | null {
+    this.asked++;
+    return name === 'ranking' ? (this.experiment?.collected() ?? null) : null;
+  }
+
+  pairs(): readonly CollectedPair[] {
+    return [];
+  }
+
+  plan(name: string): AnalysisPlan | null {
+    return name === 'ranking' && this.experiment !== null ? this.#plan : null;
+  }
 }
 
 /** A metric as a config would have it. */
