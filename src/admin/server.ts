@@ -26,6 +26,7 @@ import type { ControlPort, DataPlaneView, Explain, IdentityReader } from './port
 import { addProbes, type ProbeSources } from './probes.ts';
 import { AdminError, sendProblem, toAdminError } from './problem.ts';
 import { addRest } from './rest.ts';
+import { addResults, type ResultsTargets } from './results.ts';
 import { addRollouts, type RolloutPort } from './rollouts.ts';
 
 /** A config to be validated is the largest thing that is sent here. */
@@ -48,6 +49,7 @@ export interface AdminOptions {
   readonly faults: FaultTargets['faults'];
   readonly drained: EndpointTargets['drained'];
   readonly rollouts: RolloutPort;
+  readonly results: ResultsTargets['results'];
   readonly live: LiveSources;
   readonly analysis: AnalysisSource;
   readonly metrics: Pick<Metrics, 'render' | 'formats' | 'evaluations' | 'admin'>;
@@ -70,6 +72,7 @@ export async function buildAdmin(options: AdminOptions): Promise<FastifyInstance
   addRest(app, { ...options, approvals });
   addApprovals(app, approvals);
   addRollouts(app, options);
+  addResults(app, options);
   addFaults(app, options);
   addEndpoints(app, options);
   addOfrep(app, options);

@@ -15,6 +15,7 @@ import { Analysis } from '../control/analysis.ts';
 import { BreakerHistory } from '../control/breaker-history.ts';
 import { ConfigHistory } from '../control/config-history.ts';
 import { DrainedEndpoints } from '../control/drained-endpoints.ts';
+import { ExperimentResults } from '../control/experiment-results.ts';
 import { FaultRegistry } from '../control/fault-registry.ts';
 import { ConfigWatcher } from '../control/reload.ts';
 import { StaleWatch } from '../control/stale-watch.ts';
@@ -95,12 +96,13 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
   const rollouts = openRollouts({
     ...{ control, clock, traffic, onEvent },
     webhooks: breakers.webhooks,
-    results: () => null,
+    results: (name) => results.ofAnalysis(name),
   });
   metrics.setRolloutSource(() =>
     rollouts.list().map(({ experiment, state: { phase, step } }) => ({ experiment, phase, step: step + 1 })),
   );
   const analysis = new Analysis();
+  const results = new ExperimentResults({ source: analysis, snapshot: () => control.snapshot, clock });
   const drained = new DrainedEndpoints((all) => traffic.drainEndpoints(all));
   metrics.configured(snapshot.hash, snapshot.version);
   metrics.reloaded(control.lastReload);
@@ -181,6 +183,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
         faults,
         drained,
         rollouts,
+        results,
         live: {
           breakers: moves,
           config,

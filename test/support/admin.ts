@@ -14,10 +14,12 @@ import { Analysis } from '../../src/control/analysis.ts';
 import { BreakerHistory } from '../../src/control/breaker-history.ts';
 import { ConfigHistory } from '../../src/control/config-history.ts';
 import { DrainedEndpoints } from '../../src/control/drained-endpoints.ts';
+import { ExperimentResults } from '../../src/control/experiment-results.ts';
 import { FaultRegistry } from '../../src/control/fault-registry.ts';
 import { ControlState } from '../../src/control/state.ts';
 import type { Log } from '../../src/telemetry/log.ts';
 import { Metrics } from '../../src/telemetry/metrics.ts';
+import { MadeUpSource } from './collected.ts';
 import type { TakeRecord, Tapping, TapQuery } from '../../src/telemetry/tap.ts';
 
 export const TOKEN = 'correct-horse-battery-staple';
@@ -127,6 +129,8 @@ export interface AdminBench {
   readonly plane: FakePlane;
   readonly control: ControlState;
   readonly metrics: Metrics;
+  /** What results are made from. */
+  readonly analysed: MadeUpSource;
   readonly moves: BreakerHistory;
   /** Sentences of the service log, with their level. */
   readonly sentences: string[];
@@ -157,6 +161,7 @@ export async function newAdminBench(token: string | null = TOKEN): Promise<Admin
     onEvent: (event) => audit.onControlEvent(event),
   });
   const plane = new FakePlane();
+  const analysed = new MadeUpSource();
   const metrics = new Metrics({ version: '0.1.0', node: 'v24', isProcessIncluded: false });
   const identity = new DescribedIdentity(CLOCK);
   const explain = liveExplainer(CLOCK, systemRandom);
@@ -170,6 +175,7 @@ export async function newAdminBench(token: string | null = TOKEN): Promise<Admin
   const app = await buildAdmin({
     drained,
     rollouts: noRollouts,
+    results: new ExperimentResults({ source: analysed, snapshot: () => control.snapshot, clock: CLOCK }),
     live: {
       breakers: moves,
       config: new ConfigHistory(control, CLOCK),
@@ -196,6 +202,7 @@ export async function newAdminBench(token: string | null = TOKEN): Promise<Admin
     plane,
     control,
     metrics,
+    analysed,
     moves,
     sentences,
     writeConfig: (body, admin) => writeFileSync(file, text(body, admin)),
