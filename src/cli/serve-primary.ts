@@ -20,6 +20,7 @@ import type { OverloadView } from '../resilience/overload-view.ts';
 import type { FamilySamples } from '../telemetry/exposition.ts';
 import type { LiveCounts } from '../telemetry/live-counts.ts';
 import type { Log } from '../telemetry/log.ts';
+import { type MirrorView, mergeMirrors } from '../telemetry/mirror-view.ts';
 import { openDecisionFile, openPipeline } from '../telemetry/open.ts';
 import type { PageFormat } from '../telemetry/page.ts';
 import type { Pipeline } from '../telemetry/pipeline/pipeline.ts';
@@ -206,6 +207,13 @@ export class WorkerTraffic implements Traffic {
     return this.#states.refresh(this.#supervisor.serving());
   }
 
+  async mirrors(): Promise<readonly MirrorView[]> {
+    const answers = await Promise.all(
+      this.#supervisor.serving().map((link) => link.ask('mirrors', ANSWER_MS)),
+    );
+    return mergeMirrors(answers.flatMap((answer) => answer?.mirrors ?? []));
+  }
+
   async carried(traceparent: string, requestId: string): Promise<string> {
     const answer = await this.#supervisor.serving()[0]?.ask('carried', ANSWER_MS, { traceparent, requestId });
     return answer?.carried ?? '';
@@ -264,6 +272,11 @@ export class WorkerTraffic implements Traffic {
     return this.#pipeline?.loss.look() ?? null;
   }
 
+  /** What a worker has is told before it answers. */
+  async tellCollected(): Promise<void> {
+    await Promise.all(this.#supervisor.serving().map((link) => link.ask('sign', ANSWER_MS)));
+  }
+
   describe(): object {
     const { control } = this.#context;
     const workers = this.#supervisor.all().map(({ link, isServing }) => ({
@@ -302,7 +315,8 @@ export class WorkerTraffic implements Traffic {
       this.#listeners.map(({ name, address }) => [name, bindingOf(address, first?.[name])]),
     );
     const isSharing = this.#sharedFile !== null;
-    link.start({ workers: this.#count, isSharing, atStart: this.#atStart, bindings }, rules);
+    const unitKey = this.#context.analysis.key;
+    link.start({ workers: this.#count, isSharing, unitKey, atStart: this.#atStart, bindings }, rules);
     if (this.#faults.length > 0) link.send(this.#faultsNow());
     if (this.#drained.length > 0) link.send({ kind: 'drained', endpoints: this.#drained });
     if (this.#taps.message !== null) link.send(this.#taps.message);
@@ -332,6 +346,9 @@ export class WorkerTraffic implements Traffic {
         return;
       case 'report':
         this.#exchange.reported(link.worker, message.reports);
+        return;
+      case 'collected':
+        this.#context.analysis.take(message.delta, `worker ${link.worker}`);
         return;
       case 'tapped':
         this.#taps.received(message.taps);

@@ -4,6 +4,7 @@ import { systemRandom } from '../base/clock.ts';
 import type { SocketAddress } from '../config/snapshot.ts';
 import { DataPlane } from '../proxy/data-plane.ts';
 import { openTap } from '../proxy/taps.ts';
+import { Recorder } from '../telemetry/collection/recorder.ts';
 import {
   openAccessLog,
   openDecisionFile,
@@ -28,6 +29,15 @@ export function singleProcess(context: TrafficContext): Traffic {
   const tracing = openTracing(logs, snapshot.tracing, own);
   const exposures = openExposures(logs, snapshot.exposures, pipeline);
   const decisionFile = openDecisionFile(logs, snapshot.decisions);
+  const recorder = new Recorder({
+    key: context.analysis.key,
+    take: (delta) => {
+      context.analysis.take(delta, 'this process');
+      return true;
+    },
+    dropped: metrics.analysis.dropped,
+    malformed: metrics.analysis.malformed,
+  });
   const plane = new DataPlane(snapshot, {
     clock,
     random: systemRandom,
@@ -41,6 +51,8 @@ export function singleProcess(context: TrafficContext): Traffic {
       key: snapshot.exposures.key,
       random: systemRandom,
     }),
+    recorder,
+    onTick: () => recorder.flush(),
     onTransition: recordTransition(context),
     remembered: context.breakers.remembered,
   });
@@ -67,15 +79,18 @@ export function singleProcess(context: TrafficContext): Traffic {
     reset: (name, reason) => plane.reset(name, reason),
     inFlight: () => plane.inFlight(),
     carried: (traceparent, requestId) => plane.carried(traceparent, requestId),
+    mirrors: async () => plane.mirrors.views(),
     drain: (timeoutMs) => plane.drain(timeoutMs),
     stop: async () => {
       plane.stop();
+      recorder.flush();
       loss?.close();
       await Promise.all([accessLog?.sink.close(), exposures?.sink?.close(), decisionFile?.close()]);
       await Promise.all([pipeline?.close(), tracing?.close()]);
     },
     exposureLoss: () => loss?.look() ?? null,
     keepBreakers: () => plane.keepBreakers(),
+    tellCollected: () => recorder.flush(),
     describe: () => ({}),
   };
 }

@@ -15,12 +15,14 @@ import { DataPlane } from '../proxy/data-plane.ts';
 import { openTap } from '../proxy/taps.ts';
 import type { Transition } from '../resilience/breaker.ts';
 import type { Opening } from '../resilience/sharing.ts';
+import { Recorder } from '../telemetry/collection/recorder.ts';
 import type { FamilySamples } from '../telemetry/exposition.ts';
 import { Metrics } from '../telemetry/metrics.ts';
 import { openAccessLog, openDecisions, openExposures, openTracing } from '../telemetry/open.ts';
 import { RemoteLog } from '../workers/log.ts';
 import type { Rules, ToPrimary, ToWorker } from '../workers/messages.ts';
 import { SHARED_FILE } from '../workers/process.ts';
+import { RemoteDeltas } from '../workers/remote-deltas.ts';
 import { RemoteLines } from '../workers/remote-lines.ts';
 import { RemoteTaps } from '../workers/remote-taps.ts';
 import { shareOfUpstreams, withListenersOf } from '../workers/share.ts';
@@ -42,6 +44,7 @@ class Worker {
   readonly #log: RemoteLog;
   readonly #plane: DataPlane;
   readonly #taps: RemoteTaps;
+  readonly #recorder: Recorder;
   readonly #workers: number;
   readonly #isSharing: boolean;
   readonly #atStart: Snapshot;
@@ -58,7 +61,15 @@ class Worker {
   #isReporting = false;
   #isEnding = false;
 
-  constructor({ worker, workers, isSharing, rules, atStart, bindings }: ToWorker & { kind: 'start' }) {
+  constructor({
+    worker,
+    workers,
+    isSharing,
+    unitKey,
+    rules,
+    atStart,
+    bindings,
+  }: ToWorker & { kind: 'start' }) {
     process.title = `fairlead worker ${worker}`;
     this.#workers = workers;
     this.#isSharing = isSharing;
@@ -80,6 +91,13 @@ class Worker {
       version: buildInfo().version,
     });
     this.#decisions = new RemoteLines(send, 'decisions', decisionsDropped);
+    const deltas = new RemoteDeltas(send);
+    this.#recorder = new Recorder({
+      key: unitKey,
+      take: (delta) => deltas.take(delta),
+      dropped: this.#metrics.analysis.dropped,
+      malformed: this.#metrics.analysis.malformed,
+    });
     this.#plane = new DataPlane(withListenersOf(snapshot, this.#atStart, workers), {
       clock: systemClock,
       random: systemRandom,
@@ -97,6 +115,7 @@ class Worker {
       isShared: true,
       isCheckedElsewhere: true,
       otherMemories: isSharing ? otherMemories(workers, worker) : null,
+      recorder: this.#recorder,
       onTick: () => this.#report(),
     });
     connectPlane({ metrics: this.#metrics }, this.#plane);
@@ -158,6 +177,7 @@ class Worker {
     await this.#started;
     const cut = await this.#plane.drain(timeoutMs);
     this.#plane.stop();
+    this.#recorder.flush();
     this.#decisions.flush();
     this.#spooled?.flush();
     await Promise.all([
@@ -200,6 +220,7 @@ class Worker {
   #report(): void {
     this.#decisions.flush();
     this.#spooled?.flush();
+    this.#recorder.flush();
     this.#taps.flush();
     if (this.#isReporting) return;
     const reports = [];
@@ -223,10 +244,12 @@ class Worker {
         }
       }
     }
+    if (what === 'sign') this.#recorder.flush();
     const state = what === 'state' ? this.#state() : null;
     const live = what === 'live' ? { live: await this.#metrics.live() } : {};
     const carried = ids === undefined ? '' : this.#plane.carried(ids.traceparent, ids.requestId);
-    send({ kind: 'answer', id, families: [], state, carried, ...live, isLast: true });
+    const mirrors = what === 'mirrors' ? this.#plane.mirrors.views() : [];
+    send({ kind: 'answer', id, families: [], state, carried, mirrors, ...live, isLast: true });
   }
 
   #state() {

@@ -11,7 +11,6 @@ import { buildAdmin, buildProbes, listen } from '../admin/server.ts';
 import { type Clock, systemClock, systemRandom } from '../base/clock.ts';
 import type { Config } from '../config/schema.ts';
 import type { Snapshot, SocketAddress } from '../config/snapshot.ts';
-import { Analysis } from '../control/analysis.ts';
 import { BreakerHistory } from '../control/breaker-history.ts';
 import { ConfigHistory } from '../control/config-history.ts';
 import { DrainedEndpoints } from '../control/drained-endpoints.ts';
@@ -26,6 +25,7 @@ import { type Log, silentLog } from '../telemetry/log.ts';
 import { Metrics } from '../telemetry/metrics.ts';
 import { openLog } from '../telemetry/open-log.ts';
 import { ALL_FORMATS, type PageFormat, PLAIN_ONLY } from '../telemetry/page.ts';
+import { openAnalysis } from './analysis-support.ts';
 import { BreakerSupport } from './breaker-support.ts';
 import { DescribedIdentity } from './described-identity.ts';
 import { experimentSamples } from './experiment-samples.ts';
@@ -85,7 +85,9 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     breakers.moved(transition);
   };
   const watched = { remembered: breakers.remembered, moved };
-  const traffic = await openTraffic({ control, clock, metrics, log, writeLog, breakers: watched });
+  const analysis = openAnalysis({ control, clock, metrics });
+  const traffic = await openTraffic({ control, clock, metrics, log, writeLog, breakers: watched, analysis });
+  analysis.setRefresh(() => traffic.tellCollected());
   breakers.start(() => traffic.keepBreakers());
   const life = new Life(traffic);
   const faults = new FaultRegistry({
@@ -101,7 +103,6 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
   metrics.setRolloutSource(() =>
     rollouts.list().map(({ experiment, state: { phase, step } }) => ({ experiment, phase, step: step + 1 })),
   );
-  const analysis = new Analysis();
   const results = new ExperimentResults({ source: analysis, snapshot: () => control.snapshot, clock });
   const drained = new DrainedEndpoints((all) => traffic.drainEndpoints(all));
   metrics.configured(snapshot.hash, snapshot.version);
@@ -184,6 +185,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
         drained,
         rollouts,
         results,
+        mirrors: () => traffic.mirrors(),
         live: {
           breakers: moves,
           config,

@@ -5,6 +5,7 @@
 import type { DataPlaneView } from '../admin/ports.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Snapshot, SocketAddress } from '../config/snapshot.ts';
+import type { Analysis } from '../control/analysis.ts';
 import type { EndpointName } from '../control/drained-endpoints.ts';
 import type { ControlState } from '../control/state.ts';
 import type { Transition } from '../resilience/breaker.ts';
@@ -15,6 +16,7 @@ import type { FamilySamples } from '../telemetry/exposition.ts';
 import type { LiveCounts } from '../telemetry/live-counts.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
+import type { MirrorView } from '../telemetry/mirror-view.ts';
 import type { PageFormat } from '../telemetry/page.ts';
 import type { ExposureLoss } from '../telemetry/pipeline/loss.ts';
 import type { Tapping } from '../telemetry/tap.ts';
@@ -29,6 +31,8 @@ export interface TrafficContext {
   /** Lines on stderr as they are; false: dropped. */
   readonly writeLog: (lines: string) => boolean;
   readonly breakers: Pick<BreakerSupport, 'remembered' | 'moved'>;
+  /** Gets what is collected of experiments. */
+  readonly analysis: Pick<Analysis, 'key' | 'take'>;
 }
 
 export interface Traffic extends Omit<DataPlaneView, 'isReady' | 'isStarted'> {
@@ -54,10 +58,14 @@ export interface Traffic extends Omit<DataPlaneView, 'isReady' | 'isStarted'> {
   drain(timeoutMs: number): Promise<number>;
   /** Release everything; what is left is cut. */
   stop(): Promise<void>;
+  /** What mirroring has found; never rejects. */
+  mirrors(): Promise<readonly MirrorView[]>;
   /** Breakers that have something to keep over a restart, by name. */
   keepBreakers(): ReadonlyMap<string, BreakerMemory>;
   /** Whether the exposures are whole enough to draw conclusions from; null: it is not known here. */
   exposureLoss(): ExposureLoss | null;
+  /** Resolves when what was collected so far has been told, or has not come in a moment. Never rejects. */
+  tellCollected(): void | Promise<void>;
   /** What there is to see of it in `GET /v1/config`. */
   describe(): object;
 }

@@ -7,6 +7,7 @@ import { evaluationOrder } from '../experiment/prerequisite.ts';
 import { type RouteMatch, RouteTable } from '../routing/match.ts';
 import { pathParameters } from '../routing/path-parameters.ts';
 import { compileAccess } from './admin-access.ts';
+import { compileAnalyses } from './compile-analysis.ts';
 import { compileBreaker, patient } from './compile-breaker.ts';
 import { compileCache } from './compile-cache.ts';
 import { compileClassify } from './compile-classify.ts';
@@ -18,8 +19,8 @@ import { compileFailures } from './compile-failures.ts';
 import { compileFaults } from './compile-fault.ts';
 import { compileIdentity, compileStickyKeys } from './compile-identity.ts';
 import { compileLayers } from './compile-layers.ts';
-import { compileOverload } from './compile-overload.ts';
 import { compileMirrors } from './compile-mirror.ts';
+import { compileOverload } from './compile-overload.ts';
 import { compilePropagation } from './compile-propagation.ts';
 import { compileFailover, compileRetries, compileRetryBudget, DEFAULT_FAILOVER } from './compile-retry.ts';
 import { compileSegments } from './compile-segment.ts';
@@ -62,13 +63,14 @@ export function compile(config: Config, runtime: RuntimeState, version: number):
     listeners: listeners(config),
     upstreams,
     experiments,
+    analyses: compileAnalyses(config, experiments),
     ...layering,
     routes: { inbound: routeTable('inbound', context), outbound: routeTable('outbound', context) },
     faults: compileFaults(config),
     overload: compileOverload(config),
+    mirrors: compileMirrors(config),
     ...settings(config),
   });
-    mirrors: compileMirrors(config),
 }
 
 interface Context {

@@ -3,6 +3,7 @@
  */
 import { z } from 'zod';
 import { algorithmSchema } from './schema-algorithm.ts';
+import { analysisSchema } from './schema-analysis.ts';
 import { breakerOverrideSchema, breakerSchema } from './schema-breaker.ts';
 import { bridgeFields } from './schema-bridge.ts';
 import { failuresSchema } from './schema-failures.ts';
@@ -76,6 +77,7 @@ export const experimentSchema = z.strictObject({
     .prefault({})
     .describe('One breaker for each route and variant with these settings. `false`: none.'),
   failures: failuresSchema.optional(),
+  analysis: analysisSchema.optional(),
   mirror: mirrorSchema
     .optional()
     .describe(

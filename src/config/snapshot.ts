@@ -20,13 +20,14 @@ import type { HostSet } from '../routing/host-set.ts';
 import type { RouteTable } from '../routing/match.ts';
 import type { PathParameters } from '../routing/path-parameters.ts';
 import type { TrustSettings } from '../routing/trust.ts';
+import type { AnalysisSettings } from './compile-analysis.ts';
 import type { DecisionsSettings } from './compile-decisions.ts';
 import type { DnsSettings } from './compile-dns.ts';
 import type { ExposureSettings, TracingSettings } from './compile-exposures.ts';
 import type { HealthSettings } from './compile-health.ts';
 import type { JwtSettings, StickyKey } from './compile-identity.ts';
-import type { OverloadRules } from './compile-overload.ts';
 import type { MirrorSettings } from './compile-mirror.ts';
+import type { OverloadRules } from './compile-overload.ts';
 import type { DeadlineSettings, FailoverSettings } from './compile-retry.ts';
 import type { StickyIssue } from './compile-sticky.ts';
 import type { Role } from './schema-audit.ts';
@@ -273,6 +274,8 @@ export interface Snapshot {
   readonly listeners: readonly ListenerSettings[];
   readonly upstreams: ReadonlyMap<string, Upstream>;
   readonly experiments: ReadonlyMap<string, Experiment>;
+  /** What is collected, by experiment; one that is not in it has no analysis. */
+  readonly analyses: ReadonlyMap<string, AnalysisSettings>;
   readonly layers: ReadonlyMap<string, Layer>;
   /** Kept out of every experiment; null: nobody is. */
   readonly holdout: Holdout | null;
@@ -281,11 +284,11 @@ export interface Snapshot {
   readonly faults: readonly ScopedFault[];
   /** What is limited, and when less important requests are shed; null: nothing is. */
   readonly overload: OverloadRules | null;
+  /** What is sent to candidates as well, by experiment. */
+  readonly mirrors: ReadonlyMap<string, MirrorSettings>;
   readonly timeouts: Timeouts;
   readonly deadlines: DeadlineSettings;
   /** Of each upstream. */
-  /** What is sent to candidates as well, by experiment. */
-  readonly mirrors: ReadonlyMap<string, MirrorSettings>;
   readonly retryBudget: RetryBudgetSettings;
   readonly limits: Limits;
   readonly forwarding: ForwardingSettings;

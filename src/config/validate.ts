@@ -11,6 +11,7 @@ import type { Config, RouteConfig } from './schema.ts';
 import type { ExperimentConfig } from './schema-experiment.ts';
 import { didYouMean } from './suggest.ts';
 import { checkAlgorithm } from './validate-algorithm.ts';
+import { analysisIssues } from './validate-analysis.ts';
 import { breakerIssues } from './validate-breaker.ts';
 import { decisionIssues } from './validate-decisions.ts';
 import { exposureIssues } from './validate-exposures.ts';
@@ -18,8 +19,8 @@ import { faultIssues } from './validate-fault.ts';
 import { identityIssues } from './validate-identity.ts';
 import { layerIssues } from './validate-layers.ts';
 import { lifecycleIssues } from './validate-lifecycle.ts';
-import { overloadIssues } from './validate-overload.ts';
 import { mirrorIssues } from './validate-mirror.ts';
+import { overloadIssues } from './validate-overload.ts';
 import { hasPayload, payloadIssues } from './validate-payload.ts';
 import { retryIssues } from './validate-retry.ts';
 import { rolloutIssues } from './validate-rollout.ts';
@@ -56,8 +57,9 @@ export function validate(config: Config, issueAt: IssueAt): ConfigIssue[] {
     ...overloadIssues(config, issueAt),
     ...webhookIssues(config, issueAt),
     ...rolloutIssues(config, issueAt),
-  ];
     ...mirrorIssues(config, issueAt),
+    ...analysisIssues(config, issueAt),
+  ];
 }
 
 function listenerIssues(config: Config, issueAt: IssueAt): ConfigIssue[] {

@@ -15,6 +15,7 @@ import type { ScopedFault } from '../resilience/fault.ts';
 import type { ForceKind } from '../resilience/mode.ts';
 import type { ClaimSource } from '../routing/attributes.ts';
 import type { AccessLog } from '../telemetry/access-log.ts';
+import type { Recorder } from '../telemetry/collection/recorder.ts';
 import type { DecisionLog } from '../telemetry/decision-log.ts';
 import type { Exposures } from '../telemetry/exposure.ts';
 import type { Log } from '../telemetry/log.ts';
@@ -33,8 +34,8 @@ import { Faults } from './faults.ts';
 import { HealthChecks, healthKey } from './health-checks.ts';
 import { Limits } from './limits.ts';
 import { type Binding, Listener } from './listener.ts';
-import { type Memory, Plan } from './plan.ts';
 import { Mirrors } from './mirrors.ts';
+import { type Memory, Plan } from './plan.ts';
 import type { Pool } from './pool.ts';
 import { Pools, type UpstreamView } from './pools.ts';
 import { LargeBuffers } from './read-buffer.ts';
@@ -64,6 +65,8 @@ export interface DataPlaneOptions {
   readonly isCheckedElsewhere?: boolean;
   /** Where several processes remember what requests carry. */
   readonly otherMemories?: OtherMemories | null;
+  /** Takes down what becomes of the requests of experiments that are analysed; absent: nobody does. */
+  readonly recorder?: Recorder | null;
   /** Called at the end of each tick. */
   readonly onTick?: () => void;
 }
@@ -77,6 +80,7 @@ export class DataPlane implements Memory {
   readonly exposures: Pick<Exposures, 'isDue' | 'record'> | null;
   readonly tracing: Pick<Tracing, 'begin' | 'end'> | null;
   readonly decisions: DecisionLog | null;
+  readonly recorder: Recorder | null;
   readonly deadlines: Deadlines;
   readonly ids: FreshIds;
   readonly burst = new Burst();
@@ -89,12 +93,12 @@ export class DataPlane implements Memory {
   readonly unrouted: Readonly<Record<Direction, RequestSeries>>;
   readonly certificates: Certificates;
   readonly limits: Limits;
+  readonly mirrors = new Mirrors(this);
   /** Names of endpoints, kept resolved. */
   readonly names: DnsNames;
   /** Null: made elsewhere. */
   readonly health: HealthChecks | null;
   readonly retryBudgets = new RetryBudgets();
-  readonly mirrors = new Mirrors(this);
   /** The Snapshot in force, bound. */
   plan: Plan;
   /** What is done to requests on purpose; null: nothing. */
@@ -124,6 +128,7 @@ export class DataPlane implements Memory {
     this.exposures = options.exposures;
     this.tracing = options.tracing ?? null;
     this.decisions = options.decisions ?? null;
+    this.recorder = options.recorder ?? null;
     this.#breakers = new Breakers(options);
     this.#onTick = options.onTick;
     this.deadlines = new Deadlines(options.clock);
@@ -202,6 +207,7 @@ export class DataPlane implements Memory {
     for (const listener of this.#listeners) listener.close();
     this.health?.close();
     this.names.close();
+    this.mirrors.close();
     this.#cutAll();
     this.#pools.retire();
   }
@@ -210,7 +216,6 @@ export class DataPlane implements Memory {
 
   group(upstream: Upstream): UpstreamGroup {
     return this.#pools.group(upstream);
-    this.mirrors.close();
   }
 
   breaker(name: string, variant: RouteVariant): Breaker | null {
@@ -305,6 +310,7 @@ export class DataPlane implements Memory {
 
   #bind(snapshot: Snapshot): Plan {
     this.limits.adopt(snapshot.overload);
+    this.mirrors.adopt(snapshot);
     const plan = new Plan(snapshot, this);
     this.#pools.adopt(snapshot);
     this.certificates.adopt(snapshot);
@@ -313,7 +319,6 @@ export class DataPlane implements Memory {
     this.#breakers.forgetUnwanted();
     return plan;
   }
-    this.mirrors.adopt(snapshot);
 
   /** Closing a listener resets what the kernel has accepted and we have not: take it all first. */
   async #acceptBacklog(): Promise<void> {

@@ -39,6 +39,10 @@ export class Participation {
   isAdmitted = false;
   /** The variant's limit, of which this call has a place. */
   place: Limiter | null = null;
+  /** Where the experiment is analysed: by measure of its own, NaN for none; null: no value has ever come. */
+  values: Float64Array | null = null;
+  /** They are of this request. */
+  isMeasured = false;
 }
 
 /** Where a request comes from. */

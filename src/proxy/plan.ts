@@ -23,6 +23,7 @@ import type { Breaker } from '../resilience/breaker.ts';
 import type { FailureRule } from '../resilience/failure-rule.ts';
 import type { RetrySettings } from '../resilience/retry.ts';
 import { type ClaimSource, pathOf } from '../routing/attributes.ts';
+import type { Collector, Recorder } from '../telemetry/collection/recorder.ts';
 import type { ContextField } from '../telemetry/context-metrics.ts';
 import type { Counter, Metrics, RequestSeries } from '../telemetry/metrics.ts';
 import type { Contexts } from './context-memory.ts';
@@ -30,8 +31,8 @@ import { Exclusion } from './exclusion.ts';
 import { type Failover, failoverPlan } from './failover-plan.ts';
 import type { HedgeRule } from './hedge.ts';
 import type { Admission, Limits, VariantLimits } from './limits.ts';
-import { OutboundCalls } from './outbound-calls.ts';
 import type { Mirrors, RouteMirror } from './mirrors.ts';
+import { OutboundCalls } from './outbound-calls.ts';
 import { type StickyPlan, stickyPlanFor } from './sticky-plan.ts';
 import { TimeFields } from './time-fields.ts';
 import { type TrustPlan, tokenPlan, trustPlan } from './trust-plan.ts';
@@ -70,6 +71,8 @@ export interface ExperimentPlan {
   /** Counter of assignments; looked up without building a key, since it is asked for on every request. */
   assigned(variant: Variant, reason: Reason): Counter;
   fellBack(cause: FallbackCause): Counter;
+  /** Takes down what becomes of its requests; null: it is not analysed. */
+  readonly collector: Collector | null;
 }
 
 /** What a request on a route may take, in milliseconds; 0: no limit. See `Timeouts` of the Snapshot. */
@@ -94,6 +97,8 @@ export interface RoutePlan {
   /** What stands before its requests; null: nothing. */
   readonly admission: Admission | null;
   readonly experiments: readonly ExperimentPlan[];
+  /** One of them is analysed. */
+  readonly isCollected: boolean;
   /** Null: no experiment that is assigned here has dates. */
   readonly clock: Pick<Clock, 'wallMs'> | null;
   /** Reads the tokens of requests; null: nobody does. */
@@ -113,13 +118,13 @@ export interface RoutePlan {
   readonly fieldRules: readonly FailureRule[] | null;
   /** Inbound: remembers what each request carries. Null: nothing is remembered. */
   readonly remembers: Contexts | null;
+  /** Sends some of its requests to candidates as well; null: none. */
+  readonly mirror: RouteMirror | null;
   /** Outbound: gives it to the calls that belong to them. Null: they carry what they come with. */
   readonly calls: OutboundCalls | null;
 }
 
 /** Extensions are dropped, and trailers are few: nobody needs more of either. */
-  /** Sends some of its requests to candidates as well; null: none. */
-  readonly mirror: RouteMirror | null;
 const CHUNK_LIMITS = { extensionMaxBytes: 1024, trailerMaxBytes: 8192 };
 
 /** What the plan binds the Snapshot to. */
@@ -133,12 +138,14 @@ export interface Memory {
   group(upstream: Upstream): UpstreamGroup;
   breaker(name: string, variant: RouteVariant): Breaker | null;
   readonly limits: Limits;
+  /** Null: nothing is analysed here. */
+  readonly recorder: Pick<Recorder, 'collector'> | null;
+  readonly mirrors: Mirrors;
 }
 
 export class Plan {
   readonly snapshot: Snapshot;
   readonly chunkLimits: ChunkLimits;
-  readonly mirrors: Mirrors;
   /** Reads how long a request may take; null: no field says it. */
   readonly timeFields: TimeFields | null;
   /** Fields that were left out, whole or in part. */
@@ -208,6 +215,9 @@ function planRoute(route: Route, snapshot: Snapshot, memory: Memory, texts: Flat
   const { timeouts } = snapshot;
   const contexts = memory.contexts(snapshot.propagation.join);
   const failover = failoverPlan(route);
+  const experiments = route.experiments.map((experiment) =>
+    planExperiment(route, experiment, { snapshot, memory, texts }),
+  );
   // Of a stream only silence is limited, as that of a tunnel is.
   const { tunnelIdleMs } = timeouts;
   const assigned = route.order ?? route.experiments.map(({ experiment }) => experiment);
@@ -215,9 +225,6 @@ function planRoute(route: Route, snapshot: Snapshot, memory: Memory, texts: Flat
   return {
     route,
     timeouts: route.isStreaming ? streaming : timeouts,
-  const experiments = route.experiments.map((experiment) =>
-    planExperiment(route, experiment, { snapshot, memory, texts }),
-  );
     retry: route.retry,
     failover,
     hedge: hedgeRule(route, memory.metrics),
@@ -289,6 +296,7 @@ function planExperiment(
     experiment,
     targets,
     fallback,
+    collector: collectorFor(route, experiment, { snapshot, memory }),
     assigned({ index, name }, reason) {
       assigned[index]![reason] ??= memory.metrics.assignments(experiment.name, name, reason);
       return assigned[index]![reason];
@@ -298,6 +306,18 @@ function planExperiment(
       return fellBack[cause];
     },
   };
+}
+
+function collectorFor(
+  route: Route,
+  { name, epoch, variants }: Experiment,
+  { snapshot, memory }: { snapshot: Snapshot; memory: Memory },
+): Collector | null {
+  const analysis = snapshot.analyses.get(name);
+  if (analysis === undefined || memory.recorder === null) return null;
+  const { digest, measures } = analysis;
+  const shares = variants.map(({ weightPpm }) => weightPpm);
+  return memory.recorder.collector({ experiment: name, route: route.name, digest, epoch, shares, measures });
 }
 
 function contextFields(snapshot: Snapshot, members: readonly { name: string; variant: string }[]): string {

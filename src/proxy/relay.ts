@@ -53,6 +53,11 @@ export class BodyRelay {
     return this.#remaining;
   }
 
+  /** Lines behind the body, each with its end; '' for none, or not yet. */
+  get trailers(): string {
+    return this.#kind === Body.chunked ? this.#decoder!.trailers : '';
+  }
+
   /** True when only the end of the connection ends this body. */
   get isUntilClose(): boolean {
     return this.#kind === Body.untilClose;

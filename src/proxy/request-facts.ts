@@ -16,6 +16,8 @@ export class RequestFacts {
   traceparent = '';
   /** Ours, when it is recorded. */
   span: Span | null = null;
+  /** What kind of program asks, where that is collected; a number of `AGENTS`. */
+  agent = 0;
   // Times, on the monotonic clock; -1: not yet.
   startedMs = 0;
   /** Who serves it was asked to; the start, unless another one failed before. */

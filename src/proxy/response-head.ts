@@ -5,6 +5,7 @@ import { Body, type Framing } from '../http1/framing.ts';
 import type { Head } from '../http1/head.ts';
 import { cacheLines } from '../routing/cache-policy.ts';
 import { forwardResponse, type ResponseFacts } from '../routing/forward.ts';
+import { measureHead } from './collection.ts';
 import type { Exchange } from './exchange.ts';
 import { servedText } from './served-text.ts';
 
@@ -59,6 +60,7 @@ function replacedBy({ decision }: Exchange): string | null {
 function responseFields(exchange: Exchange, head: Head): string {
   const { decision } = exchange;
   if (decision.count === 0) return '';
+  if (decision.route!.isCollected) measureHead(exchange, head);
   const { cache } = decision.route!.route;
   if (cache.keyHint !== null || head.first(Field.xFairleadVariant) >= 0)
     exchange.plane.cacheWatch.look(decision, head, exchange.plane.deadlines.nowMs);

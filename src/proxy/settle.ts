@@ -6,14 +6,16 @@ import { DEFAULT_FAILURES } from '../resilience/failure-rule.ts';
 import { type CallFacts, classify, isClients, type Outcome } from '../resilience/outcome.ts';
 import type { RequestSeries, TunnelSeries } from '../telemetry/metrics.ts';
 import { leave, NOTHING_SAID } from './admission.ts';
+import { beginCollecting, collect } from './collection.ts';
 import type { Participation } from './decision.ts';
 import type { Exchange } from './exchange.ts';
 import type { Judged } from './plan.ts';
 import { logAccess, recordExposures } from './records.ts';
 import { recordSpan } from './spans.ts';
 
-/** The request is decided: it is in flight. */
+/** The request is decided: it is in flight. While its head is there. */
 export function countIn(exchange: Exchange): void {
+  if (exchange.decision.route?.isCollected === true) beginCollecting(exchange, exchange.plane.requestHead);
   eachSeries(exchange, (series) => {
     series.inFlight++;
   });
@@ -31,9 +33,9 @@ export function markSending(exchange: Exchange): void {
 /** The whole request has been sent: start the breakers' clocks. */
 export function markSent(exchange: Exchange, nowMs: number): void {
   exchange.request.completeMs = nowMs;
+  exchange.attempt.copy?.end();
   const { decision } = exchange;
   for (let i = 0; i < decision.count; i++) {
-  exchange.attempt.copy?.end();
     const participation = decision.participations[i]!;
     if (participation.isAdmitted) participation.served!.breaker!.sent(participation.call, nowMs);
   }
@@ -138,7 +140,9 @@ function settleRequest(exchange: Exchange, nowMs: number): void {
     if (!participation.assignment!.isIncluded) continue;
     const { series } = participation.served!;
     series.inFlight--;
-    series.record(status, outcomeOf(exchange, nowMs, participation.served!), durationMs, overheadMs);
+    const outcome = outcomeOf(exchange, nowMs, participation.served!);
+    series.record(status, outcome, durationMs, overheadMs);
+    if (participation.plan!.collector !== null) collect(exchange, participation, outcome, durationMs);
     overheadMs = -1;
     isCounted = true;
   }

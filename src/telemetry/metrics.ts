@@ -11,6 +11,7 @@ import { type Metric, Registry } from '@prometheus-io/client';
 import type { ErrorCode } from '../base/error.ts';
 import type { Reason } from '../experiment/model.ts';
 import { AdminMetrics } from './admin-metrics.ts';
+import { AnalysisMetrics } from './analysis-metrics.ts';
 import { BreakerMetrics } from './breaker-metrics.ts';
 import { ConnectionMetrics } from './connection-metrics.ts';
 import { ContextMetrics } from './context-metrics.ts';
@@ -24,8 +25,8 @@ import { HealthMetrics } from './health-metrics.ts';
 import { Histogram, OVERHEAD_BUCKETS } from './histogram.ts';
 import { IdentityMetrics } from './identity-metrics.ts';
 import { LabelBudget, LabelSets } from './label-sets.ts';
-import { MirrorMetrics } from './mirror-metrics.ts';
 import { type LiveCounts, liveCounts } from './live-counts.ts';
+import { MirrorMetrics } from './mirror-metrics.ts';
 import { OverloadMetrics } from './overload-metrics.ts';
 import { ALL_FORMATS, type PageFormat } from './page.ts';
 import { PipelineMetrics } from './pipeline-metrics.ts';
@@ -93,6 +94,7 @@ export class Metrics {
   readonly faults: FaultMetrics;
   readonly breakers: BreakerMetrics;
   readonly admin: AdminMetrics;
+  readonly analysis: AnalysisMetrics;
   readonly pipeline = new PipelineMetrics();
   readonly #registry = new Registry();
   readonly #budget: LabelBudget;
@@ -135,6 +137,7 @@ export class Metrics {
     this.faults = new FaultMetrics(budget);
     this.breakers = new BreakerMetrics(budget);
     this.admin = new AdminMetrics(budget);
+    this.analysis = new AnalysisMetrics(budget);
     this.#overhead = new LabelSets(['direction', 'route'], budget, () => new Histogram(OVERHEAD_BUCKETS));
     this.#requests = new LabelSets(['direction', 'route', 'experiment', 'variant'], budget, (values) => {
       const [direction = '', route = ''] = values;
@@ -326,6 +329,7 @@ export class Metrics {
     this.breakers.register(this.#registry, () => this.#breakers());
     this.pipeline.register(this.#registry);
     this.admin.register(this.#registry);
+    this.analysis.register(this.#registry);
     registerTunnels(this.#registry, this.#tunnels);
     registerExperiments(this.#registry, () => this.#experiments());
     registerRollouts(this.#registry, () => this.#rollouts());

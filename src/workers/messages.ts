@@ -9,8 +9,10 @@ import type { BreakerView } from '../resilience/breaker.ts';
 import type { Fault, FaultScope } from '../resilience/fault.ts';
 import type { OverloadView } from '../resilience/overload-view.ts';
 import type { Elsewhere, Opening, Report, Standing } from '../resilience/sharing.ts';
+import type { Delta } from '../telemetry/collection/recorder.ts';
 import type { FamilySamples } from '../telemetry/exposition.ts';
 import type { LiveCounts } from '../telemetry/live-counts.ts';
+import type { MirrorView } from '../telemetry/mirror-view.ts';
 import type { TapQuery, TapRecord } from '../telemetry/tap.ts';
 
 /** What a Snapshot is compiled from. */
@@ -39,6 +41,8 @@ export type ToWorker =
       readonly workers: number;
       /** It has the file of `shared-records.ts`. */
       readonly isSharing: boolean;
+      /** What units are hashed with for the analysis. */
+      readonly unitKey: readonly [number, number];
       readonly rules: Rules;
       /** The configuration that the sidecar was started with: what is read at start is read there. */
       readonly atStart: Config;
@@ -68,8 +72,11 @@ export type ToWorker =
   /** Finish within this time, then exit. */
   | { readonly kind: 'drain'; readonly timeoutMs: number };
 
-/** `series`: the metrics; `live`: what goes on; `state`: what the admin API shows; `carried`: by the request with `ids`; `sign`: of life. */
-export type Question = 'series' | 'live' | 'state' | 'carried' | 'sign';
+/**
+ * `series`: the metrics; `live`: what goes on; `state`: what the admin API shows; `mirrors`: what mirroring has found;
+ * `carried`: by the request with `ids`; `sign`: of life.
+ */
+export type Question = 'series' | 'live' | 'state' | 'mirrors' | 'carried' | 'sign';
 
 /** The fields of a request that calls can be known by; '' for none. */
 export interface RequestIds {
@@ -93,6 +100,8 @@ export type ToPrimary =
   | { readonly kind: 'report'; readonly reports: readonly Report[] }
   /** Lines of the decision log, or exposures. `dropped`: how many were lost since the worker began. */
   | { readonly kind: LineKind; readonly lines: string; readonly dropped: number }
+  /** What was collected since the last of these. */
+  | { readonly kind: 'collected'; readonly delta: Delta }
   /** What the taps have seen since the last of these. */
   | { readonly kind: 'tapped'; readonly taps: readonly Tapped[] }
   | { readonly kind: 'log'; readonly level: LogLevel; readonly facts: object; readonly sentence: string }
@@ -106,6 +115,8 @@ export type ToPrimary =
       readonly carried?: string;
       /** To `live`. */
       readonly live?: LiveCounts | null;
+      /** To `mirrors`. */
+      readonly mirrors?: readonly MirrorView[];
       readonly isLast: boolean;
     }
   /** Every request was finished but those of `cut` connections; exits. */

@@ -20,6 +20,7 @@ import { ControlState } from '../../src/control/state.ts';
 import type { Log } from '../../src/telemetry/log.ts';
 import { Metrics } from '../../src/telemetry/metrics.ts';
 import { MadeUpSource } from './collected.ts';
+import type { MirrorView } from '../../src/telemetry/mirror-view.ts';
 import type { TakeRecord, Tapping, TapQuery } from '../../src/telemetry/tap.ts';
 
 export const TOKEN = 'correct-horse-battery-staple';
@@ -99,6 +100,9 @@ export class FakePlane implements DataPlaneView {
     return 7;
   }
 
+  /** What mirroring has found. */
+  mirrored: readonly MirrorView[] = [];
+
   /** Those that are open. */
   readonly taps: { readonly query: TapQuery; readonly take: TakeRecord; dropped: number }[] = [];
 
@@ -176,6 +180,7 @@ export async function newAdminBench(token: string | null = TOKEN): Promise<Admin
     drained,
     rollouts: noRollouts,
     results: new ExperimentResults({ source: analysed, snapshot: () => control.snapshot, clock: CLOCK }),
+    mirrors: async () => plane.mirrored,
     live: {
       breakers: moves,
       config: new ConfigHistory(control, CLOCK),
@@ -183,7 +188,7 @@ export async function newAdminBench(token: string | null = TOKEN): Promise<Admin
       tap: plane.tap,
       version: '0.1.0',
     },
-    analysis: new Analysis(),
+    analysis: new Analysis({ clock: CLOCK, random: systemRandom }),
     control,
     dataPlane: plane,
     identity,

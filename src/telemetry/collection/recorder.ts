@@ -8,6 +8,8 @@ import { MEASURES_MAX } from '../../analysis/measure.ts';
 import { type UnitHashKey, unitHash } from '../../analysis/unit-hash.ts';
 import type { Counter } from '../series.ts';
 
+export type { Delta } from '../../analysis/delta.ts';
+
 /** Rows of a batch: adding up so many takes a quarter of a millisecond. */
 export const ROWS_MAX = 512;
 

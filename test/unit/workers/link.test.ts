@@ -26,7 +26,7 @@ function newLink() {
 
 function started() {
   const bench = newLink();
-  bench.link.start({ workers: 2, isSharing: true, atStart: CONFIG, bindings: {} }, rules(1));
+  bench.link.start({ workers: 2, isSharing: true, unitKey: [1, 2], atStart: CONFIG, bindings: {} }, rules(1));
   return bench;
 }
 
