@@ -8,7 +8,7 @@ import { AdminError } from './problem.ts';
 
 /** Open at one time, whoever reads them. */
 const STREAMS_MAX = 32;
-/** What a reader has not taken: minutes of events, and little memory even for all of them. */
+/** What a reader may leave behind when there is a new event; little memory, even for all of them. */
 const UNREAD_MAX_BYTES = 256 * 1024;
 /** Proxies cut what says nothing for a minute, some for half of one. */
 const HEARTBEAT_MS = 15_000;
@@ -107,8 +107,9 @@ const HEADERS = {
 
 function write(raw: ServerResponse, text: string): void {
   if (raw.writableEnded || raw.destroyed) return;
-  raw.write(text);
+  // One event may be larger than that, and is no reader's fault.
   if (raw.writableLength > UNREAD_MAX_BYTES) raw.destroy();
+  else raw.write(text);
 }
 
 function tooMany(reply: FastifyReply, streamsMax: number): AdminError {

@@ -2,6 +2,7 @@
  * `GET /v1/stats`: what goes on right now. The metrics are read every two seconds while somebody wants to know, and not
  * at all otherwise. Never decides anything.
  */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
 import type { Clock } from '../base/clock.ts';
 import type { Route, Snapshot } from '../config/snapshot.ts';
@@ -95,7 +96,12 @@ export class StatsSampler {
     if (this.#isClosed) return;
     this.#isReading = true;
     try {
-      const reading = readingOf(await counts(), clock.now());
+      const counted = await counts();
+      const atMs = clock.now();
+      // Each step takes milliseconds where there are hundreds of experiments, and this may be what carries the traffic.
+      await nextTurn();
+      const reading = readingOf(counted, atMs);
+      await nextTurn();
       const stats = liveStats(namesOf(control.snapshot), reading, this.#before);
       this.#latest = { at: new Date(clock.wallMs()).toISOString(), ...stats };
       this.#before = reading;

@@ -158,33 +158,35 @@ function since({ numbers: now }: Tally, earlier: Tally | null) {
   const requests = now[AT.requests]! - before[AT.requests]!;
   const share = (at: number): number | null =>
     requests <= 0 ? null : round(Math.min(1, Math.max(0, (now[at]! - before[at]!) / requests)), 1e6);
-  const durations = now.subarray(AT.buckets).map((count, bucket) => count - before[AT.buckets + bucket]!);
   return {
     requests,
     errorShare: share(AT.failures),
     slowShare: share(AT.slow),
-    p50Ms: quantile(durations, 0.5),
-    p90Ms: quantile(durations, 0.9),
-    p99Ms: quantile(durations, 0.99),
+    ...quantiles(now, before),
   };
 }
 
 /** Within its bucket a duration may be anything: as if they were spread out evenly. Above the last bound: that. */
-function quantile(counts: Float64Array, share: number): number | null {
-  const total = counts.reduce((sum, count) => sum + count, 0);
-  if (total <= 0) return null;
+function quantiles(now: Float64Array, before: Float64Array) {
+  let total = 0;
+  for (let at = AT.buckets; at < NUMBERS; at++) total += now[at]! - before[at]!;
+  if (total <= 0) return { p50Ms: null, p90Ms: null, p99Ms: null };
   const { boundsMs } = DURATION_BUCKETS;
-  const wanted = share * total;
-  let below = 0;
-  let lowerMs = 0;
-  for (const [bucket, boundMs] of boundsMs.entries()) {
-    const count = counts[bucket]!;
-    if (count > 0 && below + count >= wanted)
-      return round(lowerMs + ((boundMs - lowerMs) * (wanted - below)) / count, 1e3);
-    below += count;
-    lowerMs = boundMs;
-  }
-  return lowerMs;
+  const quantile = (share: number): number => {
+    const wanted = share * total;
+    let below = 0;
+    let lowerMs = 0;
+    for (let bucket = 0; bucket < boundsMs.length; bucket++) {
+      const count = now[AT.buckets + bucket]! - before[AT.buckets + bucket]!;
+      const upperMs = boundsMs[bucket]!;
+      if (count > 0 && below + count >= wanted)
+        return round(lowerMs + ((upperMs - lowerMs) * (wanted - below)) / count, 1e3);
+      below += count;
+      lowerMs = upperMs;
+    }
+    return lowerMs;
+  };
+  return { p50Ms: quantile(0.5), p90Ms: quantile(0.9), p99Ms: quantile(0.99) };
 }
 
 function perSecond(requests: number | null, intervalMs: number | null): number | null {
