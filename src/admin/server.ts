@@ -15,6 +15,7 @@ import { addApprovals } from './approval-resources.ts';
 import { Approvals } from './approvals.ts';
 import type { Audit } from './audit.ts';
 import { limitConnections } from './connection-limit.ts';
+import { addDiffs, type DiffTargets } from './diffs.ts';
 import { addEndpoints, type EndpointTargets } from './endpoints.ts';
 import { addExplain } from './explain.ts';
 import { addFaults, type FaultTargets } from './faults.ts';
@@ -50,6 +51,7 @@ export interface AdminOptions {
   readonly drained: EndpointTargets['drained'];
   readonly rollouts: RolloutPort;
   readonly results: ResultsTargets['results'];
+  readonly mirrors: DiffTargets['mirrors'];
   readonly live: LiveSources;
   readonly analysis: AnalysisSource;
   readonly metrics: Pick<Metrics, 'render' | 'formats' | 'evaluations' | 'admin'>;
@@ -73,6 +75,7 @@ export async function buildAdmin(options: AdminOptions): Promise<FastifyInstance
   addApprovals(app, approvals);
   addRollouts(app, options);
   addResults(app, options);
+  addDiffs(app, options);
   addFaults(app, options);
   addEndpoints(app, options);
   addOfrep(app, options);

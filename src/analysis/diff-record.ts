@@ -15,6 +15,8 @@ export const PATHS_MAX = 500;
 /** Where the others are counted. */
 export const OTHER_PATHS = '(other)';
 export const SAMPLES_MAX = 10;
+/** The rest is for other paths. */
+const SAMPLES_A_PATH = 2;
 const SAMPLE_CHARS = 200;
 
 /** Control differs from itself here in so many of the requests: noise. */
@@ -72,6 +74,17 @@ export interface DiffForm {
   readonly bytes: { readonly control: number; readonly candidate: number };
   readonly samples: readonly DiffSample[];
 }
+
+/** Nothing was compared. */
+export const NO_DIFFS: DiffForm = {
+  sinceMs: 0,
+  compared: 0,
+  hits: { control: 0, candidate: 0 },
+  paths: [],
+  latency: { control: new Distribution().toJSON(), candidate: new Distribution().toJSON() },
+  bytes: { control: 0, candidate: 0 },
+  samples: [],
+};
 
 export interface DiffRecordOptions {
   readonly rules: CompareRules;
@@ -171,7 +184,9 @@ export class DiffRecord {
     counts.last = { control: this.#factsOf(control), candidate: this.#factsOf(other) };
     if (!this.#options.hasSamples || isNoise) return;
     const sample = { at, route, path, control: shown(control), candidate: shown(other) };
-    this.#samples = [...this.#samples, sample].slice(-SAMPLES_MAX);
+    const same = this.#samples.filter((one) => one.path === path);
+    const others = this.#samples.filter((one) => same.length < SAMPLES_A_PATH || one !== same[0]);
+    this.#samples = [...others, sample].slice(-SAMPLES_MAX);
   }
 
   #factsOf(value: unknown): ValueFacts {

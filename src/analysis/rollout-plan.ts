@@ -57,6 +57,11 @@ export interface RolloutPlan {
   readonly digest: string;
 }
 
+/** Metric of answers to mirrored requests that differ: a share of those that were compared, and not of its requests. */
+export const REGRESSIONS = 'regressions';
+/** In `ArmCounts.hits`, how many were compared. */
+export const COMPARED = 'compared';
+
 /** Requests that one variant has served. */
 export interface ArmCounts {
   readonly requests: number;

@@ -7,7 +7,15 @@
 import type { Tosses } from './mixture.ts';
 import type { Results } from './results.ts';
 import { analysisChecks } from './rollout-analysis.ts';
-import type { ArmCounts, Guardrail, RolloutCounts, RolloutPlan, RolloutStep } from './rollout-plan.ts';
+import {
+  type ArmCounts,
+  COMPARED,
+  type Guardrail,
+  REGRESSIONS,
+  type RolloutCounts,
+  type RolloutPlan,
+  type RolloutStep,
+} from './rollout-plan.ts';
 import { type SequenceSettings, TUNED_FOR } from './sequence.ts';
 import { boundShare, compareShares } from './share-difference.ts';
 import { judgeGuardrail } from './verdict.ts';
@@ -105,23 +113,21 @@ function checksOf(guardrail: Guardrail, question: Question): Check[] {
   return checks;
 }
 
-function besideControl(
-  { name, metric }: Guardrail,
-  margin: number,
-  { counts, ratePerSecond, alpha }: Question,
-): Check {
+function besideControl({ name, metric }: Guardrail, margin: number, question: Question): Check {
+  const { counts, alpha } = question;
   const [control, candidate] = [of(counts.control, metric), of(counts.candidate, metric)];
   const settings: SequenceSettings = { alpha, sides: 'one', tunedFor: TUNED_FOR };
   const interval = compareShares(tossesOf(control), tossesOf(candidate), settings);
   const meaning = { name, unit: 'share', better: 'lower', margin } as const;
-  const verdict = judgeGuardrail(interval, meaning, ratePerSecond);
+  const verdict = judgeGuardrail(interval, meaning, rateOf(metric, question));
   const etaMs = verdict.kind === 'insufficient' ? verdict.etaMs : null;
   const { kind, reason } = verdict;
   return { guardrail: name, kind, reason, control, candidate, margin, limit: null, alpha, etaMs };
 }
 
 function belowLimit({ name, metric }: Guardrail, limit: number, question: Question): Check {
-  const { counts, ratePerSecond, alpha } = question;
+  const { counts, alpha } = question;
+  const ratePerSecond = rateOf(metric, question);
   const candidate = of(counts.candidate, metric);
   const { hits, requests } = candidate;
   const { low, high } = boundShare(tossesOf(candidate), { alpha, sides: 'one', tunedFor: TUNED_FOR });
@@ -129,7 +135,10 @@ function belowLimit({ name, metric }: Guardrail, limit: number, question: Questi
   const seen = requests === 0 ? 'nothing seen' : inWords(hits / requests, 'share');
   const bounds = `between ${inWords(low, 'share')} and ${inWords(high, 'share')}`;
   const numbers = `${seen}, ${bounds}, limit ${inWords(limit, 'share')} (n=${countInWords(requests)})`;
-  const etaMs = kind === 'insufficient' ? timeUntil(limit, { low, high }, { candidate, question }) : null;
+  const etaMs =
+    kind === 'insufficient'
+      ? timeUntil(limit, { low, high }, { candidate, control: of(counts.control, metric), ratePerSecond })
+      : null;
   const rate = ratePerSecond > 0 ? 'nobody can say how long' : 'none is coming in';
   const waiting = etaMs === null ? `and ${rate}` : durationInWords(etaMs);
   const said = {
@@ -154,11 +163,11 @@ function belowLimit({ name, metric }: Guardrail, limit: number, question: Questi
 function timeUntil(
   limit: number,
   { low, high }: { readonly low: number; readonly high: number },
-  { candidate, question }: { readonly candidate: Counted; readonly question: Question },
+  seen: { readonly candidate: Counted; readonly control: Counted; readonly ratePerSecond: number },
 ): number | null {
-  const { counts, ratePerSecond } = question;
+  const { candidate, control, ratePerSecond } = seen;
   const { hits, requests } = candidate;
-  const share = requests / Math.max(1, requests + counts.control.requests);
+  const share = requests / Math.max(1, requests + control.requests);
   const distance = requests === 0 ? 0 : Math.abs(limit - hits / requests);
   if (distance === 0 || !(ratePerSecond > 0)) return null;
   const width = limit > hits / requests ? high - hits / requests : hits / requests - low;
@@ -172,7 +181,14 @@ export interface Counted {
 }
 
 function of({ hits, requests }: ArmCounts, metric: string): Counted {
-  return { hits: hits[metric] ?? 0, requests };
+  return { hits: hits[metric] ?? 0, requests: metric === REGRESSIONS ? (hits[COMPARED] ?? 0) : requests };
+}
+
+/** What comes in a second of what the metric is a share of. */
+function rateOf(metric: string, { counts: { control, candidate }, ratePerSecond }: Question): number {
+  const all = control.requests + candidate.requests;
+  const counted = of(control, metric).requests + of(candidate, metric).requests;
+  return all === 0 ? 0 : (ratePerSecond * counted) / all;
 }
 
 function tossesOf({ hits, requests }: Counted): Tosses {

@@ -9,6 +9,7 @@ import { Exit, type Io } from './io.ts';
 import { toCount } from './option-values.ts';
 import { addAudit } from './program-audit.ts';
 import { addBreaker } from './program-breaker.ts';
+import { addDiffs } from './program-diffs.ts';
 import { addEndpoint } from './program-endpoint.ts';
 import { addInject } from './program-inject.ts';
 import { addLive } from './program-live.ts';
@@ -53,6 +54,7 @@ function buildProgram(io: Io, done: Done): Command {
   addPower(program, io, done);
   addBreaker(program, io, done, [reasonOption(), adminOption(), tokenOption()]);
   addRollout(program, io, done, [reasonOption(), adminOption(), tokenOption()]);
+  addDiffs(program, io, done, [adminOption(), tokenOption()]);
   addEndpoint(program, io, done, [reasonOption(), adminOption(), tokenOption()]);
   addInject(program, io, done, [reasonOption(), adminOption(), tokenOption()]);
   addLive(program, io, done, { admin: adminOption, token: tokenOption });

@@ -27,9 +27,9 @@ const analysisGuardrail = z.strictObject({
 const countedGuardrail = z
   .strictObject({
     metric: z
-      .enum(['errors', 'slow', 'latency'])
+      .enum(['errors', 'slow', 'latency', 'regressions'])
       .describe(
-        'The share of the requests that failed, that were slow (as the breaker has it), or that took longer than above.',
+        'The share of the requests that failed, that were slow (as the breaker has it), or that took longer than above; regressions: of the mirrored ones, those whose answers differ.',
       ),
     above: positiveDuration()
       .optional()

@@ -1,9 +1,12 @@
 /** Rollouts: blueprints that exist, shares that grow, and experiments whose weights can be moved at all. Pure. */
+import { REGRESSIONS } from '../analysis/rollout-plan.ts';
 import { isExact } from './algorithm-shares.ts';
+import { metricsOf, roleOf } from './compile-analysis.ts';
 import { findBlueprint, isCounted, rolloutFieldsOf, sharesOf } from './compile-rollout.ts';
 import type { ConfigIssue, ConfigPath } from './issue.ts';
 import type { IssueAt } from './parse.ts';
 import type { Config } from './schema.ts';
+import type { ExperimentConfig } from './schema-experiment.ts';
 import type { AnalysisGuardrailConfig, GuardrailConfig, RolloutFields } from './schema-rollout.ts';
 import { didYouMean } from './suggest.ts';
 import { formatDuration } from './units.ts';
@@ -37,6 +40,7 @@ export function rolloutIssues(config: Config, issueAt: IssueAt): ConfigIssue[] {
       at(keys, missingBlueprint(config, own.blueprint));
     if (typeof rollout !== 'string') fieldIssues(config, rollout, at);
     shareIssues(rolloutFieldsOf(config, experiment), at);
+    askedIssues(config, experiment, at);
   }
   return issues;
 }
@@ -84,6 +88,29 @@ function shareIssues(fields: RolloutFields | null, at: At): void {
   );
   if (times.some((time, index) => index > 0 && time <= times[index - 1]!))
     at([], 'each step is due after the one before');
+}
+
+/** What is asked of the mirror and of the analysis of the experiment is there. */
+function askedIssues(config: Config, experiment: ExperimentConfig, at: At): void {
+  const fields = rolloutFieldsOf(config, experiment);
+  const own = (fields?.steps ?? []).flatMap((step) =>
+    typeof step === 'object' ? (step.guardrails ?? []) : [],
+  );
+  const asked = [...(fields?.guardrails ?? []), ...own];
+  const isMirrored = asked.some((guardrail) => isCounted(guardrail) && guardrail.metric === REGRESSIONS);
+  if (isMirrored && experiment.mirror === undefined)
+    at(['guardrails'], 'a guardrail of regressions needs a mirror: mirror: { share: 5% }');
+  const metrics = experiment.analysis === undefined ? [] : metricsOf(experiment.analysis);
+  const known = metrics.filter((metric) => roleOf(metric) === 'guardrail').map(({ name }) => name);
+  for (const guardrail of asked) {
+    if (isCounted(guardrail) || known.includes(guardrail.analysis)) continue;
+    const name = JSON.stringify(guardrail.analysis);
+    const isGoal = metrics.some((metric) => metric.name === guardrail.analysis);
+    const hint = isGoal
+      ? 'it is a goal: give it role: guardrail'
+      : `known here: ${known.join(', ') || 'none'}${didYouMean(guardrail.analysis, known)}`;
+    at(['guardrails'], `the analysis has no guardrail ${name}; ${hint}`);
+  }
 }
 
 function latencyIssue(guardrail: GuardrailConfig | AnalysisGuardrailConfig, path: ConfigPath, at: At): void {

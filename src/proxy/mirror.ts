@@ -112,18 +112,22 @@ export class Mirror {
   async #send({ route, control, candidate, groups }: MirrorSample): Promise<void> {
     if (this.#isClosed) return;
     const { bodyMaxBytes, experiment } = this.settings;
-    const raw = await Promise.all([
-      this.#call(groups.control, control),
-      this.#call(groups.control, control),
-      this.#call(groups.candidate, candidate),
-    ]);
+    const first = this.#call(groups.control, control);
+    // Whichever is sent last is further from the first: what changes with time would differ more often.
+    const isCandidateLast = this.#options.plane.random.next() < 0.5;
+    const early = isCandidateLast ? null : this.#call(groups.candidate, candidate);
+    const again = this.#call(groups.control, control);
+    const raw = await Promise.all([first, again, early ?? this.#call(groups.candidate, candidate)]);
     if (this.#isClosed) return;
     // Without an answer to compare with, the others say nothing.
     if (raw[0].status === 0 || raw.some(({ isStale }) => isStale)) return this.miss('unanswered');
-    const [first, again, other] = await Promise.all(raw.map((answer) => readAnswer(answer, bodyMaxBytes)));
+    const answers = await Promise.all(raw.map((answer) => readAnswer(answer, bodyMaxBytes)));
     const { metrics, clock } = this.#options.plane;
     const at = new Date(clock.wallMs()).toISOString();
-    const hits = this.#record.add({ control: first!, again: again!, candidate: other! }, { at, route });
+    const hits = this.#record.add(
+      { control: answers[0]!, again: answers[1]!, candidate: answers[2]! },
+      { at, route },
+    );
     for (const role of ['control', 'candidate'] as const) {
       const variant = this.settings[role];
       metrics.mirrors.compared(experiment, variant).value++;

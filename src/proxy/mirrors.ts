@@ -5,6 +5,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { MirrorSettings } from '../config/compile-mirror.ts';
 import type { Route, Snapshot } from '../config/snapshot.ts';
+import type { Reason } from '../experiment/model.ts';
 import type { MirrorView } from '../telemetry/mirror-view.ts';
 import { BodyCopy } from './body-copy.ts';
 import type { DataPlane } from './data-plane.ts';
@@ -102,6 +103,9 @@ export class Mirrors {
   }
 }
 
+/** Who is in none of its variants for no reason that the candidate could have to do with. */
+const UNASSIGNED: readonly Reason[] = ['no-unit', 'not-enrolled', 'holdout', 'not-in-layer'];
+
 /** One mirrored experiment of a route. */
 interface Part {
   readonly mirror: Mirror;
@@ -136,7 +140,9 @@ export class RouteMirror {
   }
 
   #isChosen({ mirror, index, control, candidate }: Part, { decision, request, plane }: Exchange): boolean {
-    if (!decision.participations[index]!.assignment!.isIncluded || request.isUpgradeAsked) return false;
+    const { isIncluded, reason } = decision.participations[index]!.assignment!;
+    if (!isIncluded && !UNASSIGNED.includes(reason)) return false;
+    if (request.isUpgradeAsked) return false;
     if (!mirror.chooses(request.method)) return false;
     if (plane.limits.shedding?.sheds('mirror') === true) mirror.miss('load');
     else if (control.breaker?.isBarred === true || candidate.breaker?.isBarred === true)

@@ -3,7 +3,7 @@
  * By the variant that served; a request that its candidate failed and the fallback served instead is the candidate's,
  * and a failure. Pure.
  */
-import type { ArmCounts } from '../analysis/rollout-plan.ts';
+import { type ArmCounts, COMPARED, REGRESSIONS } from '../analysis/rollout-plan.ts';
 import type { FamilySamples, Sample } from './exposition.ts';
 
 /** The families that are read. */
@@ -11,7 +11,15 @@ export const ROLLOUT_FAMILIES = [
   'fairlead_requests_total',
   'fairlead_request_duration_seconds',
   'fairlead_fallbacks_total',
+  'fairlead_mirror_compared_total',
+  'fairlead_mirror_differences_total',
 ] as const;
+
+/** Of answers to mirrored requests. */
+const HIT_OF_FAMILY: Readonly<Record<string, string>> = {
+  fairlead_mirror_compared_total: COMPARED,
+  fairlead_mirror_differences_total: REGRESSIONS,
+};
 
 const HIT_OF_OUTCOME: Readonly<Record<string, string>> = { failure: 'errors', slow: 'slow' };
 
@@ -55,10 +63,12 @@ class Tally {
 
   count(family: string, sample: Sample): void {
     const { value } = sample;
+    const mirrored = HIT_OF_FAMILY[family];
+    if (mirrored !== undefined) return this.#hit(mirrored, value);
     if (family === 'fairlead_requests_total') {
       this.#requests += value;
       const hit = HIT_OF_OUTCOME[label(sample, 'outcome')];
-      if (hit !== undefined) this.#hits.set(hit, (this.#hits.get(hit) ?? 0) + value);
+      if (hit !== undefined) this.#hit(hit, value);
       return;
     }
     if (sample.metricName?.endsWith('_count') === true) this.#durations += value;
@@ -70,7 +80,11 @@ class Tally {
 
   failedOver(requests: number): void {
     this.#requests += requests;
-    this.#hits.set('errors', (this.#hits.get('errors') ?? 0) + requests);
+    this.#hit('errors', requests);
+  }
+
+  #hit(metric: string, count: number): void {
+    this.#hits.set(metric, (this.#hits.get(metric) ?? 0) + count);
   }
 
   counts(): ArmCounts {

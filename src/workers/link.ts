@@ -8,6 +8,7 @@ import type { RuntimeState } from '../config/runtime.ts';
 import type { Config } from '../config/schema.ts';
 import type { FamilySamples } from '../telemetry/exposition.ts';
 import type { LiveCounts } from '../telemetry/live-counts.ts';
+import type { MirrorView } from '../telemetry/mirror-view.ts';
 import type { Question, RequestIds, Rules, ToPrimary, ToWorker, WorkerState } from './messages.ts';
 import type { WorkerProcess } from './process.ts';
 
@@ -24,6 +25,7 @@ export interface Answer {
   readonly families: readonly FamilySamples[];
   readonly state: WorkerState | null;
   readonly carried: string;
+  readonly mirrors: readonly MirrorView[];
   readonly live: LiveCounts | null;
 }
 
@@ -100,11 +102,19 @@ export class WorkerLink {
     });
   }
 
-  answered({ id, families, state, carried = '', live = null, isLast }: ToPrimary & { kind: 'answer' }): void {
+  answered({
+    id,
+    families,
+    state,
+    carried = '',
+    mirrors = [],
+    live = null,
+    isLast,
+  }: ToPrimary & { kind: 'answer' }): void {
     const asked = this.#asked.get(id);
     if (asked === undefined) return;
     asked.families.push(...families);
-    if (isLast) asked.done({ families: asked.families, state, carried, live });
+    if (isLast) asked.done({ families: asked.families, state, carried, mirrors, live });
   }
 
   /** Nobody waits any longer. */
