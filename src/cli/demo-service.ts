@@ -4,6 +4,7 @@
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { systemRandom } from '../base/clock.ts';
 
 export type Fault = 'none' | 'fail' | 'slow' | 'hang';
 
@@ -24,8 +25,17 @@ const CONTROLS: Readonly<Record<string, Fault>> = {
   '/demo/heal': 'none',
 };
 
-/** Starts one version on 127.0.0.1; port 0 takes a free one. Rejects when the port is taken. */
-export async function startDemoService(options: { version: string; port: number }): Promise<DemoService> {
+export interface DemoServiceOptions {
+  readonly version: string;
+  /** 0 takes a free one. */
+  readonly port: number;
+  /** What an answer takes in the middle, more or less by a half; 0, the default: nothing. */
+  readonly workMs?: number;
+}
+
+/** Starts one version on 127.0.0.1. Rejects when the port is taken. */
+export async function startDemoService(options: DemoServiceOptions): Promise<DemoService> {
+  const { version, workMs = 0 } = options;
   const timers = new Set<NodeJS.Timeout>();
   const state = { fault: 'none' as Fault, requests: 0 };
   const server = createServer((request, response) => {
@@ -33,15 +43,14 @@ export async function startDemoService(options: { version: string; port: number 
     if (control !== undefined) return changeFault(control, state, request, response);
     state.requests++;
     if (state.fault === 'hang') return;
-    if (state.fault === 'slow') {
-      const timer = setTimeout(() => {
-        timers.delete(timer);
-        answer(options.version, 200, request, response);
-      }, SLOW_MS);
-      timers.add(timer);
-      return;
-    }
-    answer(options.version, state.fault === 'fail' ? 500 : 200, request, response);
+    const status = state.fault === 'fail' ? 500 : 200;
+    const delayMs = state.fault === 'slow' ? SLOW_MS : workMs * (0.5 + systemRandom.next());
+    if (delayMs === 0) return answer(version, status, request, response);
+    const timer = setTimeout(() => {
+      timers.delete(timer);
+      answer(version, status, request, response);
+    }, delayMs);
+    timers.add(timer);
   });
   // The proxy keeps idle connections for 4 s; a server that closes first would make it retry for nothing.
   server.keepAliveTimeout = 60_000;

@@ -1,46 +1,99 @@
 /**
- * `fairlead demo`: two versions of a small service, the sidecar in front of them from config/quickstart.yaml,
- * and what to try. Runs until SIGINT or SIGTERM. The sidecar is the real one; only the service is made up.
+ * `fairlead demo`: two versions of a small service, the sidecar in front of them from config/quickstart.yaml, traffic of
+ * made-up users, and what to try. Runs until SIGINT or SIGTERM. The sidecar is the real one; only the service and its
+ * users are made up. Each demo begins anew: what was changed at run time in the last one is not kept.
  */
-import { mkdirSync } from 'node:fs';
-import { relative } from 'node:path';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, relative } from 'node:path';
+import { systemRandom } from '../base/clock.ts';
+import { parseConfig } from '../config/parse.ts';
+import type { SocketAddress } from '../config/snapshot.ts';
 import { type DemoService, startDemoService } from './demo-service.ts';
+import { startDemoTraffic } from './demo-traffic.ts';
+import { type DemoPlaces, welcome } from './demo-welcome.ts';
 import { CliError, Exit, type Io } from './io.ts';
 import { packageFile } from './package-root.ts';
 import { type Sidecar, startSidecar } from './serve.ts';
 
-/** As in config/quickstart.yaml. */
-const CONTROL_PORT = 9001;
-const CANDIDATE_PORT = 9002;
-const SIDECAR_URL = 'http://127.0.0.1:15106';
-const ADMIN_URL = 'http://127.0.0.1:15100';
-const PROBE_URL = 'http://127.0.0.1:15120';
-/** Where config/quickstart.yaml puts its log, exposures and state, seen from the working directory. */
-const STATE_FOLDER = '.fairlead';
+export interface DemoOptions {
+  /** Whether the made-up users come. */
+  readonly traffic: boolean;
+}
 
-/** Runs the demo; 0 when it was stopped, 78 when a port is taken. */
-export async function demoCommand(io: Io): Promise<number> {
+/** Where config/quickstart.yaml puts its log and exposures, seen from the working directory. */
+const STATE_FOLDER = '.fairlead';
+/** Milliseconds that an answer takes, more or less by a half: the new ranking is a little faster. */
+const WORK_MS = { control: 12, candidate: 10 } as const;
+
+/** Runs the demo; 0 when it was stopped, 78 when a port is taken. Settings of the environment win over the file. */
+export async function demoCommand(options: DemoOptions, io: Io): Promise<number> {
   const configFile = packageFile('config/quickstart.yaml');
   mkdirSync(STATE_FOLDER, { recursive: true });
+  const stateFolder = mkdtempSync(join(tmpdir(), 'fairlead-demo-'));
+  const env = { FAIRLEAD_STATE_FILE: join(stateFolder, 'state.json'), ...io.env };
+  const { ports, token } = declared(configFile, env);
   const services: DemoService[] = [];
   try {
-    services.push(await startVersion('v1 (control)', CONTROL_PORT));
-    services.push(await startVersion('v2 (candidate)', CANDIDATE_PORT));
+    services.push(await startVersion('v1 (control)', ports.control, WORK_MS.control));
+    services.push(await startVersion('v2 (candidate)', ports.candidate, WORK_MS.candidate));
     const stopped = untilStopped();
-    const sidecar = await startWith(configFile, io);
-    io.out(welcome(relative(process.cwd(), configFile)));
+    const sidecar = await startWith(configFile, env);
+    const places: DemoPlaces = {
+      configFile: relative(process.cwd(), configFile),
+      logFolder: STATE_FOLDER,
+      sidecarUrl: urlOf(sidecar, 'inbound'),
+      adminUrl: urlOf(sidecar, 'admin'),
+      probeUrl: urlOf(sidecar, 'probes'),
+      controlUrl: `http://127.0.0.1:${ports.control}`,
+      candidateUrl: `http://127.0.0.1:${ports.candidate}`,
+      token,
+      hasTraffic: options.traffic,
+    };
+    const onEnd = () => io.err('the made-up users have gone; start the demo again for more\n');
+    const stopTraffic = options.traffic
+      ? startDemoTraffic({ ...places, random: systemRandom, onEnd })
+      : () => {};
+    io.out(welcome(places));
     await stopped;
     io.err('stopping: requests in flight are finished first\n');
+    stopTraffic();
     await sidecar.stop();
   } finally {
     await Promise.all(services.map((service) => service.stop()));
+    rmSync(stateFolder, { recursive: true, force: true });
   }
   return Exit.ok;
 }
 
-async function startVersion(version: string, port: number): Promise<DemoService> {
+/** Where the file has the two versions, and what it takes to change something. @throws CliError (3) */
+function declared(
+  configFile: string,
+  env: Io['env'],
+): { readonly ports: Readonly<Record<'control' | 'candidate', number>>; readonly token: string } {
+  const { config, issues } = parseConfig(readFileSync(configFile, 'utf8'), configFile, env);
+  if (config === null) {
+    const [first] = issues.filter(({ severity }) => severity === 'error');
+    throw new CliError(Exit.configInvalid, `the demo cannot start: ${first?.file}: ${first?.message}`);
+  }
+  const portOf = (upstream: string): number => {
+    const address = config.upstreams[upstream]?.endpoints[0]?.address;
+    return address?.kind === 'tcp' ? address.port : 0;
+  };
+  return {
+    ports: { control: portOf('demo-v1'), candidate: portOf('demo-v2') },
+    token: config.admin.token ?? '',
+  };
+}
+
+function urlOf({ addresses }: Sidecar, name: string): string {
+  const address: SocketAddress | undefined = addresses[name];
+  return address?.kind === 'tcp' ? `http://${address.host}:${address.port}` : '(off)';
+}
+
+async function startVersion(version: string, port: number, workMs: number): Promise<DemoService> {
   try {
-    return await startDemoService({ version, port });
+    return await startDemoService({ version, port, workMs });
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new CliError(
@@ -53,9 +106,9 @@ async function startVersion(version: string, port: number): Promise<DemoService>
   }
 }
 
-async function startWith(configFile: string, io: Io): Promise<Sidecar> {
+async function startWith(configFile: string, environment: Io['env']): Promise<Sidecar> {
   try {
-    return await startSidecar({ configFile, environment: io.env });
+    return await startSidecar({ configFile, environment });
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new CliError(Exit.unfit, `the sidecar could not start from ${configFile}: ${reason}`, { cause });
@@ -72,33 +125,4 @@ function untilStopped(): Promise<void> {
     process.on('SIGINT', stop);
     process.on('SIGTERM', stop);
   });
-}
-
-/** What is running where, and four things to try. */
-export function welcome(configFile: string): string {
-  const api = `${SIDECAR_URL}/api/search`;
-  return `
-Fairlead demo: one service in two versions, and the sidecar in front of them.
-
-  sidecar    ${SIDECAR_URL}   90 % control, 10 % candidate by x-user-id (${configFile})
-  control    http://127.0.0.1:${CONTROL_PORT}    version v1
-  candidate  http://127.0.0.1:${CANDIDATE_PORT}    version v2; POST /demo/fail, /demo/slow, /demo/hang, /demo/heal change it
-  metrics    ${PROBE_URL}/metrics
-  admin      ${ADMIN_URL}/v1/breakers   (changes need the token in ${configFile})
-  logs       tail -f ${STATE_FOLDER}/access.log ${STATE_FOLDER}/exposures.ndjson
-
-Try in another terminal:
-
-  1. plain: nobody known, so the control answers
-     curl -i ${api}
-  2. with a user id: 3 is on the candidate each time, 1 on the control
-     curl -i -H 'x-user-id: 3' ${api}
-  3. with an override: the candidate on purpose
-     curl -i -H 'x-experiment-override: ranking=candidate' ${api}
-  4. with the candidate broken: 500s until the breaker opens, then the control's answers. /demo/heal mends it, and the breaker closes
-     curl -X POST http://127.0.0.1:${CANDIDATE_PORT}/demo/fail; for i in $(seq 40); do curl -s -H 'x-experiment-override: ranking=candidate' ${api}; done
-
-More: npx fairlead get breakers | explain -c ${configFile} -H 'x-user-id: 3' /api/search | load ${api}\nCtrl-C stops everything.
-
-`;
 }

@@ -86,9 +86,10 @@ function addServing(program: Command, io: Io, done: Done): void {
   program
     .command('demo')
     .description('run two versions of a small service with the sidecar in front')
-    .action(async () => {
+    .option('--no-traffic', 'without the made-up users')
+    .action(async (options: { traffic: boolean }) => {
       const { demoCommand } = await import('./demo.ts');
-      done(await demoCommand(io));
+      done(await demoCommand(options, io));
     });
 }
 
