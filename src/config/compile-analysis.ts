@@ -84,6 +84,11 @@ export function unitOf(metric: MetricConfig): Unit {
   return kind === 'quantile' ? 'ms' : BUILT_IN_UNITS[kind];
 }
 
+/** What a metric is there for. */
+export function roleOf({ name, role }: MetricConfig): AnalysisMetric['role'] {
+  return role ?? (name === 'errors' ? 'guardrail' : 'goal');
+}
+
 /** A margin in a unit as people write it, as the number in it. */
 export function readMargin(margin: number | string, unit: Unit): Parsed<number> {
   if (unit === 'number') {
@@ -113,7 +118,7 @@ function compileMetric(metric: MetricConfig, isEachItsOwn: boolean): AnalysisMet
     quantile: kind === 'quantile' ? Number(metric.name.slice(1)) / 100 : 0,
     over: metric.over ?? (isOverRequests ? 'requests' : 'units'),
     by: metric.by ?? 'assigned',
-    role: metric.role ?? (kind === 'errors' ? 'guardrail' : 'goal'),
+    role: roleOf(metric),
     unit,
     better: metric.better ?? 'lower',
     margin: margin?.ok === true ? margin.value : DEFAULT_MARGINS[kind][unit],

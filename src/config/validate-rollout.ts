@@ -106,10 +106,8 @@ function askedIssues(config: Config, experiment: ExperimentConfig, at: At): void
     if (isCounted(guardrail) || known.includes(guardrail.analysis)) continue;
     const name = JSON.stringify(guardrail.analysis);
     const isGoal = metrics.some((metric) => metric.name === guardrail.analysis);
-    const hint = isGoal
-      ? 'it is a goal: give it role: guardrail'
-      : `known here: ${known.join(', ') || 'none'}${didYouMean(guardrail.analysis, known)}`;
-    at(['guardrails'], `the analysis has no guardrail ${name}; ${hint}`);
+    const hint = isGoal ? '; it is a goal: give it role: guardrail' : didYouMean(guardrail.analysis, known);
+    at(['guardrails'], `the analysis has no guardrail ${name}${hint}`);
   }
 }
 

@@ -61,6 +61,20 @@ describe('a rollout', () => {
     });
   });
 
+  it('may ask for guardrails of the analysis, by their names', () => {
+    const analysis =
+      'analysis: { metrics: [errors, latency, { name: cost, header: x-cost, better: lower, role: guardrail, margin: 1 }] }';
+    const asking = (name: string) =>
+      withExperiment(analysis, `rollout: { guardrails: [{ analysis: ${name} }] }`);
+    for (const name of ['errors', 'cost'])
+      expect(compileRollout(configOf(asking(name)), 'ranking')!.plan.steps[0]).toMatchObject({
+        guardrails: [],
+        analysis: [name],
+      });
+    expect(issuesOf(asking('latency')).join()).toContain('it is a goal: give it role: guardrail');
+    expect(issuesOf(asking('costs')).join()).toContain('did you mean "cost"?');
+  });
+
   it('takes what it does not say from its blueprint', () => {
     const { plan } = compileRollout(configOf(WITH_BLUEPRINT), 'ranking')!;
     expect(percents(plan)).toEqual([10, 40, 70, 100]);
@@ -94,6 +108,7 @@ describe('mistakes in a rollout', () => {
     ['{ blueprint: careful@2 }', 'rollout.blueprint: there is no blueprint "careful"'],
     ['{ guardrails: [{ metric: latency, margin: 1% }] }', 'say above which time'],
     ['{ guardrails: [{ metric: errors }] }', 'give a margin, a limit or both'],
+    ['{ guardrails: [{ analysis: cost }] }', 'the analysis has no guardrail "cost"'],
     ['{ guardrails: [{ metric: latency, above: 240ms, margin: 1% }] }', '100ms, 250ms, 500ms'],
     ['{ hooks: [{ type: confirm-rollout, webhook: ci }] }', 'there is no webhook "ci"'],
     ['{ preflight: { probes: [{ method: POST, path: / }] } }', 'a probe changes nothing: GET or HEAD'],
