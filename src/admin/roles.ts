@@ -2,11 +2,13 @@
  * What each role may do with the admin API; `docs/roles.md` has the same table. Pure. A change that is not listed here
  * needs the highest role, so that nothing new is open by oversight.
  */
-import { ROLES, type Role } from '../config/schema-audit.ts';
+import type { Role } from '../config/schema-audit.ts';
+import { EVENTS_URL } from './collected-events.ts';
 import { OFREP_ROOT } from './ofrep.ts';
 
 /** By the URL of the resource, as it is registered; of changes only. */
 const CHANGES: readonly (readonly [method: string | null, url: string, role: Role])[] = [
+  [null, EVENTS_URL, 'reporter'],
   [null, '/v1/explain', 'viewer'],
   [null, '/v1/config::validate', 'viewer'],
   [null, '/v1/experiments/*', 'operator'],
@@ -41,6 +43,14 @@ function isOpen(url: string): boolean {
   return OPEN.includes(url) || url.startsWith(OPEN_FOLDER);
 }
 
+/** What is done with each. Whoever only looks adds nothing to the numbers, and a reporter looks at nothing. */
+const ENOUGH_FOR: Readonly<Record<Role, readonly Role[]>> = {
+  reporter: ['reporter'],
+  viewer: ['viewer'],
+  operator: ['reporter', 'viewer', 'operator'],
+  admin: ['reporter', 'viewer', 'operator', 'admin'],
+};
+
 export function isEnough(role: Role, needed: Role): boolean {
-  return ROLES.indexOf(role) >= ROLES.indexOf(needed);
+  return ENOUGH_FOR[role].includes(needed);
 }

@@ -7,18 +7,19 @@ import { connect } from 'node:net';
 import fastify, { type FastifyInstance, type FastifyRequest } from 'fastify';
 import type { Clock } from '../base/clock.ts';
 import type { SocketAddress } from '../config/snapshot.ts';
-import type { AnalysisSource } from '../control/analysis.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { addAccess } from './access.ts';
 import { addApprovals } from './approval-resources.ts';
 import { Approvals } from './approvals.ts';
 import type { Audit } from './audit.ts';
+import { addEvents, EVENTS_URL, type EventTargets } from './collected-events.ts';
 import { limitConnections } from './connection-limit.ts';
 import { addDiffs, type DiffTargets } from './diffs.ts';
 import { addEndpoints, type EndpointTargets } from './endpoints.ts';
 import { addExplain } from './explain.ts';
 import { addFaults, type FaultTargets } from './faults.ts';
+import { addHistory, type HistoryTargets } from './history.ts';
 import { addLive, type LiveSources } from './live.ts';
 import { addOfrep, OFREP_ROOT } from './ofrep.ts';
 import { addPage } from './page.ts';
@@ -51,9 +52,9 @@ export interface AdminOptions {
   readonly drained: EndpointTargets['drained'];
   readonly rollouts: RolloutPort;
   readonly results: ResultsTargets['results'];
+  readonly analysis: EventTargets['analysis'] & HistoryTargets['analysis'];
   readonly mirrors: DiffTargets['mirrors'];
   readonly live: LiveSources;
-  readonly analysis: AnalysisSource;
   readonly metrics: Pick<Metrics, 'render' | 'formats' | 'evaluations' | 'admin'>;
   readonly audit: Audit;
   readonly log: Log;
@@ -75,6 +76,8 @@ export async function buildAdmin(options: AdminOptions): Promise<FastifyInstance
   addApprovals(app, approvals);
   addRollouts(app, options);
   addResults(app, options);
+  addHistory(app, options);
+  addEvents(app, options);
   addDiffs(app, options);
   addFaults(app, options);
   addEndpoints(app, options);
@@ -100,9 +103,9 @@ function addFreshness(
   });
 }
 
-/** A flag is asked for with a POST, and changes nothing. */
+/** A flag is asked for with a POST, and changes nothing; events change no rules. */
 function isRead({ method, routeOptions: { url = '' } }: FastifyRequest): boolean {
-  return method === 'GET' || method === 'HEAD' || url.startsWith(OFREP_ROOT);
+  return method === 'GET' || method === 'HEAD' || url.startsWith(OFREP_ROOT) || url === EVENTS_URL;
 }
 
 /** The probe listener: `/metrics`, `/livez`, `/readyz`, `/startupz` and nothing else. */

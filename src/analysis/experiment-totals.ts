@@ -113,7 +113,7 @@ export class ExperimentTotals {
     const { experiment, variants, fallback } = this.shape;
     return {
       ...{ experiment, variants, fallback },
-      strata: this.#strata.filter(({ isEmpty }) => !isEmpty),
+      strata: this.#strata.filter(({ isEmpty }) => !isEmpty).map((stratum) => stratum.view()),
       spans: this.#spans.list(nowMs),
       skewMs: this.#skewMs,
       doubts: this.#doubts(),

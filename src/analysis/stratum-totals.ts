@@ -34,6 +34,12 @@ export class StratumTotals implements CollectedStratum {
     this.#open = new UnitTotals(shape, limit);
   }
 
+  /** As it is now: its units are summed up once. */
+  view(): CollectedStratum {
+    const { epoch, shares, fromMs, toMs, assigned, served, units } = this;
+    return { epoch, shares, fromMs, toMs, assigned, served, units };
+  }
+
   /** Those that are followed one by one; null: it is closed. */
   get followed(): UnitTotals | null {
     return this.#open;

@@ -12,7 +12,13 @@ export interface AnalysisContext {
 
 /** Before the traffic: it hears of new rules first, so that nothing comes of rules that it does not know. */
 export function openAnalysis({ control, clock, metrics }: AnalysisContext): Analysis {
-  const analysis = new Analysis({ clock, random: systemRandom });
+  const analysis = new Analysis({
+    clock,
+    random: systemRandom,
+    onPosted: (experiment, result) => {
+      metrics.analysis.events(experiment, result).value++;
+    },
+  });
   analysis.adopt(control.snapshot);
   control.subscribe((next) => analysis.adopt(next));
   metrics.analysis.setSource(() => analysis.samples());

@@ -73,7 +73,8 @@ export function accessIssues(
   if (admin.readRole !== undefined && admin.tokens.length === 0 && !hasSharedToken(admin))
     issues.push(issueAt(['admin', 'readRole'], 'there is no token, so nobody could read'));
   const people =
-    [...roles.values()].filter((role) => role !== 'viewer').length + (hasSharedToken(admin) ? 1 : 0);
+    [...roles.values()].filter((role) => role === 'operator' || role === 'admin').length +
+    (hasSharedToken(admin) ? 1 : 0);
   if (admin.tokens.length > 0 && protect.length > 0 && people < 2)
     issues.push(
       issueAt(

@@ -26,9 +26,11 @@ export const auditSchema = z
       context.addIssue({ code: 'custom', message: 'key and keyFile are both given; keep one' });
   });
 
-/** From the least to the most. */
+/** From the least to the most: each may do what the ones before it may. */
 export const ROLES = ['viewer', 'operator', 'admin'] as const;
-export type Role = (typeof ROLES)[number];
+/** And one beside them, for applications: it may post events and nothing else. */
+export const ALL_ROLES = ['reporter', ...ROLES] as const;
+export type Role = (typeof ALL_ROLES)[number];
 
 export const adminTokensSchema = z
   .array(
@@ -37,7 +39,7 @@ export const adminTokensSchema = z
         name: name(NAME_PATTERN, NAME_HELP).describe(
           'Whose it is, for the audit. Several of one name are one person: the old one and the new one.',
         ),
-        role: z.enum(ROLES).describe('What it may do: docs/roles.md has the table.'),
+        role: z.enum(ALL_ROLES).describe('What it may do: docs/roles.md has the table.'),
         token: text(4096).optional().describe('The secret. Prefer tokenFile.'),
         tokenFile: text(4096).optional().describe('File that holds it.'),
       })

@@ -58,6 +58,8 @@ export type EventCounts = Readonly<Record<PostedResult, number>>;
 export interface AnalysisOptions {
   readonly clock: Pick<Clock, 'wallMs'>;
   readonly random: Random;
+  /** Called for each event that was posted. */
+  readonly onPosted?: (experiment: string, result: PostedResult) => void;
 }
 
 export class Analysis implements AnalysisSource {
@@ -67,10 +69,12 @@ export class Analysis implements AnalysisSource {
   readonly #totals = new Map<string, ExperimentTotals>();
   #settings: ReadonlyMap<string, AnalysisSettings> = new Map();
   readonly #ids = new KnownIds();
+  readonly #onPosted: AnalysisOptions['onPosted'];
   #refresh: () => void | Promise<void> = () => {};
 
-  constructor({ clock, random }: AnalysisOptions) {
+  constructor({ clock, random, onPosted }: AnalysisOptions) {
     this.#clock = clock;
+    this.#onPosted = onPosted;
     this.key = [word(random), word(random)];
   }
 
@@ -150,7 +154,11 @@ export class Analysis implements AnalysisSource {
     const nowMs = this.#clock.wallMs();
     const measures = events.map(({ experiment, metric }) => this.measureOf(experiment, metric));
     const counts = { accepted: 0, duplicate: 0, unknown: 0, notFollowed: 0 };
-    for (const [index, event] of events.entries()) counts[this.#postOne(event, measures[index]!, nowMs)]++;
+    for (const [index, event] of events.entries()) {
+      const result = this.#postOne(event, measures[index]!, nowMs);
+      counts[result]++;
+      this.#onPosted?.(event.experiment, result);
+    }
     return counts;
   }
 
