@@ -76,8 +76,10 @@ export function openScreen(env: Io['env']): Screen | null {
     isColoured: !env.NO_COLOR,
     // One write, without clearing first: nothing flickers.
     draw: (lines) => {
-      const text = lines.map((line) => `${line}${CLEAR_LINE}`).join('\r\n');
-      stdout.write(`${HOME}${text}${CLEAR_BELOW}`);
+      // Cleared before: behind a line as wide as the screen the cursor still stands on its last character.
+      const text = lines.map((line) => `${CLEAR_LINE}${line}`).join('\r\n');
+      const below = lines.length < stdout.rows ? `\r\n${CLEAR_BELOW}` : '';
+      stdout.write(`${HOME}${text}${below}`);
     },
     listen: (key, resize) => {
       onKey = key;

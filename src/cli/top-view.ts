@@ -35,28 +35,34 @@ interface Column {
 /** Variant names are up to 63 characters long; most are far shorter. */
 const NAME_WIDTH_MIN = 12;
 const NAME_WIDTH_MAX = 32;
+/** Before the name of a variant. */
+const INDENT = 4;
 const SHARE_BAD = 0.05;
 
+/** What matters most comes first: a narrow terminal has as many as fit, those before BREAKER with it in 80 columns. */
 const COLUMNS: readonly Column[] = [
-  { title: 'REQ/S', width: 9, cell: ({ traffic }) => ({ text: countText(traffic?.requestsPerSecond) }) },
+  { title: 'REQ/S', width: 8, cell: ({ traffic }) => ({ text: countText(traffic?.requestsPerSecond) }) },
   { title: 'WANTED', width: 8, cell: ({ wanted }) => ({ text: wanted ?? '-' }) },
   { title: 'SEEN', width: 7, cell: (_variant, seen) => ({ text: shareText(seen) }) },
   { title: 'ERRORS', width: 8, cell: ({ traffic }) => badShare(traffic?.errorShare) },
+  { title: 'P50', width: 7, cell: ({ traffic }) => ({ text: msText(traffic?.p50Ms) }) },
+  { title: 'P99', width: 7, cell: ({ traffic }) => ({ text: msText(traffic?.p99Ms) }) },
+  { title: 'BREAKER', width: 16, isLeft: true, cell: ({ breakers }) => breakerCell(breakers) },
+  { title: 'IN-FLIGHT', width: 10, cell: ({ traffic }) => ({ text: wholeText(traffic?.inFlight) }) },
   { title: 'SLOW', width: 7, cell: ({ traffic }) => badShare(traffic?.slowShare) },
-  { title: 'P50', width: 8, cell: ({ traffic }) => ({ text: msText(traffic?.p50Ms) }) },
-  { title: 'P99', width: 8, cell: ({ traffic }) => ({ text: msText(traffic?.p99Ms) }) },
-  { title: 'IN-FLIGHT', width: 11, cell: ({ traffic }) => ({ text: wholeText(traffic?.inFlight) }) },
-  { title: 'BREAKER', width: 10, isLeft: true, cell: ({ breakers }) => breakerCell(breakers) },
 ];
 
 /** The whole view, at most `rows` lines. */
 export function topLines(state: TopState, size: Size): Line[] {
   const { experiments } = state.reading;
   const nameWidth = widthOfNames(experiments);
-  const head = [titleLine(state), headLine(nameWidth)];
+  const columns = columnsIn(size.columns - nameWidth - INDENT);
+  const head = [titleLine(state), headLine(nameWidth, columns)];
   if (experiments.length === 0) return [...head, [piece('  no experiments', 'faint')]].slice(0, size.rows);
   const foot = state.selected === null ? [] : [footLine(state)];
-  const blocks = experiments.map((experiment) => blockOf(experiment, state, { nameWidth, size }));
+  const blocks = experiments.map((experiment) =>
+    blockOf(experiment, state, { nameWidth, columns, width: size.columns }),
+  );
   const room = Math.max(1, size.rows - head.length - foot.length);
   const body = windowOf(blocks, Math.max(0, selectedIndex(state)), room);
   return [...head, ...body, ...foot].slice(0, size.rows);
@@ -83,9 +89,18 @@ function titleLine({ reading, admin, problem }: TopState): Line {
   return [title, piece(`  ${[admin, at, `${countText(total)} req/s`].join('  ')}`, 'faint')];
 }
 
-function headLine(nameWidth: number): Line {
-  const titles = COLUMNS.map(({ title, width, isLeft }) => aligned(title, width, isLeft)).join('');
-  return [piece(`${'EXPERIMENT'.padEnd(nameWidth + 4)}${titles}`, 'faint')];
+function columnsIn(room: number): readonly Column[] {
+  let left = room;
+  const first = COLUMNS.findIndex(({ width }) => {
+    left -= width;
+    return left < 0;
+  });
+  return first < 0 ? COLUMNS : COLUMNS.slice(0, first);
+}
+
+function headLine(nameWidth: number, columns: readonly Column[]): Line {
+  const titles = columns.map(({ title, width, isLeft }) => aligned(title, width, isLeft)).join('');
+  return [piece(`${'EXPERIMENT'.padEnd(nameWidth + INDENT)}${titles}`, 'faint')];
 }
 
 function footLine({ reading, isDetailed }: TopState): Line {
@@ -98,12 +113,12 @@ function footLine({ reading, isDetailed }: TopState): Line {
 function blockOf(
   experiment: LiveExperiment,
   state: TopState,
-  { nameWidth, size }: { readonly nameWidth: number; readonly size: Size },
+  shape: { readonly nameWidth: number; readonly columns: readonly Column[]; readonly width: number },
 ): Line[] {
   const isSelected = state.selected === experiment.name;
   const seen = state.seen.get(experiment.name);
-  const rows = experiment.variants.map((variant) => variantLine(variant, seen?.get(variant.name), nameWidth));
-  const details = isSelected && state.isDetailed ? detailLines(experiment, size.columns) : [];
+  const rows = experiment.variants.map((variant) => variantLine(variant, seen?.get(variant.name), shape));
+  const details = isSelected && state.isDetailed ? detailLines(experiment, shape.width) : [];
   const verdict = isSelected && state.isDetailed ? [] : verdictLines(experiment);
   return [experimentLine(experiment, isSelected), ...rows, ...verdict, ...details];
 }
@@ -122,8 +137,12 @@ function experimentLine({ name, status, condition, rollout }: LiveExperiment, is
   return [...line, piece(`  rollout ${phase}${place}`, styleOfPhase(phase)), piece(`: ${reason}`, 'faint')];
 }
 
-function variantLine(variant: LiveVariant, seen: number | undefined, nameWidth: number): Line {
-  const cells = COLUMNS.map(({ width, isLeft, cell }) => {
+function variantLine(
+  variant: LiveVariant,
+  seen: number | undefined,
+  { nameWidth, columns }: { readonly nameWidth: number; readonly columns: readonly Column[] },
+): Line {
+  const cells = columns.map(({ width, isLeft, cell }) => {
     const { text, style = 'plain' } = cell(variant, seen);
     return piece(aligned(text, width, isLeft), style);
   });
@@ -198,5 +217,5 @@ function widthOfNames(experiments: readonly LiveExperiment[]): number {
 }
 
 function aligned(text: string, width: number, isLeft?: true): string {
-  return isLeft === true ? `   ${text.padEnd(width)}` : text.padStart(width);
+  return isLeft === true ? `   ${text}`.padEnd(width) : text.padStart(width);
 }

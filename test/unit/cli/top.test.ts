@@ -62,10 +62,10 @@ describe('top without a terminal', () => {
     expect(io.outText.split('\n\n')[1]).toBe(
       [
         `fairlead top  ${admin.url}  20:15:04 UTC  50.0 req/s`,
-        'EXPERIMENT          REQ/S  WANTED   SEEN  ERRORS   SLOW     P50     P99  IN-FLIGHT   BREAKER',
+        'EXPERIMENT         REQ/S  WANTED   SEEN  ERRORS    P50    P99   BREAKER       IN-FLIGHT   SLOW',
         '  ranking  running  rollout baking 1/4 at 10%: holds at 10%: bakes for another 4 s',
-        '    control          45.0     90%  80.0%    0.4%   0.0%   1.2ms    1.2s          2   closed',
-        '    candidate         5.0     10%  20.0%    0.4%   0.0%   1.2ms    1.2s          2   closed',
+        '    control         45.0     90%  80.0%    0.4%  1.2ms   1.2s   closed                2   0.0%',
+        '    candidate        5.0     10%  20.0%    0.4%  1.2ms   1.2s   closed                2   0.0%',
         '    insufficient: not enough data yet, about 3 h',
       ].join('\n'),
     );
@@ -117,6 +117,20 @@ describe('top on a terminal', () => {
     screen.press('quit');
     expect(await running).toBe(0);
     expect(screen.isClosed).toBe(true);
+  });
+
+  test('leaves columns out that do not fit, and has the breaker in 80', async () => {
+    const screen = new FakeScreen();
+    const running = topCommand(options(), new SaidIo(), open(screen, 60_000));
+    screen.columns = 80;
+    await screen.until('> ranking');
+    expect(screen.drawn.at(-1)![1]).toMatch(/P99 {3}BREAKER$/);
+    expect(screen.last).toMatch(/ {4}control .* closed$/m);
+    screen.columns = 40;
+    screen.resize();
+    expect(screen.drawn.at(-1)![1]).toMatch(/WANTED {3}SEEN$/);
+    screen.press('quit');
+    expect(await running).toBe(0);
   });
 
   test('is 130 by Ctrl-C', async () => {
