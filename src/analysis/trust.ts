@@ -19,6 +19,8 @@ export interface TrustMemory {
   readonly lowestP: number;
 }
 
+const ROUNDING = 1e-9;
+
 /** Every cause there is. */
 export const INVALID_CAUSES = ['gap', 'clock-skew', 'jump', 'shares', 'crossover', 'doubt'] as const;
 
@@ -91,7 +93,8 @@ function saying(
   if (all === 0) return 'no units were dealt out yet';
   const whole = shares.reduce((sum, share) => sum + share, 0);
   const excess = shares.map((share, variant) => Math.abs((counts[variant] ?? 0) / all - share / whole));
-  const furthest = excess.lastIndexOf(Math.max(...excess));
+  // Of two both are as far off: say it of the one that is not the first.
+  const furthest = excess.findLastIndex((one) => one > Math.max(...excess) - ROUNDING);
   const seen = inWords((counts[furthest] ?? 0) / all, 'share');
   const declared = inWords(shares[furthest]! / whole, 'share');
   const numbers = `${variants[furthest]} has ${seen} instead of ${declared} of ${countInWords(all)} (${pInWords(p)})`;
