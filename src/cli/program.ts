@@ -15,6 +15,7 @@ import { addInject } from './program-inject.ts';
 import { addLive } from './program-live.ts';
 import { addOverride } from './program-override.ts';
 import { addPower } from './program-power.ts';
+import { addResults } from './program-results.ts';
 import { addRollout } from './program-rollout.ts';
 import { addSeeing } from './program-seeing.ts';
 import { buildInfo } from './version.ts';
@@ -52,6 +53,7 @@ function buildProgram(io: Io, done: Done): Command {
   addOverride(program, io, done);
   addSeeing(program, io, done);
   addPower(program, io, done);
+  addResults(program, io, done, [adminOption(), tokenOption()]);
   addBreaker(program, io, done, [reasonOption(), adminOption(), tokenOption()]);
   addRollout(program, io, done, [reasonOption(), adminOption(), tokenOption()]);
   addDiffs(program, io, done, [adminOption(), tokenOption()]);
