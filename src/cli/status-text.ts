@@ -38,6 +38,11 @@ export function rolloutText({ phase, step, steps, share, reason, since }: Rollou
   return `${phase}, ${place}: ${reason}`;
 }
 
+/** `baking 2/4: holds at 25%: bakes for another 4 s`: what of it changes by the second. */
+export function progressText({ phase, step, steps, reason }: RolloutView): string {
+  return `${phase} ${step ?? '-'}/${steps?.length ?? '-'}: ${reason ?? '-'}`;
+}
+
 function breakersText({ variants }: LiveExperiment): string {
   const all = variants.flatMap(({ breakers }) => breakers);
   if (all.length === 0) return 'none';

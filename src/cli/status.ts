@@ -13,6 +13,7 @@ import {
   happeningText,
   isAbout,
   isSaidElsewhere,
+  progressText,
   rolloutText,
   statusText,
 } from './status-text.ts';
@@ -135,11 +136,10 @@ class Follower {
       this.#said = text;
       return;
     }
-    const line = rolloutText(rollout);
-    if (isEnd(rollout)) this.#write(`${printable(`${this.#name}: ${line}`)}\n`);
+    if (isEnd(rollout)) this.#write(`${printable(`${this.#name}: ${rolloutText(rollout)}`)}\n`);
     else if (this.#io.isTerminal) {
       const width = (process.stdout.columns ?? 80) - 1;
-      this.#write(renderLine([piece(line)], width, false));
+      this.#write(renderLine([piece(progressText(rollout))], width, false));
       this.#isLineOpen = true;
     }
   }
