@@ -77,7 +77,8 @@ describe.skipIf(process.platform !== 'linux').each([
       const results = await Promise.all(Array.from({ length: count }, () => asker.ask()));
       return [...new Set(results.map(({ status, code }) => `${status} ${code}`))];
     };
-    expect(await ask(200)).toEqual(['200 ']);
+    // Warm: what comes on top is to be seen.
+    expect(await ask(3000)).toEqual(['200 ']);
     const calm = residentBytes(sidecar.child.pid!);
     const sockets = await flood(sidecar.ports.admin!, text);
     // New connections, so that descriptors are asked for: those of before are closed.
