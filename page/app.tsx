@@ -5,9 +5,10 @@ import { approvals, config, events, experiments, statsAt } from './data/store.ts
 import { forgetToken, token } from './data/token.ts';
 import { place } from './router.ts';
 import { isDark, turnTheme } from './theme.ts';
-import { Mark, type Tone } from './ui/badge.tsx';
+import { Mark } from './ui/badge.tsx';
 import { askToken, Dialogs } from './ui/confirm.tsx';
 import { Toasts } from './ui/toasts.tsx';
+import type { Tone } from './ui/tones.ts';
 import { ApprovalsPage } from './views/approvals.tsx';
 import { AuditPage } from './views/audit.tsx';
 import { ConfigPage } from './views/config.tsx';

@@ -200,7 +200,7 @@ export function breakerActions({
     title: `Trip the breaker ${name}`,
     effects: ['It is open for this time: the requests of its variant get the fallback.'],
     verb: 'Trip',
-    isDanger: true,
+    isDanger: false,
     path: `${path}:trip`,
     fields: [{ name: 'for', label: 'For how long', kind: 'text', value: '60s', hint: 'at most 24h' }],
     body: ({ for: time }) => ({ for: time }),
@@ -231,7 +231,7 @@ export function endpointAction(upstream: string, id: string, isDrained: boolean)
         title: `Drain ${id} of ${upstream}`,
         effects: ['Nothing new goes there; what is under way is finished.'],
         verb: 'Drain',
-        isDanger: true,
+        isDanger: false,
         path: `${path}:drain`,
         ...noFields,
       };

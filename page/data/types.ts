@@ -244,3 +244,25 @@ export interface VerdictLine {
   readonly state: string;
   readonly verdict: { readonly kind: string; readonly reason: string };
 }
+
+/** What mirrored requests say of a candidate. */
+export interface Diffs {
+  /** Null: nothing is mirrored. */
+  readonly mirror: { readonly control: string; readonly candidate: string; readonly share: number } | null;
+  readonly verdict: { readonly kind: string; readonly reason: string };
+  readonly compared: number;
+  /** Chosen and not compared, by why. */
+  readonly missed: Readonly<Record<string, number>>;
+  readonly paths: readonly DiffPath[];
+  readonly latency: {
+    readonly control: { readonly p99: number | null };
+    readonly candidate: { readonly p99: number | null };
+  };
+}
+
+export interface DiffPath {
+  readonly path: string;
+  readonly kind: string;
+  readonly differences: number;
+  readonly noise: number;
+}

@@ -1,7 +1,6 @@
 /** A state in a word, with a shape beside its colour. */
 import type { ComponentChildren } from 'preact';
-
-export type Tone = 'ok' | 'bad' | 'warn' | 'info' | 'idle';
+import type { Tone } from './tones.ts';
 
 const SHAPES: Readonly<Record<Tone, string>> = {
   ok: 'M4 0a4 4 0 1 1 0 8a4 4 0 1 1 0-8z',

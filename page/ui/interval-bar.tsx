@@ -3,7 +3,7 @@
  * must not be crossed, with what is beyond it shaded. An end that is not known runs out of the picture. The same is said
  * in words beside it.
  */
-import type { Tone } from './badge.tsx';
+import type { Tone } from './tones.ts';
 
 const WIDTH = 200;
 const HEIGHT = 28;

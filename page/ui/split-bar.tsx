@@ -1,14 +1,6 @@
 /** How the units are to be shared out, and below it how the requests were. */
 import { share } from '../format.ts';
-
-export interface SplitPart {
-  readonly name: string;
-  /** 0 to 1. */
-  readonly wanted: number;
-  /** 0 to 1; null: nothing was seen. */
-  readonly seen: number | null;
-  readonly index: number;
-}
+import type { SplitPart } from './variants.ts';
 
 export function SplitBar({ parts }: { readonly parts: readonly SplitPart[] }) {
   return (

@@ -1,6 +1,7 @@
 /** What came of what a person did, for a moment and for screen readers. */
 import { signal } from '@preact/signals';
-import { Mark, type Tone } from './badge.tsx';
+import { Mark } from './badge.tsx';
+import type { Tone } from './tones.ts';
 
 const SHOWN_MS = 8000;
 const TOASTS_MAX = 4;

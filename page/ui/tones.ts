@@ -1,5 +1,6 @@
 /** How bad a state is. Pure. */
-import type { Tone } from './badge.tsx';
+
+export type Tone = 'ok' | 'bad' | 'warn' | 'info' | 'idle';
 
 export function toneOfStatus(status: string, condition: string | null): Tone {
   if (status === 'killed') return 'bad';

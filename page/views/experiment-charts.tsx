@@ -5,7 +5,7 @@ import type { Experiment, History, HistoryNumbers } from '../data/types.ts';
 import { millis, rate, share } from '../format.ts';
 import { Chart, type Line } from '../ui/chart.tsx';
 import { Empty, Loaded, Panel } from '../ui/panel.tsx';
-import { variantIndex } from '../ui/variant-key.tsx';
+import { variantIndex } from '../ui/variants.ts';
 
 /** As often as there is another point. */
 const HISTORY_MS = 5000;

@@ -4,13 +4,14 @@ import { breakerActions } from '../data/actions.ts';
 import { audit, breakers, statsByName, transitions } from '../data/store.ts';
 import type { Experiment } from '../data/types.ts';
 import { count, day, share, shareOf, words } from '../format.ts';
-import { Badge, type Tone } from '../ui/badge.tsx';
+import { Badge } from '../ui/badge.tsx';
 import { ActionButton } from '../ui/confirm.tsx';
 import { Empty, Panel } from '../ui/panel.tsx';
 import { SplitBar } from '../ui/split-bar.tsx';
 import { Ago } from '../ui/time.tsx';
-import { toneOfBreaker } from '../ui/tones.ts';
-import { Swatch, variantIndex } from '../ui/variant-key.tsx';
+import { type Tone, toneOfBreaker } from '../ui/tones.ts';
+import { Swatch } from '../ui/variant-key.tsx';
+import { variantIndex } from '../ui/variants.ts';
 
 const TRANSITIONS_SHOWN = 8;
 const DECISIONS_SHOWN = 8;

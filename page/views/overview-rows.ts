@@ -1,10 +1,9 @@
 /** What a row of the overview says of an experiment, put together from several resources; and their order. Pure. */
 import type { Experiment, Rollout, VariantStats, VerdictLine } from '../data/types.ts';
 import { shareOf } from '../format.ts';
-import type { Tone } from '../ui/badge.tsx';
-import type { SplitPart } from '../ui/split-bar.tsx';
-import { toneOfBreaker, toneOfRollout, toneOfStatus, toneOfVerdict } from '../ui/tones.ts';
-import { variantIndex } from '../ui/variant-key.tsx';
+import { type Tone, toneOfBreaker, toneOfRollout, toneOfStatus, toneOfVerdict } from '../ui/tones.ts';
+import type { SplitPart } from '../ui/variants.ts';
+import { variantIndex } from '../ui/variants.ts';
 
 export interface RowPart extends SplitPart {
   readonly stats: VariantStats | null;

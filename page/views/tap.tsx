@@ -2,12 +2,15 @@
 import { useSignal } from '@preact/signals';
 import { useEffect, useMemo } from 'preact/hooks';
 import { useResource } from '../data/resource.ts';
-import { experiments, stats } from '../data/store.ts';
+import { experimentByName, experiments, stats } from '../data/store.ts';
 import { Stream } from '../data/stream.ts';
 import type { TapRecord } from '../data/types.ts';
 import { count, millis, time, words } from '../format.ts';
-import { Badge, type Tone } from '../ui/badge.tsx';
+import { Badge } from '../ui/badge.tsx';
 import { Empty, Scroll } from '../ui/panel.tsx';
+import type { Tone } from '../ui/tones.ts';
+import { Swatch } from '../ui/variant-key.tsx';
+import { variantIndex } from '../ui/variants.ts';
 
 const ROWS_MAX = 200;
 const EXPERIMENTS_MS = 30_000;
@@ -200,7 +203,8 @@ function Rows({ rows }: { readonly rows: readonly Shown[] }) {
               <td>
                 {row.experiments.map(({ name, assigned, served, reason }) => (
                   <span key={name} class="tag">
-                    {name} <b>{served ?? assigned ?? '–'}</b>
+                    {name} <Swatch index={indexOf(name, served ?? assigned)} />{' '}
+                    <b>{served ?? assigned ?? '–'}</b>
                     {served !== null && assigned !== null && served !== assigned && ` (assigned ${assigned})`}{' '}
                     <span class="muted">{words(reason)}</span>
                   </span>
@@ -211,6 +215,17 @@ function Rows({ rows }: { readonly rows: readonly Shown[] }) {
         </tbody>
       </table>
     </Scroll>
+  );
+}
+
+/** The colour of a variant on the page of its experiment. */
+function indexOf(experiment: string, variant: string | null): number {
+  const variants = experimentByName.value.get(experiment)?.variants ?? [];
+  const fallback = variants.find((one) => one.isFallback)?.name ?? null;
+  return variantIndex(
+    variants.map((one) => one.name),
+    variant ?? '',
+    fallback,
   );
 }
 

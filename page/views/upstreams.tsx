@@ -4,9 +4,10 @@ import { useResource } from '../data/resource.ts';
 import { stats, upstreams } from '../data/store.ts';
 import type { Endpoint, Upstream } from '../data/types.ts';
 import { count, millis, rate, share } from '../format.ts';
-import { Badge, type Tone } from '../ui/badge.tsx';
+import { Badge } from '../ui/badge.tsx';
 import { ActionButton } from '../ui/confirm.tsx';
 import { Empty, Loaded, Panel, Scroll } from '../ui/panel.tsx';
+import type { Tone } from '../ui/tones.ts';
 
 const UPSTREAMS_MS = 3000;
 
@@ -43,7 +44,7 @@ function One({ upstream }: { readonly upstream: Upstream }) {
       }
     >
       <Scroll label={`Endpoints of ${name}`}>
-        <table class="grid">
+        <table class="grid endpoints">
           <thead>
             <tr>
               <th scope="col">Endpoint</th>
@@ -138,5 +139,6 @@ function Routes() {
 
 function toneOf({ state, isUsed }: Endpoint): Tone {
   if (state === 'ok') return 'ok';
+  if (state === 'draining') return 'idle';
   return isUsed ? 'warn' : 'bad';
 }

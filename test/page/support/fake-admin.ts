@@ -3,20 +3,18 @@ import type { AddressInfo } from 'node:net';
 import fastify, { type FastifyInstance, type FastifyReply } from 'fastify';
 import { addPage } from '../../../src/admin/page.ts';
 import { readPage } from '../../../src/admin/page-files.ts';
+import { historyOf, newWorld, statsOf, type World } from './world.ts';
 import {
   APPROVALS,
   AUDIT,
   AUDIT_HEAD,
   CONFIG,
   CONFIG_HISTORY,
-  historyOf,
-  newWorld,
-  statsOf,
   TAP_LINES,
   TRANSITIONS,
   UPSTREAMS,
-  type World,
-} from './world.ts';
+} from './world-records.ts';
+import { DIFFS } from './world-results.ts';
 
 export const TOKEN = 'correct-horse-battery-staple';
 const STATS_MS = 250;
@@ -119,6 +117,7 @@ function addReads(app: FastifyInstance, state: FakeAdmin, stats: () => object): 
   late('/v1/config/history', () => CONFIG_HISTORY);
   late('/v1/experiments/:name/results', (name) => world.results[name]);
   late('/v1/experiments/:name/history', () => historyOf());
+  late('/v1/experiments/:name/diffs', () => DIFFS);
   late('/v1/results', () => ({
     results: Object.values(world.results).map((one) => {
       const { experiment, state: kept, verdict } = one as Record<string, unknown>;
