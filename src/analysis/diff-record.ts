@@ -21,6 +21,8 @@ const SAMPLE_CHARS = 200;
 
 /** Control differs from itself here in so many of the requests: noise. */
 const NOISE_SHARE = 0.01;
+/** And not by a single accident. */
+const NOISE_MIN = 3;
 /** Diffy's rule for when a path is worse beside its noise: by a fifth of both, and by 0.03 % of all. */
 const RELATIVE_MIN = 0.2;
 const ABSOLUTE_MIN = 0.0003;
@@ -133,6 +135,11 @@ export class DiffRecord {
     return { control: isControl, candidate: isCandidate };
   }
 
+  /** What the verdict is made of. */
+  get counts(): Pick<DiffForm, 'compared' | 'hits'> {
+    return { compared: this.#compared, hits: this.#hits };
+  }
+
   toJSON(): DiffForm {
     return {
       sinceMs: this.#options.sinceMs,
@@ -212,7 +219,7 @@ export function judgePath(
   const isWorse =
     more > RELATIVE_MIN * both && more > ABSOLUTE_MIN * compared && more > ERRORS_MIN * Math.sqrt(both);
   if (isWorse) return 'regression';
-  return noise > 0 && noise >= NOISE_SHARE * compared ? 'noise' : 'unclear';
+  return noise >= NOISE_MIN && noise >= NOISE_SHARE * compared ? 'noise' : 'unclear';
 }
 
 /** Those of several processes as one. */

@@ -45,12 +45,8 @@ interface Quantiles {
 }
 
 export function reportDiffs(form: DiffForm): DiffReport {
-  const { compared, hits, paths, latency, bytes, samples } = form;
-  const interval = compareShares(
-    { hits: hits.control, trials: compared },
-    { hits: hits.candidate, trials: compared },
-    { alpha: ALPHA, sides: 'one', tunedFor: TUNED_FOR },
-  );
+  const { compared, paths, latency, bytes, samples } = form;
+  const interval = intervalOf(form);
   const ofControl = Distribution.fromJSON(latency.control);
   const ofCandidate = Distribution.fromJSON(latency.candidate);
   const mean = (total: number, { count }: Distribution) => (count === 0 ? null : Math.round(total / count));
@@ -70,6 +66,20 @@ export function reportDiffs(form: DiffForm): DiffReport {
     bytes: { control: mean(bytes.control, ofControl), candidate: mean(bytes.candidate, ofCandidate) },
     samples,
   };
+}
+
+/** Its verdict alone. */
+export function judgeDiffs(form: Pick<DiffForm, 'compared' | 'hits'>): DiffVerdict {
+  return verdictOf(intervalOf(form), form.compared);
+}
+
+/** As if the two were independent. They are compared with the same answer, so they err together, and it is too wide. */
+function intervalOf({ compared, hits }: Pick<DiffForm, 'compared' | 'hits'>): Interval {
+  return compareShares(
+    { hits: hits.control, trials: compared },
+    { hits: hits.candidate, trials: compared },
+    { alpha: ALPHA, sides: 'one', tunedFor: TUNED_FOR },
+  );
 }
 
 function verdictOf({ control, candidate, low, high }: Interval, compared: number): DiffVerdict {
