@@ -104,6 +104,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     rollouts.list().map(({ experiment, state: { phase, step } }) => ({ experiment, phase, step: step + 1 })),
   );
   const results = new ExperimentResults({ source: analysis, snapshot: () => control.snapshot, clock });
+  metrics.analysis.setTrustSource(() => results.trust());
   const drained = new DrainedEndpoints((all) => traffic.drainEndpoints(all));
   metrics.configured(snapshot.hash, snapshot.version);
   metrics.reloaded(control.lastReload);

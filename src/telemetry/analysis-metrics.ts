@@ -4,6 +4,7 @@ import { registerCounters } from './counter-family.ts';
 import { registerFamily } from './exposition.ts';
 import { type LabelBudget, LabelSets } from './label-sets.ts';
 import { Counter } from './series.ts';
+import { registerTrust, type TrustSample } from './trust-families.ts';
 
 /** One experiment that is analysed. */
 export interface AnalysisSample {
@@ -19,6 +20,7 @@ export class AnalysisMetrics {
   readonly malformed = new Counter();
   readonly #events: LabelSets<Counter>;
   #source: () => Iterable<AnalysisSample> = () => [];
+  #trust: () => Iterable<TrustSample> = () => [];
 
   constructor(budget: LabelBudget) {
     this.#events = new LabelSets(['experiment', 'result'], budget, () => new Counter());
@@ -34,7 +36,13 @@ export class AnalysisMetrics {
     this.#source = source;
   }
 
+  /** Where it is read at each scrape whether results are to be believed. */
+  setTrustSource(source: () => Iterable<TrustSample>): void {
+    this.#trust = source;
+  }
+
   register(registry: Registry): void {
+    registerTrust(registry, () => this.#trust());
     registerFamily(registry, {
       name: 'fairlead_analysis_requests_total',
       type: 'counter',
