@@ -20,6 +20,8 @@ import { resource } from './resource.ts';
 const INTERVAL_MS = 2_000;
 /** The first interval is short, so that who asks once has numbers soon. */
 const FIRST_INTERVAL_MS = 500;
+/** Who asks waits no longer. */
+const ANSWER_MS = 5_000;
 /** So long after somebody asked the metrics are still read. */
 const WANTED_MS = 30_000;
 
@@ -55,7 +57,7 @@ export class StatsSampler {
     this.#want();
     if (this.#latest !== null && this.#latest.intervalMs !== null) return this.#latest;
     return new Promise((resolve, reject) => {
-      const waited = setTimeout(() => done(null), INTERVAL_MS);
+      const waited = setTimeout(() => done(null), ANSWER_MS).unref();
       const done = (stats: StatsView | null): void => {
         if (stats !== null && stats.intervalMs === null) return;
         clearTimeout(waited);

@@ -25,13 +25,16 @@ export interface TapTargets {
   readonly streams: Pick<EventStreams, 'answer'>;
 }
 
+const RATE_EXPECTED = `expected a whole number from 1 to ${RATE_MAX}`;
+const OUTCOME_EXPECTED = 'expected ok, failure, slow or ignored';
+
 const name = z.string().min(1).nullable().default(null);
 const query = z.strictObject({
   experiment: name,
   variant: name,
   route: name,
   outcome: z
-    .enum(OUTCOMES as readonly [Outcome, ...Outcome[]])
+    .enum(OUTCOMES as readonly [Outcome, ...Outcome[]], OUTCOME_EXPECTED)
     .nullable()
     .default(null),
   status: z
@@ -44,10 +47,10 @@ const query = z.strictObject({
     .nullable()
     .default(null),
   rate: z.coerce
-    .number(`expected a whole number from 1 to ${RATE_MAX}`)
-    .int(`expected a whole number from 1 to ${RATE_MAX}`)
-    .min(1)
-    .max(RATE_MAX)
+    .number(RATE_EXPECTED)
+    .int(RATE_EXPECTED)
+    .min(1, RATE_EXPECTED)
+    .max(RATE_MAX, RATE_EXPECTED)
     .default(RATE),
 });
 

@@ -16,12 +16,13 @@ import { ConfigHistory } from '../../src/control/config-history.ts';
 import { DrainedEndpoints } from '../../src/control/drained-endpoints.ts';
 import { ExperimentResults } from '../../src/control/experiment-results.ts';
 import { FaultRegistry } from '../../src/control/fault-registry.ts';
+import type { RolloutView } from '../../src/control/rollouts.ts';
 import { ControlState } from '../../src/control/state.ts';
 import type { Log } from '../../src/telemetry/log.ts';
 import { Metrics } from '../../src/telemetry/metrics.ts';
-import { MadeUpSource } from './collected.ts';
 import type { MirrorView } from '../../src/telemetry/mirror-view.ts';
 import type { TakeRecord, Tapping, TapQuery } from '../../src/telemetry/tap.ts';
+import { MadeUpSource } from './collected.ts';
 
 export const TOKEN = 'correct-horse-battery-staple';
 
@@ -120,12 +121,12 @@ export class FakePlane implements DataPlaneView {
   };
 }
 
-/** Of experiments that have none. */
-const noRollouts: RolloutPort = {
-  list: () => [],
+/** That nobody can tell anything. */
+const rolloutsOf = (all: RolloutView[]): RolloutPort => ({
+  list: () => all,
   start: async () => ({ ok: false, message: 'there is none', hint: '' }),
   act: () => ({ ok: false, message: 'there is none', hint: '' }),
-};
+});
 
 export interface AdminBench {
   readonly app: FastifyInstance;
@@ -136,6 +137,9 @@ export interface AdminBench {
   /** What results are made from. */
   readonly analysed: MadeUpSource;
   readonly moves: BreakerHistory;
+  readonly audit: Audit;
+  /** None unless a test puts some there. */
+  readonly rollouts: RolloutView[];
   /** Sentences of the service log, with their level. */
   readonly sentences: string[];
   /** Replaces the config file; nothing is reloaded. `admin` is put beside the token. */
@@ -176,9 +180,10 @@ export async function newAdminBench(token: string | null = TOKEN): Promise<Admin
   });
   const drained = new DrainedEndpoints((all) => plane.calls.push(['drain-endpoints', all]));
   const moves = new BreakerHistory(CLOCK);
+  const rollouts: RolloutView[] = [];
   const app = await buildAdmin({
     drained,
-    rollouts: noRollouts,
+    rollouts: rolloutsOf(rollouts),
     results: new ExperimentResults({ source: analysed, snapshot: () => control.snapshot, clock: CLOCK }),
     mirrors: async () => plane.mirrored,
     live: {
@@ -209,6 +214,8 @@ export async function newAdminBench(token: string | null = TOKEN): Promise<Admin
     metrics,
     analysed,
     moves,
+    audit,
+    rollouts,
     sentences,
     writeConfig: (body, admin) => writeFileSync(file, text(body, admin)),
     advance: (ms) => {
