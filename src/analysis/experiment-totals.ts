@@ -29,6 +29,7 @@ export interface ExperimentShape {
 
 export class ExperimentTotals {
   readonly shape: ExperimentShape;
+  /** In the numbers. */
   requests = 0;
   #strata: StratumTotals[] = [];
   #limit: number;
@@ -80,10 +81,13 @@ export class ExperimentTotals {
 
   /** A request that was settled about now. `stratum`: of `stratumOf`; null: it comes too late for its own. */
   add(stratum: StratumTotals | null, row: CollectedRow, nowMs: number): void {
-    this.requests++;
     this.#history.add(row.served, row.outcome, row.servedMs, nowMs);
-    if (stratum === null) this.#lost++;
-    else stratum.add(row, nowMs);
+    if (stratum === null) {
+      this.#lost++;
+      return;
+    }
+    this.requests++;
+    stratum.add(row, nowMs);
   }
 
   /** So many requests were settled about now. */
@@ -134,7 +138,7 @@ export class ExperimentTotals {
     if (this.#forgotten > 0)
       doubts.push(`only the last ${STRATA_MAX} splits are kept; ${this.#forgotten} before them are left out`);
     if (this.#lost > LOST_MAX * this.requests)
-      doubts.push(`${this.#lost} requests of ${this.requests + this.#lost} are not in the numbers`);
+      doubts.push(`${this.#lost} of ${this.requests + this.#lost} requests are not in the numbers`);
     return doubts;
   }
 }

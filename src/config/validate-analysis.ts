@@ -51,7 +51,10 @@ function checkOwn(metric: MetricConfig, at: At): void {
   const sources = (['header', 'trailer', 'event'] as const).filter((key) => metric[key] !== undefined);
   if (sources.length === 0) {
     const near = didYouMean(name, BUILT_IN);
-    at([], `${JSON.stringify(name)} is not built in${near}; of your own, say header, trailer or event: true`);
+    at(
+      [],
+      `${JSON.stringify(name)} needs a header, a trailer or event: true, since it is not built in${near}`,
+    );
   }
   if (sources.length > 1) at([sources[1]!], `its values come from ${sources.join(' and from ')}; keep one`);
   if (better === undefined) at([], 'say which is better: lower or higher');
