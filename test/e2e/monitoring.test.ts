@@ -39,6 +39,7 @@ experiments:
   ranking:
     variants: { control: {}, candidate: { weight: 50%, upstream: v2, concurrency: 10 } }
     breaker: { consecutiveFailures: 2, openFor: 60s, budget: { target: 99% } }
+    rollout: { steps: [1%, 5%, 20%], bake: 1h }
   banner: { status: killed, variants: { control: {}, candidate: { weight: 10% } } }
 overload: { memory: 95% }
 `;
@@ -172,10 +173,19 @@ it('would see a name, a label or a value that is not there', async () => {
   expect(isPossible('bad', [...OUTCOMES])).toBe(false);
 });
 
+const BEGIN_ROLLOUT = [
+  'npx fairlead breaker reset api/ranking/candidate',
+  'npx fairlead start ranking',
+  'npx fairlead start-rollout ranking --skip-preflight',
+];
+
 describe.skipIf(!hasTools('curl'))('the commands of the runbooks', () => {
   const run = (line: string) => {
     const admin = `http://127.0.0.1:${sidecar.ports.admin}`;
-    const asks = /^npx fairlead (?:get|kill|set|start|breaker|endpoint|check) /.test(`${line} `);
+    const asks =
+      /^npx fairlead (?:get|kill|set|start|start-rollout|promote|undo|resume|breaker|endpoint|check) /.test(
+        `${line} `,
+      );
     const health = `http://127.0.0.1:${sidecar.ports.probes}/readyz`;
     const typed = line
       .replace(/^npx fairlead healthcheck/, `$& --url ${health}`)
@@ -205,6 +215,9 @@ describe.skipIf(!hasTools('curl'))('the commands of the runbooks', () => {
     expect(await made.json()).toMatchObject({ id: 'f1' });
     const said = new Map<string, string>();
     for (const line of lines) {
+      // The first of the commands to a rollout, in the order of the pages: of one that is under way.
+      if (line.startsWith('npx fairlead promote'))
+        for (const before of BEGIN_ROLLOUT) await run(`${before} --reason 'the page is about one'`);
       const { stdout } = await run(line).catch((error: unknown) => {
         throw new Error(`${line}: ${error}`);
       });
