@@ -1,20 +1,24 @@
 /**
  * What a new user does with the demo, by the command line alone: a rollout that goes on by evidence, a candidate that is
- * broken on the way, and the sentence that says why it was taken back. On ports of its own, with shorter steps.
+ * broken on the way, and the sentence that says why it was taken back; each line as docs/terminal.md has it. On ports of
+ * its own, with shorter steps.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
+import { blocks, commands } from '../support/docs.ts';
 import { fairlead, type RunningProcess } from '../support/process.ts';
 
 const SHIM = join(import.meta.dirname, '../../bin/fairlead.js');
 
 let folder: string;
 let demo: RunningProcess;
+/** The commands of docs/terminal.md, by block. */
+let docs: string[][];
 let ports: Readonly<Record<'inbound' | 'admin' | 'probes' | 'v1' | 'v2', number>>;
 
 /** All open at once, so that they differ. */
@@ -33,11 +37,14 @@ interface Typed {
   readonly exited: Promise<number | null>;
 }
 
-/** A command line as the demo shows it, beside the address of its admin API. */
-function type(...words: string[]): Typed {
-  const args = [SHIM, ...words, '--admin', `http://127.0.0.1:${ports.admin}`];
+/** A command line of the docs, with the address of this demo. */
+function type(line: string): Typed {
+  const typed = line.replace(/^npx fairlead/, `exec '${process.execPath}' '${SHIM}'`);
   const env = { ...process.env, FAIRLEAD_ADMIN__TOKEN: 'demo-token' };
-  const child = spawn(process.execPath, args, { cwd: folder, env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn('sh', ['-c', `${typed} --admin http://127.0.0.1:${ports.admin}`], {
+    ...{ cwd: folder, env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   let text = '';
   for (const stream of [child.stdout, child.stderr]) {
     stream.on('data', (chunk) => {
@@ -48,12 +55,29 @@ function type(...words: string[]): Typed {
   return { child, text: () => text, exited };
 }
 
-async function typed(...words: string[]): Promise<{ code: number | null; text: string }> {
-  const { exited, text } = type(...words);
+/** What a line of the docs prints in the end; one that has none is ended by Ctrl-C when it has printed something. */
+async function typed(line: string): Promise<{ code: number | null; text: string }> {
+  const { child, exited, text } = type(line);
+  if (isEndless(line)) {
+    await expect.poll(text, { timeout: 10_000 }).not.toBe('');
+    child.kill('SIGINT');
+  }
   return { code: await exited, text: text() };
 }
 
+function isEndless(line: string): boolean {
+  return /^npx fairlead (top|tap)/.test(line) && !/ -n /.test(line);
+}
+
+/** `curl -X POST URL` of the docs, to the candidate of this demo. */
+async function post(line: string): Promise<void> {
+  const [, path] = /^curl -X POST http:\/\/127\.0\.0\.1:9002(\S+)$/.exec(line)!;
+  expect((await fetch(`http://127.0.0.1:${ports.v2}${path}`, { method: 'POST' })).status).toBe(200);
+}
+
 beforeAll(async () => {
+  docs = (await blocks('docs/terminal.md', 'sh')).map(commands);
+  expect(docs[0]).toEqual(['npm start']);
   folder = await mkdtemp(join(tmpdir(), 'fairlead-story-'));
   const [inbound, admin, probes, v1, v2] = (await freePorts(5)) as [number, number, number, number, number];
   ports = { inbound, admin, probes, v1, v2 };
@@ -82,25 +106,36 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-it('shows the traffic of both variants at this moment', async () => {
-  const stat = await typed('stat');
+it('does what docs/terminal.md says of each command', async () => {
+  const lines = docs.slice(4).flat();
+  expect(lines.length).toBeGreaterThan(5);
+  const check = async (line: string): Promise<void> => {
+    const { code, text } = await typed(line);
+    expect(code, `${line}\n${text}`).toBe(isEndless(line) ? 130 : 0);
+  };
+  await Promise.all(lines.map(check));
+  const stat = await typed('npx fairlead stat');
   expect(stat.text).toMatch(/^ranking +control +[0-9.]+ +0\.0%/m);
   expect(stat.text).toMatch(/^ranking +candidate +[0-9.]+ /m);
-  const top = await typed('top', '-n', '1');
-  expect(top.text).toMatch(/^ {4}control +[0-9.]+ +90% .*closed$/m);
-  const tap = await typed('tap', '-n', '3', '--experiment', 'ranking');
-  expect(tap.code).toBe(0);
-  expect(
-    tap.text.match(/^[0-9:.]+ GET api 200 .* ranking=(control|candidate) \(split:?.*\)$/gm),
-  ).toHaveLength(3);
-});
+  expect(await readFile(join(folder, 'top.txt'), 'utf8')).toMatch(/^ {4}control +[0-9.]+ +90% .* closed /m);
+  const tap = await typed('npx fairlead tap -n 3 --experiment ranking');
+  const line = /^[0-9:.]+ GET api 200 .* ranking=(control|candidate) \(split:?.*\)$/gm;
+  expect(tap.text.match(line)).toHaveLength(3);
+}, 60_000);
 
 it('goes on by evidence, and is taken back within seconds when the candidate breaks, with the reason', async () => {
-  const started = await typed('start-rollout', 'ranking', '--reason', 'try it');
-  expect(started).toEqual({ code: 0, text: 'ranking: baking, the candidate has 40%\n' });
-  const status = type('status', 'ranking', '-w');
+  const [, [token, stat, start, follow], [fail], [results, breakers, heal]] = docs as [
+    string[],
+    [string, string, string, string],
+    [string],
+    [string, string, string],
+  ];
+  expect(token).toBe('export FAIRLEAD_ADMIN__TOKEN=demo-token');
+  expect((await typed(stat)).code).toBe(0);
+  expect(await typed(start)).toEqual({ code: 0, text: 'ranking: baking, the candidate has 40%\n' });
+  const status = type(follow);
   await expect.poll(status.text, { timeout: 40_000 }).toMatch(/rollout-advance: 40% -> 60%: errors: /);
-  await fetch(`http://127.0.0.1:${ports.v2}/demo/fail`, { method: 'POST' });
+  await post(fail);
   const brokenMs = performance.now();
   expect(await status.exited).toBe(1);
   // It is looked at once a second; the breaker wants 20 % of the last 5 s.
@@ -108,8 +143,10 @@ it('goes on by evidence, and is taken back within seconds when the candidate bre
   expect(status.text()).toMatch(
     /\nranking: rolled back at [0-9:]+ UTC: 60% -> 0%: (the breaker api\/ranking\/candidate is open: error rate|errors: (worse|above) )/,
   );
-  const after = await typed('status', 'ranking');
-  expect(after.text).toContain('control 100%, candidate 0%');
+  expect((await typed(results)).text).toMatch(/conversion +goal/);
+  expect((await typed(breakers)).text).toContain('api/ranking/candidate');
+  await post(heal);
+  expect((await typed('npx fairlead status ranking')).text).toContain('control 100%, candidate 0%');
 }, 70_000);
 
 it('stops, and leaves nothing for the next demo to stumble over', async () => {

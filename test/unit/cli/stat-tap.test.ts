@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { CliError } from '../../../src/cli/io.ts';
 import { runProgram } from '../../../src/cli/program.ts';
 import { tapLine } from '../../../src/cli/tap.ts';
+import { blocks } from '../../support/docs.ts';
 import { LiveAdmin, oneExperiment, SaidIo } from '../../support/live-admin.ts';
 
 let admin: LiveAdmin;
@@ -73,6 +74,7 @@ describe('tap', () => {
     expect(await run(io, 'tap', '-n', '2')).toBe(0);
     const line = '20:15:03.120 GET api 200 1.2ms ok v2/127.0.0.1:9002 ranking=candidate (split)\n';
     expect(io.outText).toBe(line + line);
+    expect(await blocks('docs/terminal.md', 'text')).toContain(line);
   });
 
   test('asks for what was asked for', async () => {
