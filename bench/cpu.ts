@@ -4,7 +4,7 @@
  */
 import { absentPeers, fairleadAndTwin, HAS_HAPROXY, nativePeers, slowPeers } from './peers/all.ts';
 import type { Candidate } from './peers/candidate.ts';
-import { fairlead } from './peers/fairlead.ts';
+import { fairlead, recordEverything } from './peers/fairlead.ts';
 import { haproxy } from './peers/haproxy.ts';
 import {
   type Answer,
@@ -50,6 +50,7 @@ function candidates(effort: Effort): Candidate[] {
     ...nativePeers(),
     ...fairleadAndTwin(),
     fairlead({ name: 'fairlead, access log on', hasAccessLog: true }),
+    fairlead({ name: 'fairlead, analysis, tracing 1 %', change: recordEverything }),
     fairlead({ name: 'fairlead, public API only', isPublicApiOnly: true }),
     ...(HAS_HAPROXY ? [haproxy({ name: 'haproxy-unix', upstream: 'unix' })] : []),
     fairlead({ name: 'fairlead-unix', upstream: 'unix', ...(HAS_HAPROXY ? { base: 'haproxy-unix' } : {}) }),
