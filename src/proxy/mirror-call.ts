@@ -12,7 +12,7 @@ import { upstreamIdleMs } from './response-head.ts';
 import { type ResponseHandler, ResponseReader } from './response-reader.ts';
 import type { UpstreamConnection, UpstreamUser } from './upstream.ts';
 
-/** A body that is longer than this is not read to its end. */
+/** Of a longer body only the beginning is read. */
 const READ_MAX_BYTES = 16 * 1024 * 1024;
 
 export interface MirrorRequest {
@@ -150,14 +150,15 @@ export class MirrorCall implements UpstreamUser, ResponseHandler {
     }
     if (at < end) this.#isReusable = false;
     if (relay.isDone) this.#finish();
-    else if (this.#bytes > READ_MAX_BYTES) {
+    else if (this.#bytes === READ_MAX_BYTES) {
       this.#isReusable = false;
       this.#finish();
     }
   }
 
   #keep(piece: Piece): void {
-    const part = typeof piece === 'string' ? Buffer.from(piece, 'latin1') : Buffer.from(piece);
+    const whole = typeof piece === 'string' ? Buffer.from(piece, 'latin1') : Buffer.from(piece);
+    const part = whole.subarray(0, READ_MAX_BYTES - this.#bytes);
     this.#bytes += part.length;
     this.#hash.update(part);
     if (this.#bytes > this.#limits.bodyMaxBytes) this.#parts = null;
