@@ -5,10 +5,14 @@
 import type { Collected, CollectedPair } from './collected.ts';
 import type { CollectedRow } from './delta.ts';
 import type { Measure } from './measure.ts';
+import { readForm, readNumbers } from './plain-form.ts';
 import { type HistoryPoint, RecentHistory } from './recent-history.ts';
 import { RecentSpans } from './recent-spans.ts';
 import { isSameSplit, type Split, StratumTotals } from './stratum-totals.ts';
+import { readStratum, stratumForm } from './totals-form.ts';
 import type { EventResult } from './unit-totals.ts';
+
+const KIND = 'experiment-totals';
 
 /** More are a rollout that nobody follows; the oldest go. */
 export const STRATA_MAX = 32;
@@ -38,7 +42,7 @@ export class ExperimentTotals {
   /** Rows that were lost, and those of strata that are closed. */
   #lost = 0;
   #skewMs = 0;
-  readonly #spans = new RecentSpans();
+  #spans = new RecentSpans();
   readonly #history: RecentHistory;
 
   /** @param limit How many units of a stratum are followed at most. */
@@ -131,6 +135,34 @@ export class ExperimentTotals {
     if (cells === null) return null;
     const { experiment, variants, fallback } = other.shape;
     return { other: experiment, otherVariants: variants, otherFallback: fallback, cells };
+  }
+
+  /** But for the history, which is for looking at. */
+  toJSON(): object {
+    return {
+      ...{ kind: KIND, version: 1, digest: this.shape.digest, requests: this.requests, skewMs: this.#skewMs },
+      ...{ forgotten: this.#forgotten, lost: this.#lost, spans: this.#spans },
+      strata: this.#strata.map(stratumForm),
+    };
+  }
+
+  /**
+   * Null: they are numbers of another shape.
+   * @throws RangeError for what `toJSON` has not made.
+   */
+  static fromJSON(form: unknown, shape: ExperimentShape, limit: number): ExperimentTotals | null {
+    const counts = readNumbers(form, KIND, ['requests', 'skewMs', 'forgotten', 'lost']);
+    const { digest, strata, spans } = readForm(form, KIND);
+    if (digest !== shape.digest) return null;
+    if (!Array.isArray(strata) || strata.length > STRATA_MAX || counts.some((count) => count < 0))
+      throw new RangeError(`${KIND}: no strata, or a count that is none.`);
+    const totals = new ExperimentTotals(shape, limit);
+    const { measures, variants } = shape;
+    const unitShape = { measures, variants: variants.length };
+    totals.#strata = strata.map((one) => readStratum(one, unitShape, limit));
+    totals.#spans = RecentSpans.fromJSON(spans);
+    [totals.requests = 0, totals.#skewMs = 0, totals.#forgotten = 0, totals.#lost = 0] = counts;
+    return totals;
   }
 
   #doubts(): string[] {

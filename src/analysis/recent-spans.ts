@@ -23,6 +23,22 @@ export class RecentSpans {
     return this.#spans;
   }
 
+  toJSON(): object {
+    return { spans: this.#spans, startMs: this.#startMs, observations: this.#observations };
+  }
+
+  /** @throws RangeError for what `toJSON` has not made. */
+  static fromJSON(form: unknown): RecentSpans {
+    const { spans, startMs, observations } = Object(form) as Record<string, unknown>;
+    if (!isCount(startMs) || !isCount(observations) || !Array.isArray(spans) || !spans.every(isSpan))
+      throw new RangeError('recent-spans: no spans.');
+    const recent = new RecentSpans();
+    recent.#startMs = startMs;
+    recent.#observations = observations;
+    recent.#spans = spans.slice(-SPANS_MAX);
+    return recent;
+  }
+
   #roll(nowMs: number): void {
     // After a long silence, or a clock that was set forward, what is out of the hour is not made.
     const firstMs = startOf(nowMs) - SPANS_MAX * SPAN_MS;
@@ -37,6 +53,15 @@ export class RecentSpans {
       this.#startMs = Math.max(endMs, firstMs);
     }
   }
+}
+
+function isSpan(value: unknown): value is Span {
+  const { startMs, endMs, observations } = Object(value) as Record<string, unknown>;
+  return isCount(startMs) && isCount(endMs) && isCount(observations);
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
 }
 
 function startOf(ms: number): number {

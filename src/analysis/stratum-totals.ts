@@ -15,23 +15,38 @@ export function isSameSplit(one: Split, other: Split): boolean {
   return one.epoch === other.epoch && one.shares.every((share, variant) => share === other.shares[variant]);
 }
 
+/** What is known of it from before. */
+interface Kept {
+  readonly fromMs: number;
+  readonly toMs: number;
+  readonly assigned: readonly ArmTotals[];
+  readonly served: readonly ArmTotals[];
+  readonly units: UnitTotals | CollectedUnits;
+}
+
 export class StratumTotals implements CollectedStratum {
   readonly epoch: number;
   readonly shares: readonly number[];
-  fromMs = 0;
-  toMs = 0;
+  fromMs: number;
+  toMs: number;
   readonly assigned: readonly ArmTotals[];
   readonly served: readonly ArmTotals[];
   #open: UnitTotals | null;
   /** Of a stratum that nothing comes to any more. */
-  #closed: CollectedUnits | null = null;
+  #closed: CollectedUnits | null;
 
-  constructor({ epoch, shares }: Split, shape: UnitShape, limit: number) {
+  /** @param limit How many units are followed at most. */
+  constructor({ epoch, shares }: Split, shape: UnitShape, limit: number, kept?: Kept) {
     this.epoch = epoch;
     this.shares = shares;
-    this.assigned = shares.map(() => new ArmTotals(shape.measures));
-    this.served = shares.map(() => new ArmTotals(shape.measures));
-    this.#open = new UnitTotals(shape, limit);
+    this.fromMs = kept?.fromMs ?? 0;
+    this.toMs = kept?.toMs ?? 0;
+    this.assigned = kept?.assigned ?? shares.map(() => new ArmTotals(shape.measures));
+    this.served = kept?.served ?? shares.map(() => new ArmTotals(shape.measures));
+    const units = kept?.units ?? new UnitTotals(shape, limit);
+    const isOpen = units instanceof UnitTotals;
+    this.#open = isOpen ? units : null;
+    this.#closed = isOpen ? null : units;
   }
 
   /** As it is now: its units are summed up once. */

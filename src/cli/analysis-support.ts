@@ -1,20 +1,36 @@
-/** What collects for the analysis, connected: to the rules, the metrics and whoever carries the traffic. */
+/** What collects for the analysis, connected: to the rules, the metrics, its file and whoever carries the traffic. */
 import { type Clock, systemRandom } from '../base/clock.ts';
 import { Analysis } from '../control/analysis.ts';
+import { AnalysisWriter, analysisFile, readAnalysis } from '../control/analysis-file.ts';
 import type { ControlState } from '../control/state.ts';
+import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 
 export interface AnalysisContext {
   readonly control: Pick<ControlState, 'snapshot' | 'subscribe'>;
   readonly clock: Clock;
   readonly metrics: Metrics;
+  readonly log: Log;
+}
+
+export interface OpenedAnalysis {
+  readonly analysis: Analysis;
+  /** Keeps what there is. When nothing more is collected. */
+  close(): Promise<void>;
 }
 
 /** Before the traffic: it hears of new rules first, so that nothing comes of rules that it does not know. */
-export function openAnalysis({ control, clock, metrics }: AnalysisContext): Analysis {
+export async function openAnalysis({
+  control,
+  clock,
+  metrics,
+  log,
+}: AnalysisContext): Promise<OpenedAnalysis> {
+  const { stateFile } = control.snapshot;
+  const file = stateFile === null ? null : analysisFile(stateFile);
   const analysis = new Analysis({
-    clock,
-    random: systemRandom,
+    ...{ clock, random: systemRandom, log },
+    kept: file === null ? null : await readAnalysis(file, log),
     onPosted: (experiment, result) => {
       metrics.analysis.events(experiment, result).value++;
     },
@@ -22,5 +38,13 @@ export function openAnalysis({ control, clock, metrics }: AnalysisContext): Anal
   analysis.adopt(control.snapshot);
   control.subscribe((next) => analysis.adopt(next));
   metrics.analysis.setSource(() => analysis.samples());
-  return analysis;
+  const writer =
+    file === null
+      ? null
+      : new AnalysisWriter({
+          ...{ file, log, key: analysis.key },
+          forms: () => analysis.forms(),
+          changes: () => analysis.changes,
+        });
+  return { analysis, close: async () => writer?.close() };
 }

@@ -85,7 +85,8 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     breakers.moved(transition);
   };
   const watched = { remembered: breakers.remembered, moved };
-  const analysis = openAnalysis({ control, clock, metrics });
+  const collection = await openAnalysis({ control, clock, metrics, log });
+  const { analysis } = collection;
   const traffic = await openTraffic({ control, clock, metrics, log, writeLog, breakers: watched, analysis });
   analysis.setRefresh(() => traffic.tellCollected());
   breakers.start(() => traffic.keepBreakers());
@@ -167,6 +168,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     rollouts.close();
     await breakers.close();
     await traffic.stop();
+    await collection.close();
     await Promise.all(servers.map((server) => server.close()));
     await control.flush();
     await audit.close();

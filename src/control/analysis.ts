@@ -7,7 +7,7 @@
  */
 import type { AnalysisPlan, Collected, CollectedPair } from '../analysis/collected.ts';
 import type { Delta } from '../analysis/delta.ts';
-import { ExperimentTotals } from '../analysis/experiment-totals.ts';
+import { type ExperimentShape, ExperimentTotals } from '../analysis/experiment-totals.ts';
 import { KnownIds } from '../analysis/known-ids.ts';
 import { readDelta } from '../analysis/read-delta.ts';
 import type { HistoryPoint } from '../analysis/recent-history.ts';
@@ -17,6 +17,8 @@ import type { Clock, Random } from '../base/clock.ts';
 import type { AnalysisSettings } from '../config/compile-analysis.ts';
 import type { Snapshot } from '../config/snapshot.ts';
 import type { AnalysisSample } from '../telemetry/analysis-metrics.ts';
+import type { Log } from '../telemetry/log.ts';
+import type { KeptAnalysis } from './analysis-file.ts';
 
 /** What results are made of. */
 export interface AnalysisSource {
@@ -58,6 +60,9 @@ export type EventCounts = Readonly<Record<PostedResult, number>>;
 export interface AnalysisOptions {
   readonly clock: Pick<Clock, 'wallMs'>;
   readonly random: Random;
+  readonly log: Pick<Log, 'info' | 'warn'>;
+  /** From before a restart; null: nothing. */
+  readonly kept?: KeptAnalysis | null;
   /** Called for each event that was posted. */
   readonly onPosted?: (experiment: string, result: PostedResult) => void;
 }
@@ -69,13 +74,19 @@ export class Analysis implements AnalysisSource {
   readonly #totals = new Map<string, ExperimentTotals>();
   #settings: ReadonlyMap<string, AnalysisSettings> = new Map();
   readonly #ids = new KnownIds();
+  readonly #log: AnalysisOptions['log'];
   readonly #onPosted: AnalysisOptions['onPosted'];
+  /** What was kept and has not been taken up. */
+  readonly #kept: Map<string, unknown>;
+  #changes = 0;
   #refresh: () => void | Promise<void> = () => {};
 
-  constructor({ clock, random, onPosted }: AnalysisOptions) {
+  constructor({ clock, random, log, kept = null, onPosted }: AnalysisOptions) {
     this.#clock = clock;
+    this.#log = log;
     this.#onPosted = onPosted;
-    this.key = [word(random), word(random)];
+    this.key = kept?.key ?? [word(random), word(random)];
+    this.#kept = new Map(kept?.experiments);
   }
 
   /** These rules hold from now on. To be told before those who carry the traffic are. */
@@ -87,14 +98,23 @@ export class Analysis implements AnalysisSource {
       const { variants, fallback, epoch } = experiments.get(name)!;
       const names = variants.map((variant) => variant.name);
       const shape = { experiment: name, variants: names, fallback: fallback.index, measures, digest };
-      let totals = this.#totals.get(name);
-      if (totals?.shape.digest !== digest) {
-        totals = new ExperimentTotals(shape, limit);
-        this.#totals.set(name, totals);
-      }
+      const totals = this.#continued(shape, limit) ?? new ExperimentTotals(shape, limit);
+      this.#totals.set(name, totals);
       totals.limitTo(limit);
       totals.begin({ epoch, shares: variants.map(({ weightPpm }) => weightPpm) });
     }
+    this.#kept.clear();
+    if (analyses.size > 0) this.#changes++;
+  }
+
+  /** Another number when there is something new. */
+  get changes(): number {
+    return this.#changes;
+  }
+
+  /** What is to be kept over a restart. */
+  *forms(): Generator<readonly [string, object]> {
+    for (const [name, totals] of this.#totals) yield [name, totals.toJSON()];
   }
 
   /** How those who carry the traffic are made to tell what they have. */
@@ -110,6 +130,7 @@ export class Analysis implements AnalysisSource {
   /** What a process has collected. Its arrays are read at once. */
   take(delta: Delta, worker: string): void {
     const nowMs = this.#clock.wallMs();
+    this.#changes++;
     const { subjects } = delta;
     const totals = subjects.map(({ experiment, digest }) => {
       const found = this.#totals.get(experiment);
@@ -152,6 +173,7 @@ export class Analysis implements AnalysisSource {
    */
   post(events: readonly PostedEvent[]): EventCounts {
     const nowMs = this.#clock.wallMs();
+    this.#changes++;
     const measures = events.map(({ experiment, metric }) => this.measureOf(experiment, metric));
     const counts = { accepted: 0, duplicate: 0, unknown: 0, notFollowed: 0 };
     for (const [index, event] of events.entries()) {
@@ -192,6 +214,26 @@ export class Analysis implements AnalysisSource {
       requests,
       unitsFollowed: followed,
     }));
+  }
+
+  /** The numbers that go on; null: there are none, or none that answer the same question. */
+  #continued(shape: ExperimentShape, limit: number): ExperimentTotals | null {
+    const { experiment, digest } = shape;
+    const known = this.#totals.get(experiment);
+    if (known?.shape.digest === digest) return known;
+    const kept = this.#kept.get(experiment);
+    let found: ExperimentTotals | null = null;
+    try {
+      if (kept !== undefined) found = ExperimentTotals.fromJSON(kept, shape, limit);
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      const why = `what was kept cannot be read (${error.message.replace(/\.$/, '')})`;
+      this.#log.warn({ experiment }, `the numbers of ${experiment} begin anew: ${why}`);
+      return null;
+    }
+    if (found === null && (known ?? kept) !== undefined)
+      this.#log.info({ experiment }, `the numbers of ${experiment} begin anew: what is analysed was changed`);
+    return found;
   }
 
   #postOne({ experiment, metric, unit, value, atMs, id }: PostedEvent, measure: number, nowMs: number) {

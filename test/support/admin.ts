@@ -193,7 +193,7 @@ export async function newAdminBench(token: string | null = TOKEN): Promise<Admin
       tap: plane.tap,
       version: '0.1.0',
     },
-    analysis: new Analysis({ clock: CLOCK, random: systemRandom }),
+    analysis: new Analysis({ clock: CLOCK, random: systemRandom, log }),
     control,
     dataPlane: plane,
     identity,
