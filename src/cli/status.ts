@@ -3,6 +3,7 @@
  * each thing that happens is a line, as the audit has it, so none is missed between two looks. Only reads.
  */
 import { setTimeout as delay } from 'node:timers/promises';
+import { systemClock } from '../base/clock.ts';
 import { type AdminTarget, adminGet } from './admin-client.ts';
 import { CliError, Exit, type Io } from './io.ts';
 import { type LiveExperiment, type RolloutView, readLive, unlessMissing } from './live-data.ts';
@@ -29,12 +30,14 @@ export interface StatusOptions extends AdminTarget {
 const WATCH_MS = 500;
 /** More do not happen between two looks; the trail has them. */
 const HAPPENINGS_MAX = 100;
+/** A restart takes seconds; whoever is away for longer may not come back. */
+const AWAY_MAX_MS = 60_000;
 /** From the beginning of the line, and clear the rest of it. */
 const REDRAW = '\r\u001b[K';
 
 /**
  * 0; with `watch` 0 when the rollout was promoted, 1 when it was rolled back or none was started, 130 on Ctrl-C.
- * @throws CliError (1) when there is no such experiment, (5) when nobody answers
+ * @throws CliError (1) when there is no such experiment, (5) when nobody answers, at first or for a minute
  */
 export async function statusCommand(options: StatusOptions, io: Io, everyMs = WATCH_MS): Promise<number> {
   const { experiments } = await readLive(options, io.env);
@@ -74,6 +77,8 @@ class Follower {
   readonly #io: Io;
   #lastId = 0;
   #said = '';
+  /** Since when nobody answers. */
+  #awayMs: number | null = null;
   /** What stands on the terminal's last line, to be written over. */
   #isLineOpen = false;
 
@@ -110,9 +115,25 @@ class Follower {
       if (isEnd(rollout)) return rollout.phase === 'promoted' ? Exit.ok : Exit.negative;
       await delay(everyMs, undefined, { signal }).catch(() => undefined);
       if (signal.aborted) return interrupted.exitCode ?? Exit.interrupted;
-      experiment = named((await readLive(this.#options, this.#io.env)).experiments, this.#name);
+      experiment = (await this.#look()) ?? experiment;
+    }
+  }
+
+  /** Null: nobody answered, for not so long yet that it is given up. A sidecar that restarts goes on with its rollout. */
+  async #look(): Promise<LiveExperiment | null> {
+    try {
+      const { experiments } = await readLive(this.#options, this.#io.env);
       // Read after the state: what led to it is on record by now.
       await this.#tellHappenings();
+      this.#awayMs = null;
+      return named(experiments, this.#name);
+    } catch (error) {
+      if (!(error instanceof CliError) || error.exitCode !== Exit.adminUnreachable) throw error;
+      const nowMs = systemClock.now();
+      if (this.#awayMs === null) this.#io.err(`${error.message}; asking again for a minute\n`);
+      this.#awayMs ??= nowMs;
+      if (nowMs - this.#awayMs > AWAY_MAX_MS) throw error;
+      return null;
     }
   }
 
@@ -138,7 +159,7 @@ class Follower {
     }
     if (isEnd(rollout)) this.#write(`${printable(`${this.#name}: ${rolloutText(rollout)}`)}\n`);
     else if (this.#io.isTerminal) {
-      const width = (process.stdout.columns ?? 80) - 1;
+      const width = (process.stdout.columns || 80) - 1;
       this.#write(renderLine([piece(progressText(rollout))], width, false));
       this.#isLineOpen = true;
     }

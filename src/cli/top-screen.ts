@@ -25,6 +25,9 @@ const HOME = '\u001b[H';
 const CLEAR_LINE = '\u001b[K';
 const CLEAR_BELOW = '\u001b[J';
 
+/** A terminal may not say how large it is. */
+const UNKNOWN_SIZE = { columns: 80, rows: 24 } as const;
+
 const KEYS: Readonly<Record<string, Key>> = {
   '\u001b[A': 'up',
   '\u001bOA': 'up',
@@ -68,17 +71,17 @@ export function openScreen(env: Io['env']): Screen | null {
   }
   return {
     get columns() {
-      return stdout.columns;
+      return stdout.columns || UNKNOWN_SIZE.columns;
     },
     get rows() {
-      return stdout.rows;
+      return stdout.rows || UNKNOWN_SIZE.rows;
     },
     isColoured: !env.NO_COLOR,
     // One write, without clearing first: nothing flickers.
     draw: (lines) => {
       // Cleared before: behind a line as wide as the screen the cursor still stands on its last character.
       const text = lines.map((line) => `${CLEAR_LINE}${line}`).join('\r\n');
-      const below = lines.length < stdout.rows ? `\r\n${CLEAR_BELOW}` : '';
+      const below = lines.length < (stdout.rows || UNKNOWN_SIZE.rows) ? `\r\n${CLEAR_BELOW}` : '';
       stdout.write(`${HOME}${text}${below}`);
     },
     listen: (key, resize) => {

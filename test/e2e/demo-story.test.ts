@@ -12,6 +12,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { blocks, commands } from '../support/docs.ts';
 import { fairlead, type RunningProcess } from '../support/process.ts';
+import { hasTools } from '../support/tools.ts';
 
 const SHIM = join(import.meta.dirname, '../../bin/fairlead.js');
 
@@ -122,6 +123,24 @@ it('does what docs/terminal.md says of each command', async () => {
   const line = /^[0-9:.]+ GET api 200 .* ranking=(control|candidate) \(split:?.*\)$/gm;
   expect(tap.text.match(line)).toHaveLength(3);
 }, 60_000);
+
+it.skipIf(!hasTools('script'))('draws on a terminal, and puts it back as it was', async () => {
+  const command = `'${process.execPath}' '${SHIM}' top --admin http://127.0.0.1:${ports.admin}`;
+  const env = { ...process.env, TERM: 'xterm' };
+  const child = spawn('script', ['-qefc', command, '/dev/null'], { cwd: folder, env });
+  let text = '';
+  child.stdout.on('data', (chunk) => {
+    text += chunk;
+  });
+  const exited = once(child, 'close');
+  await expect.poll(() => text, { timeout: 15_000 }).toMatch(/control +[0-9.]+ +90%/);
+  expect(text).toContain('\u001b[?1049h');
+  expect(text).not.toContain('\u001b[?1049l');
+  child.stdin.write('q');
+  expect((await exited)[0]).toBe(0);
+  // The cursor is shown, long lines wrap, and the screen is the one from before.
+  expect(text.trimEnd().endsWith('\u001b[?7h\u001b[?25h\u001b[?1049l')).toBe(true);
+});
 
 it('goes on by evidence, and is taken back within seconds when the candidate breaks, with the reason', async () => {
   const [, [token, stat, start, follow], [fail], [results, breakers, heal]] = docs as [

@@ -122,6 +122,21 @@ describe('status -w', () => {
     expect(lines.at(-1).experiment.rollout.phase).toBe('rolled-back');
   });
 
+  test('goes on when the sidecar was away for a moment', async () => {
+    const { port } = new URL(admin.url);
+    const io = new SaidIo();
+    const running = show(io, { watch: true });
+    await expect.poll(() => admin.asked.length).toBeGreaterThan(15);
+    await admin.close();
+    await expect.poll(() => io.errText).toContain('asking again for a minute');
+    admin = new LiveAdmin();
+    Object.assign(admin.resources, oneExperiment(), {
+      '/v1/rollouts': { rollouts: [rolloutAt('promoted', 4, '100%', 'everybody gets it: errors')] },
+    });
+    await admin.open(Number(port));
+    expect(await running).toBe(0);
+  });
+
   test('needs to know which of several', async () => {
     const { experiments } = admin.resources['/v1/experiments'] as { experiments: object[] };
     experiments.push({ ...experiments[0], name: 'checkout' });
