@@ -77,7 +77,7 @@ afterAll(async () => {
 describe.skipIf(process.platform !== 'linux')('a sidecar out of descriptors', () => {
   it('has told whom it turned away, and failed nobody whom it had let in', async () => {
     await expect
-      .poll(() => flood.every(({ text, isClosed }) => text !== '' || isClosed), { timeout: 10_000 })
+      .poll(() => flood.every(({ text, isClosed }) => text !== '' || isClosed), { timeout: 20_000 })
       .toBe(true);
     const statuses = flood.map(({ text }) => text.slice(9, 12));
     expect(statuses.filter((status) => status === '200').length).toBeGreaterThan(20);
@@ -93,7 +93,7 @@ describe.skipIf(process.platform !== 'linux')('a sidecar out of descriptors', ()
     writeFileSync(join(folder, 'config.yaml'), config('2%'));
     const weight = async () =>
       JSON.parse((await admin.ask({ path: '/v1/experiments/ranking' })).body).variants[1].weight as string;
-    await expect.poll(weight, { timeout: 10_000 }).toBe('2%');
+    await expect.poll(weight, { timeout: 20_000 }).toBe('2%');
     const killed = await admin.ask({
       method: 'POST',
       path: '/v1/experiments/ranking:kill',

@@ -111,17 +111,17 @@ describe.skipIf(process.platform !== 'linux' || !hasTools('unshare', 'mount'))('
     expect(said()).toHaveLength(4);
     expect(residentBytes(sidecar.child.pid!) - calm).toBeLessThan(64 * 1_048_576);
     unlinkSync(`${small}/filler`);
-    await expect.poll(() => linesOf(`${small}/access.log`).length, { timeout: 10_000 }).toBe(asked);
+    await expect.poll(() => linesOf(`${small}/access.log`).length, { timeout: 20_000 }).toBe(asked);
     // Every user had an exposure, and the sidecar would start again with what it was told.
-    await expect.poll(() => linesOf(`${small}/exposures.ndjson`).length, { timeout: 10_000 }).toBe(asked);
+    await expect.poll(() => linesOf(`${small}/exposures.ndjson`).length, { timeout: 20_000 }).toBe(asked);
     await expect
       .poll(
         () => JSON.parse(readFileSync(`${small}/state.json`, 'utf8')).experiments.ranking.status?.status,
-        { timeout: 10_000 },
+        { timeout: 20_000 },
       )
       .toBe('killed');
     await expect
-      .poll(() => linesOf(`${small}/audit.ndjson`), { timeout: 10_000 })
+      .poll(() => linesOf(`${small}/audit.ndjson`), { timeout: 20_000 })
       .toMatchObject([{ id: 1, action: 'set-status', target: 'ranking', reason: 'test' }]);
     await ask(10);
     await expect.poll(() => linesOf(`${small}/access.log`).length).toBe(asked);

@@ -107,14 +107,14 @@ describe('a configuration that is', () => {
     const refusals = () => sidecar.log().split('refused, nothing was changed').length - 1;
     const refused = refusals();
     spoil();
-    await expect.poll(async () => (await inForce()).isGood, { timeout: 10_000 }).toBe(false);
+    await expect.poll(async () => (await inForce()).isGood, { timeout: 20_000 }).toBe(false);
     expect((await inForce()).weight).toBe(before.weight);
     await expect.poll(refusals).toBe(refused + 1);
     clear();
     const weight = `${Number.parseInt(before.weight, 10) + 1}%`;
     writeFileSync(join(folder, 'next'), config(weight));
     renameSync(join(folder, 'next'), file);
-    await expect.poll(inForce, { timeout: 10_000 }).toEqual({ weight, isGood: true });
+    await expect.poll(inForce, { timeout: 20_000 }).toEqual({ weight, isGood: true });
     const answered = asked;
     await expect.poll(() => asked).toBeGreaterThan(answered);
     expect(bad).toEqual([]);

@@ -92,7 +92,7 @@ afterAll(async () => {
 /** Resolves when so many more answers have come from this service. */
 async function more(name: string, count: number): Promise<void> {
   const before = served.get(name) ?? 0;
-  await expect.poll(() => served.get(name) ?? 0, { timeout: 10_000 }).toBeGreaterThan(before + count);
+  await expect.poll(() => served.get(name) ?? 0, { timeout: 20_000 }).toBeGreaterThan(before + count);
 }
 
 describe('DNS', () => {
@@ -102,7 +102,7 @@ describe('DNS', () => {
     const calm = residentBytes(sidecar.child.pid!);
     dns.fail(NAME, 'silent');
     dns.otherwise = 'silent';
-    await expect.poll(() => sidecar.log(), { timeout: 10_000 }).toContain(NAME);
+    await expect.poll(() => sidecar.log(), { timeout: 20_000 }).toContain(NAME);
     await more('first', 2000);
     const said = sidecar
       .log()

@@ -235,7 +235,7 @@ describe('a candidate that', () => {
     }
     const pid = sidecar.child.pid!;
     await expect
-      .poll(() => socketCount(pid), { timeout: 10_000 })
+      .poll(() => socketCount(pid), { timeout: 20_000 })
       .toBeLessThanOrEqual(calm.sockets + CLIENTS);
     expect(residentBytes(pid) - calm.bytes).toBeLessThan(GROWTH_MAX_BYTES);
   });

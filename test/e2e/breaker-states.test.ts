@@ -133,7 +133,7 @@ const all = (count: number, who: string): string[] => Array.from({ length: count
 async function untilCounted({ get }: World, ports: Ports, requests: number): Promise<void> {
   const counted = async (): Promise<unknown> =>
     ((await get(ports, `/v1/breakers/${NAME}`)).budget as { requests: number }).requests;
-  await expect.poll(counted, { timeout: 5_000 }).toBe(requests);
+  await expect.poll(counted, { timeout: 20_000 }).toBe(requests);
 }
 
 describe.each([1, 2])('a sidecar with workers: %i', { timeout: 60_000 }, (workers) => {
@@ -154,7 +154,7 @@ describe.each([1, 2])('a sidecar with workers: %i', { timeout: 60_000 }, (worker
     await states.run(ports, 'breaker', 'force', NAME, 'closed', '--for', '600ms');
     expect(await states.ask(ports, 3)).toEqual(all(3, 'candidate'));
     const mode = async (): Promise<unknown> => (await states.get(ports, `/v1/breakers/${NAME}`)).mode;
-    await expect.poll(mode, { timeout: 5_000 }).toBe('enforce');
+    await expect.poll(mode, { timeout: 20_000 }).toBe('enforce');
     const { audit } = (await states.get(ports, '/v1/audit?limit=3')) as { audit: { action: string }[] };
     expect(audit.map(({ action }) => action)).toEqual(['force-ended', 'force', 'trip']);
   });
@@ -164,7 +164,7 @@ describe.each([1, 2])('a sidecar with workers: %i', { timeout: 60_000 }, (worker
     const { ports } = await states.start();
     expect(await states.ask(ports, 40)).toEqual(all(40, 'candidate'));
     await expect
-      .poll(() => states.metric(ports, 'fairlead_breaker_observed_turned_away_total{'), { timeout: 5_000 })
+      .poll(() => states.metric(ports, 'fairlead_breaker_observed_turned_away_total{'), { timeout: 20_000 })
       .toBeGreaterThan(20);
     expect(await states.metric(ports, 'fairlead_breaker_transitions_total{')).toBe(0);
     expect(await states.metric(ports, 'fairlead_breaker_observed_transitions_total{')).toBe(1);
@@ -173,7 +173,7 @@ describe.each([1, 2])('a sidecar with workers: %i', { timeout: 60_000 }, (worker
       mode: 'observe',
       turnedAway: 0,
     });
-    await expect.poll(() => states.news.length, { timeout: 5_000 }).toBe(1);
+    await expect.poll(() => states.news.length, { timeout: 20_000 }).toBe(1);
     expect(states.news[0]).toMatchObject({ type: 'breaker.opened', data: { mode: 'observe' } });
   });
 
@@ -189,7 +189,7 @@ describe.each([1, 2])('a sidecar with workers: %i', { timeout: 60_000 }, (worker
     };
     await expect.poll(killed, { timeout: 20_000, interval: 30 }).toBe('killed');
     expect(await states.ask(ports, 5)).toEqual(all(5, 'control'));
-    await expect.poll(() => states.news.length, { timeout: 5_000 }).toBe(2);
+    await expect.poll(() => states.news.length, { timeout: 20_000 }).toBe(2);
     expect(states.news.map(({ type }) => type)).toEqual(['breaker.opened', 'experiment.killed']);
     expect(states.news[1]!.data).toMatchObject({ actor: `breaker ${NAME}`, experiment: 'ranking' });
     expect(states.news[1]!.data.reason).toMatch(
@@ -212,7 +212,7 @@ describe.each([1, 2])('a sidecar with workers: %i', { timeout: 60_000 }, (worker
     await states.ask(running.ports, 5);
     const opened = async (): Promise<unknown> =>
       (await states.get(running.ports, `/v1/breakers/${NAME}`)).state;
-    await expect.poll(opened, { timeout: 5_000 }).toBe('open');
+    await expect.poll(opened, { timeout: 20_000 }).toBe('open');
     const { reason, budget } = await states.get(running.ports, `/v1/breakers/${NAME}`);
     expect(reason).toMatch(/^error budget burns 10x over 10s \(2\d of 2\d calls\) and 10x over 1s >= 5x; /);
     expect(budget).toMatchObject({ remainingRatio: expect.closeTo(-9, 5) });

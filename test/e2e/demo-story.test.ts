@@ -60,7 +60,7 @@ function type(line: string): Typed {
 async function typed(line: string): Promise<{ code: number | null; text: string }> {
   const { child, exited, text } = type(line);
   if (isEndless(line)) {
-    await expect.poll(text, { timeout: 10_000 }).not.toBe('');
+    await expect.poll(text, { timeout: 20_000 }).not.toBe('');
     child.kill('SIGINT');
   }
   return { code: await exited, text: text() };

@@ -108,7 +108,7 @@ ${shown}`;
         modes.push((await breaker()).mode);
       }
       expect(modes).toEqual(['forced-open', 'forced-closed', 'forced-observe', 'enforce']);
-      await expect.poll(() => hook.letters.length, { timeout: 10_000 }).toBe(2);
+      await expect.poll(() => hook.letters.length, { timeout: 20_000 }).toBe(2);
       const [example] = (await blocks('docs/webhooks.md', 'json')).map((text) => JSON.parse(text) as object);
       const [letter] = hook.letters;
       const said = JSON.parse(letter!.body) as { data: object };

@@ -95,7 +95,7 @@ describe.skipIf(!hasTools('curl'))('the example', () => {
     await run(example!);
     await shell(request!);
     const file = join(folder, 'events.ndjson');
-    await expect.poll(() => shell(show!).catch(() => ''), { timeout: 10_000 }).toContain('\n');
+    await expect.poll(() => shell(show!).catch(() => ''), { timeout: 20_000 }).toContain('\n');
     const event = JSON.parse(readFileSync(file, 'utf8'));
     const [json] = await blocks('docs/exposures.md', 'json');
     const shown = JSON.parse(json!);

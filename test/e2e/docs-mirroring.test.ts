@@ -81,7 +81,7 @@ admin: { address: 127.0.0.1:0, probeAddress: 127.0.0.1:0 }
       expect(run).toBe('npx fairlead run -c shop.yaml');
       await type(send!);
       const view = async () => JSON.parse((await type(get!)).out) as { compared: number };
-      await expect.poll(async () => (await view()).compared, { timeout: 10_000 }).toBe(20);
+      await expect.poll(async () => (await view()).compared, { timeout: 20_000 }).toBe(20);
       const { code, out } = await type(diffs!);
       expect(code).toBe(1);
       const [shown] = await blocks(DOC, 'text');

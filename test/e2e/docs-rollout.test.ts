@@ -119,7 +119,7 @@ async function send(): Promise<void> {
     }
   };
   for (let lane = 0; lane < 8; lane++) void user(lane);
-  await expect.poll(() => counted(), { timeout: 10_000 }).toBeGreaterThan(0);
+  await expect.poll(() => counted(), { timeout: 20_000 }).toBeGreaterThan(0);
 }
 
 async function counted(): Promise<number> {
@@ -159,7 +159,7 @@ describe('rollout.md', () => {
       'ranking: paused, the candidate has 5%\n',
     ]);
     const { posted } = services[2]!;
-    await expect.poll(() => posted.length, { timeout: 10_000 }).toBe(6);
+    await expect.poll(() => posted.length, { timeout: 20_000 }).toBe(6);
     const [example] = (await blocks('docs/rollout.md', 'json')).map((text) => JSON.parse(text) as object);
     const [{ headers, body }] = posted as [(typeof posted)[0]];
     expect(Object.keys(body)).toEqual(Object.keys(example!));
@@ -204,7 +204,7 @@ describe('a rollout of the real binary', () => {
       await run(QUICK.replace('bake: 2s', 'bake: 1h'), settings);
       await send();
       await type('npx fairlead start-rollout ranking');
-      await expect.poll(async () => (await rollout()).watched, { timeout: 10_000 }).toMatch(/^[1-9]/);
+      await expect.poll(async () => (await rollout()).watched, { timeout: 20_000 }).toMatch(/^[1-9]/);
       services[1]!.isBroken = true;
       await expect.poll(async () => (await rollout()).phase, { timeout: 20_000 }).toBe('rolled-back');
       expect(await rollout()).toMatchObject({ share: '0%', canUndo: true });

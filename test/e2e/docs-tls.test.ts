@@ -121,7 +121,7 @@ describe.skipIf(!hasTools('openssl', 'curl'))('docs/tls.md', () => {
       stdio: 'ignore',
     });
     alsoKill(child);
-    await expect.poll(() => canConnect(port, 'localhost'), { timeout: 5000 }).toBe(true);
+    await expect.poll(() => canConnect(port, 'localhost'), { timeout: 20_000 }).toBe(true);
     write('calls.yaml', calls!, [
       ['127.0.0.1:15101', `127.0.0.1:${outward}`],
       ['localhost:9443', `localhost:${port}`],
@@ -136,11 +136,11 @@ describe.skipIf(!hasTools('openssl', 'curl'))('docs/tls.md', () => {
     const before = await shell(here(serial!));
     expect(before).toMatch(/^serial=/);
     await shell(renew!);
-    await expect.poll(() => shell(here(serial!)), { timeout: 10_000 }).not.toBe(before);
+    await expect.poll(() => shell(here(serial!)), { timeout: 20_000 }).not.toBe(before);
     expect(await shell(here(anybody!))).toBe('v1');
     const now = await shell(here(serial!));
     writeFileSync(join(folder, 'shop.key'), readFileSync(join(folder, 'web.key')));
-    await expect.poll(() => inbound.log(), { timeout: 10_000 }).toContain('refused, nothing was changed');
+    await expect.poll(() => inbound.log(), { timeout: 20_000 }).toContain('refused, nothing was changed');
     expect(inbound.log()).toContain('the key in shop.key does not belong to the certificate in shop.crt');
     expect(inbound.log()).not.toContain('BEGIN');
     expect(await shell(here(serial!))).toBe(now);
@@ -176,7 +176,7 @@ describe('docs/listeners.md', () => {
       const cfg = haproxy!.replace('15106', String(ports.inbound)).replace('8080', String(front));
       writeFileSync(join(folder, 'haproxy.cfg'), cfg);
       alsoKill(spawn('haproxy', ['-db', '-q', '-f', join(folder, 'haproxy.cfg')], { stdio: 'ignore' }));
-      await expect.poll(() => canConnect(front), { timeout: 5000 }).toBe(true);
+      await expect.poll(() => canConnect(front), { timeout: 20_000 }).toBe(true);
       const [direct, through] = steps[0]!;
       expect(await shell(direct!.replace('15106', String(ports.inbound)))).toBe('127.0.0.1');
       expect(await shell(through!.replace('8080', String(front)))).toBe('127.0.0.1');

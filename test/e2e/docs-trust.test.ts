@@ -123,7 +123,7 @@ describe.skipIf(!hasTools('openssl', 'curl'))('the example', () => {
     ] as const) {
       expect(await ask(port, fresh)).toBe('v1');
       rotate(name, november, `${november}, ${december}`);
-      await expect.poll(() => ask(port, fresh), { timeout: 10_000 }).toBe('v2');
+      await expect.poll(() => ask(port, fresh), { timeout: 20_000 }).toBe('v2');
       expect(await ask(port, old)).toBe('v2');
     }
     for (const [name, port] of [
@@ -131,7 +131,7 @@ describe.skipIf(!hasTools('openssl', 'curl'))('the example', () => {
       ['prices.yaml', prices.ports.inbound!],
     ] as const) {
       rotate(name, `${november}, ${december}`, december);
-      await expect.poll(() => ask(port, old), { timeout: 10_000 }).toBe('v1');
+      await expect.poll(() => ask(port, old), { timeout: 20_000 }).toBe('v1');
       expect(await ask(port, fresh)).toBe('v2');
     }
     const log = prices.log() + shop.log();

@@ -133,7 +133,7 @@ describe.skipIf(process.platform !== 'linux')(
           };
           return breakers.filter(({ name, state }) => name.endsWith('/candidate') && state === 'open').length;
         };
-        await expect.poll(open, { timeout: 10_000 }).toBe(names.length);
+        await expect.poll(open, { timeout: 20_000 }).toBe(names.length);
 
         // From now on nobody does, with a body or without one.
         expect(await ask(port, paths)).toEqual(ALL_CONTROL);
@@ -141,7 +141,7 @@ describe.skipIf(process.platform !== 'linux')(
 
         // People ask for things that cannot be done, or not be kept.
         sidecar.child.kill('SIGHUP');
-        await expect.poll(() => sidecar.log(), { timeout: 5000 }).toContain('config.yaml');
+        await expect.poll(() => sidecar.log(), { timeout: 20_000 }).toContain('config.yaml');
         const authorization = `Bearer ${TOKEN}`;
         const kill = await admin.ask({
           method: 'POST',

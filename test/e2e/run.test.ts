@@ -154,7 +154,7 @@ describe('fairlead run', () => {
         if (/\r\nconnection: close\r\n/.test(response)) return;
       }
     });
-    await expect.poll(() => answered, { timeout: 5000 }).toBeGreaterThan(100);
+    await expect.poll(() => answered, { timeout: 20_000 }).toBeGreaterThan(100);
     child.kill('SIGTERM');
     await Promise.all(loops);
     for (const client of slow) expect(await client.response()).toMatch(/^HTTP\/1\.1 200/);
@@ -170,9 +170,9 @@ describe('fairlead run', () => {
     const { ports, log } = await start(cwd, config(port, 10));
     await replace(cwd, config(port, 10).replace('upstream: v2', 'upstream: v3'));
     await expect
-      .poll(() => metric(ports.probes!, 'fairlead_config_last_reload_successful'), { timeout: 5000 })
+      .poll(() => metric(ports.probes!, 'fairlead_config_last_reload_successful'), { timeout: 20_000 })
       .toBe(0);
-    await expect.poll(log, { timeout: 3000 }).toMatch(/fairlead\.yaml:15:\d+: .*v3/);
+    await expect.poll(log, { timeout: 20_000 }).toMatch(/fairlead\.yaml:15:\d+: .*v3/);
     const view = (await (await fetch(`http://127.0.0.1:${ports.admin}/v1/config`)).json()) as Record<
       string,
       unknown

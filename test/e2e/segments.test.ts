@@ -19,7 +19,7 @@ async function write(folder: string, ids: readonly string[]): Promise<void> {
 }
 
 async function untilServedBy(client: RawClient, id: string, variant: string): Promise<void> {
-  await expect.poll(() => ask(client, request(id)), { timeout: 10_000 }).toBe(variant);
+  await expect.poll(() => ask(client, request(id)), { timeout: 20_000 }).toBe(variant);
 }
 
 /** The experiment takes who is in the file, and sends all of them to the candidate. */
@@ -53,7 +53,7 @@ describe.skipIf(process.platform !== 'linux')('a file of hashed ids', () => {
     }
 
     await writeFile(join(folder, 'beta.txt'), 'ann\n');
-    await expect.poll(() => sidecar.log(), { timeout: 10_000 }).toContain('refused, nothing was changed');
+    await expect.poll(() => sidecar.log(), { timeout: 20_000 }).toContain('refused, nothing was changed');
     expect(sidecar.log()).toContain('beta.txt line 1 holds something else');
     for (const client of clients) {
       expect(await ask(client, request('eve'))).toBe('candidate');

@@ -30,7 +30,7 @@ describe.skipIf(process.platform !== 'linux')('workers: 2', () => {
   it('open a breaker by a quantile of the calls of both', async () => {
     const { sidecar, clients } = await start('p50: 30ms');
     await each(clients, 15, candidateRequest('/slow/60'));
-    await expect.poll(async () => (await sidecar.breaker()).state, { timeout: 5_000 }).toBe('open');
+    await expect.poll(async () => (await sidecar.breaker()).state, { timeout: 20_000 }).toBe('open');
     expect((await sidecar.breaker()).reason).toMatch(/^p50 > 30ms: 100% of the calls took longer/);
   });
 
@@ -39,7 +39,7 @@ describe.skipIf(process.platform !== 'linux')('workers: 2', () => {
     await each(clients, 1, candidateRequest('/slow/60'));
     await each(clients, 30, CONTROL);
     await each(clients, 15, candidateRequest('/slow/60'));
-    await expect.poll(async () => (await sidecar.breaker()).state, { timeout: 5_000 }).toBe('open');
+    await expect.poll(async () => (await sidecar.breaker()).state, { timeout: 20_000 }).toBe('open');
     expect((await sidecar.breaker()).reason).toMatch(/^p50 \d+(\.\d+)?ms > 2 x control's \d+(\.\d+)?ms/);
   });
 
@@ -48,7 +48,7 @@ describe.skipIf(process.platform !== 'linux')('workers: 2', () => {
     await each(clients, 1, candidateRequest());
     await each(clients, 30, CONTROL);
     await each(clients, 12, candidateRequest('/fail'));
-    await expect.poll(async () => (await sidecar.breaker()).state, { timeout: 5_000 }).toBe('open');
+    await expect.poll(async () => (await sidecar.breaker()).state, { timeout: 20_000 }).toBe('open');
     expect((await sidecar.breaker()).reason).toMatch(
       /^error rate \d+(\.\d+)?% > control's 0% \+ 1% \(\d+ of \d+ calls, of control 0 of \d+, in 10s/,
     );

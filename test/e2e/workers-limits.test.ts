@@ -54,7 +54,7 @@ describe.skipIf(process.platform !== 'linux')('limits of two workers', () => {
   it('share the memory, and the page has the level of the one that sheds most', async () => {
     const sidecar = await rig.start((ports) => workersConfig(ports, 'overload: { memory: 64MiB }'));
     // Each has more than its half of it, and sheds as much as memory alone may make it shed.
-    await expect.poll(() => sidecar.metric('fairlead_overload_level '), { timeout: 10_000 }).toBe(4);
+    await expect.poll(() => sidecar.metric('fairlead_overload_level '), { timeout: 20_000 }).toBe(4);
     expect(await sidecar.get('/v1/overload')).toMatchObject({ shedding: { level: 4, upTo: 'ordinary' } });
     expect(sidecar.log()).toContain('overload: level 0 -> 1, shed: mirror; memory is at ');
   });

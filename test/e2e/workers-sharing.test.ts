@@ -21,7 +21,7 @@ describe.skipIf(process.platform !== 'linux')('what workers share', () => {
     const clients = await sidecar.clientsOfEach(4);
     const loads = [...clients.values()].flat().map((client) => load(client, candidateRequest()));
     await expect
-      .poll(() => loads.every(({ result }) => result.answered > 200), { timeout: 10_000 })
+      .poll(() => loads.every(({ result }) => result.answered > 200), { timeout: 20_000 })
       .toBe(true);
     let answered = loads.length;
     for (const one of loads) answered += (await one.stop()).answered;
@@ -100,8 +100,8 @@ describe.skipIf(process.platform !== 'linux' || !hasOpenssl)('TLS with workers',
     };
     expect(await shown()).toBe(16);
     certificates.authority.issue('first', { days: 20 });
-    await expect.poll(expiry, { timeout: 10_000 }).toBeGreaterThan(before);
-    await expect.poll(shown, { timeout: 5000 }).toBe(16);
+    await expect.poll(expiry, { timeout: 20_000 }).toBeGreaterThan(before);
+    await expect.poll(shown, { timeout: 20_000 }).toBe(16);
   });
 });
 

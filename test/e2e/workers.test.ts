@@ -84,7 +84,7 @@ describe.skipIf(process.platform !== 'linux')('workers: 2', () => {
     })();
     const killedLoads = loads.get(killed)!;
     await expect
-      .poll(() => killedLoads.every(({ result }) => result.answered > 100), { timeout: 10_000 })
+      .poll(() => killedLoads.every(({ result }) => result.answered > 100), { timeout: 20_000 })
       .toBe(true);
     process.kill(killed, 'SIGKILL');
     await Promise.all(killedLoads.map(({ done }) => done));
@@ -118,8 +118,8 @@ describe.skipIf(process.platform !== 'linux')('workers: 2', () => {
     await sidecar.trip('1h');
     const [first] = await sidecar.workers();
     process.kill(first!.pid, 'SIGKILL');
-    await expect.poll(() => sidecar.metric('fairlead_worker_restarts_total'), { timeout: 10_000 }).toBe(1);
-    await expect.poll(() => sidecar.metric('fairlead_workers '), { timeout: 10_000 }).toBe(2);
+    await expect.poll(() => sidecar.metric('fairlead_worker_restarts_total'), { timeout: 20_000 }).toBe(1);
+    await expect.poll(() => sidecar.metric('fairlead_workers '), { timeout: 20_000 }).toBe(2);
     for (const { isCurrent } of await sidecar.workers()) expect(isCurrent).toBe(true);
     const [one, two] = await pair(sidecar);
     for (const client of [one, two]) expect(await ask(client, candidateRequest())).toBe('control');
@@ -153,11 +153,11 @@ describe.skipIf(process.platform !== 'linux')('workers: 2', () => {
     const [one, two] = await pair(sidecar);
     for (const client of [one, two])
       for (let i = 0; i < 9; i++) expect(await ask(client, candidateRequest('/fail'))).toBe('status 500');
-    await expect.poll(async () => (await sidecar.breaker()).failures, { timeout: 5000 }).toBe(18);
+    await expect.poll(async () => (await sidecar.breaker()).failures, { timeout: 20_000 }).toBe(18);
     expect(await sidecar.breaker()).toMatchObject({ state: 'closed' });
     await ask(one, candidateRequest('/fail'));
     await ask(two, candidateRequest('/fail'));
-    await expect.poll(async () => (await sidecar.breaker()).state, { timeout: 5000 }).toBe('open');
+    await expect.poll(async () => (await sidecar.breaker()).state, { timeout: 20_000 }).toBe('open');
     expect(String((await sidecar.breaker()).reason)).toContain(
       'error rate 100% >= 50% (20 of 20 calls in 10s)',
     );
@@ -175,7 +175,7 @@ describe.skipIf(process.platform !== 'linux')('workers: 2', () => {
       await ask(two, candidateRequest());
       return (await sidecar.breaker()).state;
     };
-    await expect.poll(state, { timeout: 5000 }).toBe('closed');
+    await expect.poll(state, { timeout: 20_000 }).toBe('closed');
     await untilServedBy(one, 'candidate');
     expect(await sidecar.metric('fairlead_breaker_transitions_total{')).toBe(3);
   });
@@ -235,7 +235,7 @@ describe.skipIf(process.platform !== 'linux')('workers: 2', () => {
     const slow = [sidecar.client(), sidecar.client(), sidecar.client(), sidecar.client()];
     for (const client of slow) await client.sent('GET /slow/500 HTTP/1.1\r\nHost: a\r\n\r\n');
     const loads = [...clients.values()].flat().map((client) => load(client));
-    await expect.poll(() => loads.every(({ result }) => result.answered > 20), { timeout: 5000 }).toBe(true);
+    await expect.poll(() => loads.every(({ result }) => result.answered > 20), { timeout: 20_000 }).toBe(true);
     sidecar.child.kill('SIGTERM');
     let answered = slow.length + loads.length;
     for (const { done } of loads) {
@@ -260,7 +260,7 @@ describe.skipIf(process.platform !== 'linux')('workers: 2', () => {
     const clients = Array.from({ length: 16 }, () => sidecar.client());
     await Promise.all(clients.map((client) => client.sent(PLAIN)));
     sidecar.child.kill('SIGTERM');
-    await expect.poll(() => sidecar.log(), { timeout: 5000 }).toContain('draining');
+    await expect.poll(() => sidecar.log(), { timeout: 20_000 }).toContain('draining');
     for (const pid of pids) process.kill(pid, 'SIGCONT');
     for (const client of clients) expect(servedBy(await client.response())).toBe('control');
     expect(await sidecar.exited).toBe(0);
@@ -281,6 +281,6 @@ describe.skipIf(process.platform !== 'linux')('workers: 2', () => {
         return false;
       }
     };
-    await expect.poll(() => pids.some(isAlive), { timeout: 10_000 }).toBe(false);
+    await expect.poll(() => pids.some(isAlive), { timeout: 20_000 }).toBe(false);
   });
 });

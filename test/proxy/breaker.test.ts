@@ -88,7 +88,7 @@ describe('breakers over the wire', () => {
           await request();
           return plane.plane.breakers()[1]!.state;
         },
-        { interval: 20, timeout: 5000 },
+        { interval: 20, timeout: 20_000 },
       )
       .toBe('closed');
     expect(await request()).toMatch(/candidate$/);
@@ -100,7 +100,7 @@ describe('breakers over the wire', () => {
     );
     candidate.mode = 'hang';
     const hung = Array.from({ length: 5 }, () => request());
-    await expect.poll(() => plane.transitions.length, { interval: 5, timeout: 3000 }).toBe(1);
+    await expect.poll(() => plane.transitions.length, { interval: 5, timeout: 20_000 }).toBe(1);
     expect(plane.transitions[0]).toMatchObject({ to: 'open', cause: 'slow-rate' });
     expect(await request()).toMatch(/control$/);
     candidate.close();
@@ -129,9 +129,9 @@ describe('breakers over the wire', () => {
     for (let i = 0; i < 6; i++) {
       const client = new RawClient(plane.port);
       client.send('GET / HTTP/1.1\r\nHost: a\r\nx-experiment-override: always\r\n\r\n');
-      await expect.poll(() => plane.plane.inFlight(), { interval: 5, timeout: 3000 }).toBe(1);
+      await expect.poll(() => plane.plane.inFlight(), { interval: 5, timeout: 20_000 }).toBe(1);
       client.socket.resetAndDestroy();
-      await expect.poll(() => plane.plane.inFlight(), { interval: 5, timeout: 3000 }).toBe(0);
+      await expect.poll(() => plane.plane.inFlight(), { interval: 5, timeout: 20_000 }).toBe(0);
     }
     expect(plane.plane.breakers()[1]).toMatchObject({ state: 'closed', requests: 0, inFlight: 0 });
     expect(plane.access.at(-1)).toMatchObject({ code: 'client_aborted', outcome: 'ignored' });

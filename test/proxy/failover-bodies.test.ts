@@ -57,7 +57,7 @@ describe('a body', () => {
     const body = 'x'.repeat(12_000_000);
     client.send(post(body, CANDIDATE, 'PUT'));
     // More than the kernel holds for both: the proxy has stopped to read.
-    await expect.poll(() => isHeldBack(plane), { interval: 20, timeout: 5000 }).toBe(true);
+    await expect.poll(() => isHeldBack(plane), { interval: 20, timeout: 20_000 }).toBe(true);
     deaf[0]!.resetAndDestroy();
     expect((await answer(client, {}, 10_000)).body).toBe(`${body.length}`);
     expect(control.sockets).toHaveLength(1);

@@ -235,7 +235,7 @@ describe('requests that hang when the breaker opens', () => {
   it('stay with the candidate if they may not be done twice', async () => {
     const arms = await twoArms(rig, 'hang', { experiment: SLOW });
     const clients = [0, 1, 2].map(() => rig.client(arms.port).send(post('x', CANDIDATE)));
-    await expect.poll(() => arms.transitions.length, { interval: 5, timeout: 5000 }).toBe(1);
+    await expect.poll(() => arms.transitions.length, { interval: 5, timeout: 20_000 }).toBe(1);
     for (const { socket } of arms.candidate.requests) socket.write(ok('candidate'));
     for (const client of clients) expect((await answer(client)).body).toBe('candidate');
     expect(arms.control.requests).toHaveLength(0);

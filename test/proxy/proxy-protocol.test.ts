@@ -206,7 +206,7 @@ describe.skipIf(!hasTools('haproxy') || !hasOpenssl)('HAProxy in front', () => {
     );
     const child = spawn('haproxy', ['-db', '-q', '-f', file], { stdio: 'ignore' });
     rig.also(() => new Promise((resolve) => child.once('exit', resolve).kill('SIGKILL')));
-    await expect.poll(() => canConnect(front), { interval: 20, timeout: 5000 }).toBe(true);
+    await expect.poll(() => canConnect(front), { interval: 20, timeout: 20_000 }).toBe(true);
     return front;
   }
 

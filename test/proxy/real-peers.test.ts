@@ -209,7 +209,7 @@ describe.skipIf(!hasNginx)('nginx as the upstream', () => {
     );
     const nginx = spawn('nginx', ['-p', directory, '-c', join(directory, 'nginx.conf')], { stdio: 'ignore' });
     rig.also(() => new Promise((resolve) => nginx.once('exit', resolve).kill('SIGTERM')));
-    await expect.poll(() => canConnect(port), { interval: 20, timeout: 5000 }).toBe(true);
+    await expect.poll(() => canConnect(port), { interval: 20, timeout: 20_000 }).toBe(true);
     const proxy = await rig.plane([`127.0.0.1:${port}`]);
     const agent = new Agent({ keepAlive: true, maxSockets: 1 });
     rig.also(() => agent.destroy());

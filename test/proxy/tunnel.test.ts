@@ -114,7 +114,7 @@ describe('a tunnel', () => {
       (who === 'client' ? tunnel.client.socket : tunnel.socket).write('x');
     }, 40);
     rig.also(() => clearInterval(timer));
-    await expect.poll(() => sent, { interval: 20, timeout: 3000 }).toBeGreaterThan(12);
+    await expect.poll(() => sent, { interval: 20, timeout: 20_000 }).toBeGreaterThan(12);
     expect([tunnel.client.isEnded, tunnel.upstream.ended[0]]).toEqual([false, false]);
   });
 

@@ -220,6 +220,6 @@ upstreams: { only: { endpoints: ["${upstream}"] } }
 
 async function receives(upstream: RawUpstream, text: string): Promise<void> {
   await expect
-    .poll(() => upstream.received.join('').endsWith(text), { interval: 5, timeout: 3000 })
+    .poll(() => upstream.received.join('').endsWith(text), { interval: 5, timeout: 20_000 })
     .toBe(true);
 }

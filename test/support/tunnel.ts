@@ -114,6 +114,6 @@ export async function ticked({ plane }: Pick<TestPlane, 'plane'>): Promise<void>
 
 /** The record of the one request that is over, or will be. */
 export async function ended(proxy: Pick<TestPlane, 'access'>) {
-  await expect.poll(() => proxy.access.length, { interval: 5, timeout: 5000 }).toBe(1);
+  await expect.poll(() => proxy.access.length, { interval: 5, timeout: 20_000 }).toBe(1);
   return proxy.access[0]!;
 }

@@ -71,7 +71,7 @@ test('a service that hangs or is gone ends nothing, and no more than 200 wait fo
   });
   start(sidecar, 'http://127.0.0.1:1');
   start('http://127.0.0.1:1', 'http://127.0.0.1:1');
-  await expect.poll(() => waiting, { timeout: 10_000 }).toBe(200);
+  await expect.poll(() => waiting, { timeout: 20_000 }).toBe(200);
   // As long as it takes for twenty more, and not as long as users are patient.
   await new Promise((resolve) => setTimeout(resolve, 100));
   expect(waiting).toBe(200);

@@ -158,11 +158,11 @@ describe('a rollout', () => {
     await bench.start();
     bench.evidenceProblem = new Error('no counts');
     bench.rollouts.open();
-    await expect.poll(() => bench.folder.warnings(), { timeout: 5_000 }).toHaveLength(1);
+    await expect.poll(() => bench.folder.warnings(), { timeout: 20_000 }).toHaveLength(1);
     expect(bench.folder.warnings()[0]).toContain('rollouts do not move: no counts');
     bench.evidenceProblem = null;
     bench.openBreaker = { name: 'all/ranking/candidate', reason: 'error rate 30% >= 5%' };
-    await expect.poll(() => bench.share(), { timeout: 5_000 }).toBe(0);
+    await expect.poll(() => bench.share(), { timeout: 20_000 }).toBe(0);
     bench.rollouts.close();
     expect(bench.folder.warnings()).toHaveLength(1);
   });

@@ -101,7 +101,7 @@ describe('a path that cannot be written', () => {
     await sink.flush();
     expect(problems).toEqual([`${path} cannot be written: ENOTDIR; lines are kept while they fit`]);
     rmSync(blocker);
-    await vi.waitFor(() => expect(readFileSync(path, 'utf8')).toBe('kept\n'), { timeout: 5000 });
+    await vi.waitFor(() => expect(readFileSync(path, 'utf8')).toBe('kept\n'), { timeout: 20_000 });
     await sink.flush();
     expect(sink.isFailing).toBe(false);
     expect(problems[1]).toBe(`${path} is written again; 0 lines were lost so far`);
@@ -119,7 +119,7 @@ describe('a named pipe', () => {
     await sink.flush();
     expect(problems[0]).toContain('ENXIO');
     const reader = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
-    await vi.waitFor(() => expect(sink.isFailing).toBe(false), { timeout: 5000 });
+    await vi.waitFor(() => expect(sink.isFailing).toBe(false), { timeout: 20_000 });
     expect(readText(reader)).toBe('hello\n');
     closeSync(reader);
     await sink.close();
@@ -142,7 +142,7 @@ describe('a named pipe', () => {
         text += readText(reader);
         expect(text).toHaveLength(taken * 100);
       },
-      { timeout: 5000 },
+      { timeout: 20_000 },
     );
     expect(text.split('\n').every((part) => part === '' || part.length === 99)).toBe(true);
     closeSync(reader);
