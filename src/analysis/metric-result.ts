@@ -3,7 +3,6 @@ import type { AnalysisMetric, Collected } from './collected.ts';
 import type { Interval } from './interval.ts';
 import { type Arms, type Measured, measure, observationsOf } from './metric-interval.ts';
 import type { MetricResult } from './results.ts';
-import type { Span } from './validity.ts';
 import { type GuardrailVerdict, judge, judgeGuardrail, type Verdict } from './verdict.ts';
 
 /** Over this long is what comes in now, for the time that it still takes. */
@@ -57,8 +56,8 @@ function judged(
   const current = collected.strata.at(-1)!;
   const seen =
     observationsOf(metric, current, arms.control) + observationsOf(metric, current, arms.candidate);
-  const requests = current.assigned.reduce((sum, arm) => sum + arm.requests, 0);
-  const rate = requests === 0 ? 0 : (requestRate(collected.spans, nowMs) * seen) / requests;
+  const requests = sumOf(current.assigned, (arm) => arm.requests);
+  const rate = requests === 0 ? 0 : (requestRate(collected, nowMs) * seen) / requests;
   const ask = (ratePerSecond: number) => by(metric.role)(interval, metric, ratePerSecond);
   const verdict = ask(rate);
   const isOfEarlier = stratum !== null && stratum < collected.strata.length - 1;
@@ -77,12 +76,19 @@ function missing({ observations }: Interval, needed: number): number {
   return Math.max(1, needed - observations);
 }
 
-/** Of all variants, a second. */
-function requestRate(spans: readonly Span[], nowMs: number): number {
+/** Of all variants, a second: in the last minutes that are over, or in the first one so far. */
+function requestRate({ spans, strata }: Collected, nowMs: number): number {
   const recent = spans.filter(({ endMs }) => endMs > nowMs - PRESENT_MS);
-  const fromMs = Math.min(nowMs, ...recent.map(({ startMs }) => startMs));
-  const requests = recent.reduce((sum, { observations }) => sum + observations, 0);
-  return fromMs < nowMs ? (1000 * requests) / (nowMs - fromMs) : 0;
+  const { fromMs, assigned } = strata.at(-1)!;
+  const [requests, ms] =
+    spans.length === 0
+      ? [sumOf(assigned, (arm) => arm.requests), nowMs - fromMs]
+      : [sumOf(recent, (span) => span.observations), sumOf(recent, (span) => span.endMs - span.startMs)];
+  return ms > 0 ? (1000 * requests) / ms : 0;
+}
+
+function sumOf<T>(items: readonly T[], of: (item: T) => number): number {
+  return items.reduce((sum, item) => sum + of(item), 0);
 }
 
 /** Where there were several splits, of which of them it is. */

@@ -8,17 +8,13 @@ import { interactionResults } from './interaction-result.ts';
 import { metricResult } from './metric-result.ts';
 import { overallVerdict } from './overall-verdict.ts';
 import type { Comparison, Results } from './results.ts';
-import { judgeTrust, type Trust, type TrustMemory } from './trust.ts';
+import { judgeTrust, type Trust, type TrustMemory, type TrustQuestion } from './trust.ts';
 import { summariesOf } from './variant-summary.ts';
 
-export interface ReportQuestion {
+export interface ReportQuestion extends TrustQuestion {
   readonly collected: Collected;
   readonly plan: AnalysisPlan;
   readonly pairs: readonly CollectedPair[];
-  /** Milliseconds since the epoch. */
-  readonly nowMs: number;
-  /** What the last look remembered; null: there was none. */
-  readonly before: TrustMemory | null;
 }
 
 /** The results, and what to hand in at the next look. */
@@ -26,9 +22,9 @@ export function resultsOf(question: ReportQuestion): {
   readonly results: Results;
   readonly memory: TrustMemory | null;
 } {
-  const { collected, plan, pairs, nowMs, before } = question;
+  const { collected, plan, pairs } = question;
   const { experiment, variants, fallback, strata } = collected;
-  const trust = judgeTrust(collected, nowMs, before);
+  const trust = judgeTrust(collected, question);
   const isEmpty = strata.every(({ assigned, served }) =>
     [...assigned, ...served].every(({ requests }) => requests === 0),
   );

@@ -8,7 +8,7 @@ import { findCulprits } from './culprit.ts';
 import type { Results, SharesResult } from './results.ts';
 import { mismatchEvidence, SRM_ALPHA } from './sequential-srm.ts';
 import { partOfSplit } from './split-alpha.ts';
-import { findInvalidities } from './validity.ts';
+import { findInvalidities, type Span } from './validity.ts';
 import { countInWords, inWords } from './wording.ts';
 
 /** What is remembered from look to look. */
@@ -37,15 +37,23 @@ export interface Trust {
 /** Names of the wrong ones, at most: one dimension may have a thousand slices. */
 const CULPRITS_MAX = 5;
 
-/** @param before what the last look remembered; null: there was none. */
-export function judgeTrust(collected: Collected, nowMs: number, before: TrustMemory | null): Trust {
-  const { strata, spans, skewMs, doubts } = collected;
+export interface TrustQuestion {
+  /** Milliseconds since the epoch. */
+  readonly nowMs: number;
+  /** Left out: it is. Nothing comes of one that is paused, killed or concluded, and that is no gap. */
+  readonly isRunning?: boolean;
+  /** What the last look remembered; null: there was none. */
+  readonly before: TrustMemory | null;
+}
+
+export function judgeTrust(collected: Collected, question: TrustQuestion): Trust {
+  const { strata, skewMs, doubts } = collected;
+  const { before } = question;
   const isSame = before !== null && strata.some(({ fromMs }) => fromMs === before.fromMs);
   const shares = sharesOf(collected, isSame ? before.lowestP : 1);
   const crossover = crossoverOf(strata);
   const invalid: Trust['invalid'] = [
-    // One that has only begun is no less than usual.
-    ...findInvalidities({ spans: spans.filter(({ endMs }) => endMs <= nowMs), nowMs, skewMs }),
+    ...findInvalidities({ ...spansOf(collected, question), skewMs }),
     ...(shares.isMismatch ? [{ cause: 'shares' as const, reason: shares.reason }] : []),
     ...(crossover.state === 'breach' ? [{ cause: 'crossover' as const, reason: crossover.reason }] : []),
     ...doubts.map((reason) => ({ cause: 'doubt' as const, reason })),
@@ -53,6 +61,23 @@ export function judgeTrust(collected: Collected, nowMs: number, before: TrustMem
   const last = strata.at(-1);
   const memory = last === undefined ? null : { fromMs: last.fromMs, lowestP: shares.p };
   return { shares, crossover, invalid, memory };
+}
+
+/** Those that are over: one that has only begun is no less than usual. */
+function spansOf(
+  { spans }: Collected,
+  { nowMs, isRunning = true }: TrustQuestion,
+): { readonly spans: readonly Span[]; readonly nowMs: number } {
+  if (isRunning) return { spans: spans.filter(({ endMs }) => endMs <= nowMs), nowMs };
+  // In the last one with anything it may have ended.
+  const whole = spans.slice(
+    0,
+    Math.max(
+      0,
+      spans.findLastIndex(({ observations }) => observations > 0),
+    ),
+  );
+  return { spans: whole, nowMs: whole.at(-1)?.endMs ?? nowMs };
 }
 
 /**

@@ -33,6 +33,9 @@ const USUAL_SPANS_MIN = 5;
 /** What is usual must be more than chance: a tenth of 100 is a jump, a tenth of 10 is not. */
 const USUAL_OBSERVATIONS_MIN = 100;
 
+/** How many observations are missing in a gap at least: none of 20 by chance is one in 500 million. */
+const MISSED_MIN = 20;
+
 export interface ValidityQuestion {
   /** The last span ends at `nowMs`, or before it when nothing came since. */
   readonly spans: readonly Span[];
@@ -57,6 +60,10 @@ function gap(spans: readonly Span[], nowMs: number, { gapMsMax }: ValidityLimits
   const ends = [...withData.slice(1).map(({ startMs }) => startMs), nowMs];
   const longest = Math.max(0, ...withData.map(({ endMs }, index) => ends[index]! - endMs));
   if (longest <= gapMsMax) return null;
+  // Where little comes, nothing comes for a while by chance.
+  const otherMs = Math.max(1, nowMs - withData[0]!.startMs - longest);
+  const missed = (longest * withData.reduce((sum, one) => sum + one.observations, 0)) / otherMs;
+  if (missed < MISSED_MIN) return null;
   return { cause: 'gap', reason: `no data for ${seconds(longest)} (at most ${seconds(gapMsMax)})` };
 }
 

@@ -1,5 +1,5 @@
 /** The numbers of each variant, added up over the whole time: what was seen, and no comparison. Pure. */
-import type { Collected, CollectedArm } from './collected.ts';
+import type { Collected, CollectedArm, CollectedStratum } from './collected.ts';
 import { Distribution } from './distribution.ts';
 import { Moments } from './moments.ts';
 import type { VariantSummary } from './results.ts';
@@ -26,10 +26,17 @@ export function summariesOf(collected: Collected, by: 'assigned' | 'served'): Va
       name,
       share: (present?.shares[variant] ?? 0) / WHOLE_PPM,
       seenShare: all === 0 ? null : counts[variant]! / all,
-      units: by === 'assigned' ? sumOf(strata, ({ units }) => units.arms[variant]?.distinct ?? 0) : 0,
+      units: by === 'assigned' ? sumOf(strata, (stratum) => unitsIn(stratum, variant)) : 0,
       ...numbersOf(arms),
     };
   });
+}
+
+/** Exactly, while all are followed. */
+function unitsIn({ units }: CollectedStratum, variant: number): number {
+  const arm = units.arms[variant];
+  if (arm === undefined) return 0;
+  return units.followedShare === 1 ? arm.units : arm.distinct;
 }
 
 function numbersOf(arms: readonly CollectedArm[]) {

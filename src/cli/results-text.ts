@@ -1,7 +1,13 @@
 /** Results for people: the sentence first, then the numbers that it is made of. docs/results.md explains them. Pure. */
 import type { Comparison, MetricResult, Results, VariantSummary } from '../analysis/results.ts';
-import { differenceInWords, durationInWords, intervalInWords, inWords } from '../analysis/wording.ts';
-import { msText, printable, shareText, timeText, wholeText } from './live-text.ts';
+import {
+  differenceInWords,
+  durationInWords,
+  intervalInWords,
+  inWords,
+  type MetricUnit,
+} from '../analysis/wording.ts';
+import { printable, shareText, timeText, wholeText } from './live-text.ts';
 import { table } from './table.ts';
 
 export interface ResultsStyle {
@@ -90,9 +96,9 @@ function variantsText({ assigned, served, fallback }: Results, { by, isWide }: R
       shareText(seenShare),
       ...(by === 'assigned' ? [wholeText(variant.units)] : []),
       wholeText(requests),
-      errorShare === null ? '-' : inWords(errorShare, 'share'),
-      msText(latencyMs.p50),
-      msText(latencyMs.p99),
+      valueText(errorShare, 'share'),
+      valueText(latencyMs.p50, 'ms'),
+      valueText(latencyMs.p99, 'ms'),
       ...(isWide ? wideCells(variant) : []),
     ];
   });
@@ -101,7 +107,12 @@ function variantsText({ assigned, served, fallback }: Results, { by, isWide }: R
 
 function wideCells({ slowShare, latencyMs, bytesMean }: VariantSummary): string[] {
   const { mean, p90, p95 } = latencyMs;
-  return [shareText(slowShare), msText(mean), msText(p90), msText(p95), wholeText(bytesMean)];
+  const times = [mean, p90, p95].map((time) => valueText(time, 'ms'));
+  return [valueText(slowShare, 'share'), ...times, wholeText(bytesMean)];
+}
+
+function valueText(value: number | null, unit: MetricUnit): string {
+  return value === null ? '-' : inWords(value, unit);
 }
 
 /** Metrics of one's own: values by variant. */
@@ -111,7 +122,7 @@ function metricsText(variants: readonly VariantSummary[]): string {
       printable(name),
       printable(metric.name),
       wholeText(metric.count),
-      metric.mean === null ? '-' : inWords(metric.mean, 'number'),
+      valueText(metric.mean, 'number'),
     ]),
   );
   return rows.length === 0 ? '' : `\n${table(['VARIANT', 'VALUES OF', 'COUNT', 'MEAN'], rows)}`;
@@ -144,8 +155,8 @@ function comparisonText(
       printable(name),
       ...(isNarrow ? [] : [role]),
       ...(isWide ? termsOf(metric) : []),
-      control === null ? '-' : inWords(control, unit),
-      candidate === null ? '-' : inWords(candidate, unit),
+      valueText(control, unit),
+      valueText(candidate, unit),
       metric.difference === null ? '-' : differenceInWords(metric.difference, unit),
       intervalOf(metric),
       `${LABELS[verdict.kind] ?? printable(verdict.kind)}${waitingFor(metric)}`,

@@ -6,7 +6,7 @@
 import type { AnalysisPlan, Collected } from '../analysis/collected.ts';
 import { resultsOf, resultsOff } from '../analysis/report.ts';
 import type { Results } from '../analysis/results.ts';
-import { judgeTrust, type TrustMemory } from '../analysis/trust.ts';
+import { judgeTrust, type TrustMemory, type TrustQuestion } from '../analysis/trust.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Snapshot } from '../config/snapshot.ts';
 import type { TrustSample } from '../telemetry/trust-families.ts';
@@ -66,7 +66,7 @@ export class ExperimentResults {
     this.#forgetOthers();
     const { results, memory } = resultsOf({
       ...{ collected, plan, pairs: this.#source.pairs(experiment) },
-      ...{ nowMs: this.#clock.wallMs(), before: this.#memories.get(experiment) ?? null },
+      ...this.#questionOf(experiment),
     });
     this.#remember(experiment, memory);
     this.#known.set(experiment, { results, plan, atMs: nowMs });
@@ -83,10 +83,17 @@ export class ExperimentResults {
   }
 
   #trustIn(experiment: string, collected: Collected): TrustSample {
-    const before = this.#memories.get(experiment) ?? null;
-    const { shares, invalid, memory } = judgeTrust(collected, this.#clock.wallMs(), before);
+    const { shares, invalid, memory } = judgeTrust(collected, this.#questionOf(experiment));
     this.#remember(experiment, memory);
     return { experiment, mismatchP: shares.p, causes: new Set(invalid.map(({ cause }) => cause)) };
+  }
+
+  #questionOf(experiment: string): TrustQuestion {
+    return {
+      nowMs: this.#clock.wallMs(),
+      isRunning: this.#snapshot().experiments.get(experiment)?.status === 'running',
+      before: this.#memories.get(experiment) ?? null,
+    };
   }
 
   #remember(experiment: string, memory: TrustMemory | null): void {

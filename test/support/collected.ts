@@ -113,6 +113,12 @@ export class MadeUpExperiment {
     else this.#spans.push({ startMs, endMs: startMs + SPAN_MS, observations: 1 });
   }
 
+  /** Nobody comes until then. */
+  idle(untilMs: number): void {
+    for (let startMs = this.#spans.at(-1)!.endMs; startMs + SPAN_MS <= untilMs; startMs += SPAN_MS)
+      this.#spans.push({ startMs, endMs: startMs + SPAN_MS, observations: 0 });
+  }
+
   /** The same objects, which go on growing: look at once. */
   collected(): Collected {
     for (const { stratum, listeners } of this.#strata)

@@ -27,6 +27,8 @@ export interface Simulation {
   readonly slower?: number;
   /** Users who are there before the first request and come back all the time, in every step. */
   readonly regulars?: number;
+  /** The mistake that is not made: all splits as if they were one. */
+  readonly isAddedUp?: boolean;
   /** How many more requests, as a factor, until somebody looks again. */
   readonly growth?: number;
 }
@@ -45,7 +47,17 @@ const RETURNING = 0.7;
 
 /** Calls `look` with every report; counts the runs for which it ever said yes, and after how many requests it first did. */
 export function simulate(
-  { plan, steps, runs, seed, failing = 1, slower = 1, regulars = 0, growth = 1.15 }: Simulation,
+  {
+    plan,
+    steps,
+    runs,
+    seed,
+    failing = 1,
+    slower = 1,
+    regulars = 0,
+    isAddedUp = false,
+    growth = 1.5,
+  }: Simulation,
   look: (results: Results) => boolean,
 ): { readonly share: number; readonly foundAfter: readonly number[] } {
   const random = seededRandom(seed);
@@ -57,7 +69,7 @@ export function simulate(
     let found = Number.POSITIVE_INFINITY;
     let n = 0;
     for (const [index, step] of steps.entries()) {
-      if (index > 0) experiment.split([1 - step.share, step.share]);
+      if (index > 0 && !isAddedUp) experiment.split([1 - step.share, step.share]);
       // After each step is begun, the first requests are looked at closely again.
       let next = n + 50;
       const end = n + step.requests;

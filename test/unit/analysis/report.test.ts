@@ -194,15 +194,25 @@ describe('a metric', () => {
     expect(JSON.parse(JSON.stringify(results))).toEqual(results);
   });
 
-  test('says how long it takes at the rate of the last minutes', () => {
+  test('says how long it takes in the first minute too', () => {
     const experiment = new MadeUpExperiment([0.5, 0.5]);
     const nowMs = send(experiment, { users: 500, each: 1 });
+    const collected = { ...experiment.collected(), spans: [] };
+    const { results } = resultsOf({ collected, plan: planOf(ERRORS), pairs: [], nowMs, before: null });
+    const { observationsNeeded, etaMs } = results.comparisons[0]!.metrics[0]!.verdict;
+    expect(etaMs! / 1000).toBeCloseTo((observationsNeeded! - 500) / 100, 0);
+  });
+
+  test('says how long it takes at the rate of the last minutes', () => {
+    const experiment = new MadeUpExperiment([0.5, 0.5]);
+    const nowMs = send(experiment, { users: 3000, each: 1, failing: [100, 100] });
     const [errors] = report(experiment, planOf(ERRORS), nowMs).comparisons[0]!.metrics;
     const { observationsNeeded, etaMs } = errors!.verdict;
     // A hundred new units a second.
-    expect(etaMs! / 1000).toBeCloseTo((observationsNeeded! - 500) / 100, 0);
-    const later = report(experiment, planOf(ERRORS), nowMs + 290_000).comparisons[0]!.metrics[0]!;
-    expect(later.verdict.etaMs! / etaMs!).toBeCloseTo(295 / 5, 0);
+    expect(etaMs! / 1000).toBeCloseTo((observationsNeeded! - 3000) / 100, 0);
+    experiment.idle(nowMs + 270_000);
+    const later = report(experiment, planOf(ERRORS), nowMs + 270_000).comparisons[0]!.metrics[0]!;
+    expect(later.verdict.etaMs! / etaMs!).toBeCloseTo(300 / 30, 1);
   });
 });
 
@@ -253,12 +263,13 @@ describe('a split that changes', () => {
 
   test('has an ETA of the present split, from where that stands', () => {
     const experiment = new MadeUpExperiment([0.5, 0.5]);
-    const half = send(experiment, { users: 400, each: 1 });
+    const traffic = { each: 1, failing: [100, 100] };
+    const half = send(experiment, { ...traffic, users: 2000 });
     experiment.split([0.8, 0.2]);
-    const nowMs = send(experiment, { users: 100, each: 1, share: 0.2, fromMs: half, firstUser: 400 });
+    const nowMs = send(experiment, { ...traffic, users: 1000, share: 0.2, fromMs: half, firstUser: 2000 });
     const [errors] = report(experiment, planOf(ERRORS), nowMs).comparisons[0]!.metrics;
     const { observationsNeeded, etaMs } = errors!.verdict;
-    expect(etaMs! / 1000).toBeCloseTo((observationsNeeded! - 100) / 100, 0);
+    expect(etaMs! / 1000).toBeCloseTo((observationsNeeded! - 1000) / 100, 0);
   });
 });
 
@@ -351,6 +362,22 @@ describe('whether the numbers are to be believed', () => {
     const lastMs = send(experiment, { users: 1000 });
     const { invalid } = report(experiment, plan, lastMs + 400_000);
     expect(invalid[0]).toMatchObject({ cause: 'gap', reason: expect.stringMatching(/^no data for 4\d\d s/) });
+  });
+
+  test('an experiment that has ended has no gap', () => {
+    const experiment = new MadeUpExperiment([0.5, 0.5]);
+    const lastMs = send(experiment, { users: 2000 });
+    experiment.idle(lastMs + 400_000);
+    const question = {
+      collected: experiment.collected(),
+      plan,
+      pairs: [],
+      nowMs: lastMs + 400_000,
+      before: null,
+    };
+    const invalid = (isRunning: boolean) => resultsOf({ ...question, isRunning }).results.invalid;
+    expect(invalid(true).map(({ cause }) => cause)).toEqual(['gap']);
+    expect(invalid(false)).toEqual([]);
   });
 
   test('a span of time that has only begun is no jump', () => {

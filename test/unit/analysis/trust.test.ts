@@ -181,6 +181,10 @@ describe('the numbers are not to be believed', () => {
     expect(ask(spans(...steady), 0, 13 * MINUTE)).toEqual(['no data for 420 s (at most 300 s)']);
   });
 
+  test('and not without, where little comes', () => {
+    expect(ask(spans(2, 0, 1, 0, 0, 0, 0, 0, 0, 1, 2))).toEqual([]);
+  });
+
   test('with clocks that disagree, either way', () => {
     expect(ask(spans(...steady), 90_000)).toEqual(['clocks differ by 90 s (at most 60 s)']);
     expect(ask(spans(...steady), -61_000)).toEqual(['clocks differ by 61 s (at most 60 s)']);
