@@ -235,7 +235,9 @@ describe.skipIf(process.platform !== 'linux')('workers: 2', () => {
     const slow = [sidecar.client(), sidecar.client(), sidecar.client(), sidecar.client()];
     for (const client of slow) await client.sent('GET /slow/500 HTTP/1.1\r\nHost: a\r\n\r\n');
     const loads = [...clients.values()].flat().map((client) => load(client));
-    await expect.poll(() => loads.every(({ result }) => result.answered > 20), { timeout: 20_000 }).toBe(true);
+    await expect
+      .poll(() => loads.every(({ result }) => result.answered > 20), { timeout: 20_000 })
+      .toBe(true);
     sidecar.child.kill('SIGTERM');
     let answered = slow.length + loads.length;
     for (const { done } of loads) {

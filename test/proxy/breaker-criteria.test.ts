@@ -102,7 +102,9 @@ describe('what counts as a failure', () => {
 
 describe('limits against the control', () => {
   it('open the breaker of a candidate that fails more than the control does', async () => {
-    const { plane, ask } = await world('breaker: { window: 1m, errorRate: [100%, control + 1%], openFor: 60s }');
+    const { plane, ask } = await world(
+      'breaker: { window: 1m, errorRate: [100%, control + 1%], openFor: 60s }',
+    );
     await ask('candidate', '200', 20);
     await ask('control', '200', 60);
     await ask('candidate', '500', 19);

@@ -97,7 +97,11 @@ describe('a rollout, whatever happens', () => {
             if (isBreached) expect(next).toMatchObject({ phase: 'rolled-back', sharePpm: 0 });
             else if (!isOver(next) && decision === null)
               expect(
-                judgeStep(sudden, stepOf(sudden, next), { counts: next.counts, ratePerSecond: 1, results: null }).kind,
+                judgeStep(sudden, stepOf(sudden, next), {
+                  counts: next.counts,
+                  ratePerSecond: 1,
+                  results: null,
+                }).kind,
               ).not.toBe('breach');
           }
           state = next;

@@ -65,7 +65,11 @@ experiments:
   const arms = new Map([['control', { requests, hits: {} }]]);
   return preflight('ranking', compileRollout(configOf(text), 'ranking')!, {
     snapshot: () => snapshotOf(text),
-    evidence: { read: async () => new Map([['ranking', arms]]), openBreaker: () => breaker, results: () => null },
+    evidence: {
+      read: async () => new Map([['ranking', arms]]),
+      openBreaker: () => breaker,
+      results: () => null,
+    },
     unusable: () => unusable,
     wallMs: () => wallMs,
   });
