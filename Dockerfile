@@ -4,10 +4,11 @@ ARG NODE_VERSION=24.21.0
 
 FROM node:${NODE_VERSION}-bookworm-slim AS build
 WORKDIR /src
-COPY package.json package-lock.json .npmrc ./
+COPY package.json package-lock.json .npmrc tsconfig.json ./
 RUN npm ci
 COPY bin bin
 COPY src src
+COPY page page
 COPY scripts scripts
 COPY LICENSE ./
 RUN npm run build

@@ -48,8 +48,8 @@ export function Scroll({
   readonly children: ComponentChildren;
 }) {
   return (
-    <section class="scroll" aria-label={label} tabIndex={0}>
+    <div class="scroll" role="group" aria-label={label} tabIndex={0}>
       {children}
-    </section>
+    </div>
   );
 }

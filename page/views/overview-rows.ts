@@ -65,7 +65,8 @@ export function rowOf(experiment: Experiment, { stats, rollout, verdict }: RowSo
     rollout,
     verdict,
     health: SEVERITY.find((tone) => tone !== 'info' && tones.includes(tone)) ?? 'idle',
-    text: [name, owner ?? '', ...routes, ...variants.map((one) => one.upstream ?? '')]
+    text: [name, owner, ...routes, ...variants.map((one) => one.upstream)]
+      .filter((one) => one !== null)
       .join(' ')
       .toLowerCase(),
   };
@@ -97,7 +98,7 @@ export function sortRows(
     if (one === null || other === null) {
       if (one !== other) return one === null ? 1 : -1;
     } else if (one !== other) return sign * (one - other);
-    return a.experiment.name.localeCompare(b.experiment.name);
+    return a.experiment.name < b.experiment.name ? -1 : 1;
   });
 }
 

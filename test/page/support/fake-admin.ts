@@ -17,6 +17,7 @@ import {
 import { DIFFS } from './world-results.ts';
 
 export const TOKEN = 'correct-horse-battery-staple';
+/** Eight times as often as a sidecar, so that no test waits for it. */
 const STATS_MS = 250;
 
 export interface Told {
@@ -44,13 +45,17 @@ export interface FakeAdmin {
 }
 
 /** @param folder Of the built page. */
-export async function startFakeAdmin(folder: string, experiments?: number): Promise<FakeAdmin> {
+export async function startFakeAdmin(
+  folder: string,
+  options: { readonly experiments?: number; readonly statsMs?: number } = {},
+): Promise<FakeAdmin> {
+  const { experiments, statsMs = STATS_MS } = options;
   const app = fastify({ forceCloseConnections: true });
   const world = newWorld(experiments);
   const told: Told[] = [];
   const streams = new Set<FastifyReply>();
   let tick = 0;
-  const timer = setInterval(() => state.send('stats', statsOf(world, tick++)), STATS_MS);
+  const timer = setInterval(() => state.send('stats', statsOf(world, tick++)), statsMs);
   const state: FakeAdmin = {
     origin: '',
     world,
