@@ -183,7 +183,7 @@ describe.skipIf(!hasTools('curl'))('the commands of the runbooks', () => {
   const run = (line: string) => {
     const admin = `http://127.0.0.1:${sidecar.ports.admin}`;
     const asks =
-      /^npx fairlead (?:get|kill|set|start|start-rollout|promote|undo|resume|breaker|endpoint|check) /.test(
+      /^npx fairlead (?:get|kill|set|start|start-rollout|promote|undo|resume|breaker|endpoint|check|results) /.test(
         `${line} `,
       );
     const health = `http://127.0.0.1:${sidecar.ports.probes}/readyz`;
