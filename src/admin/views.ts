@@ -54,8 +54,10 @@ export interface StickyView {
 export function experimentViews(control: ControlPort, breakers: readonly AdminBreaker[]): ExperimentView[] {
   const { snapshot } = control;
   const { runtime, wallMs } = control.view();
+  // By the experiment of `route/experiment/variant`: with hundreds, each would look through all of them.
+  const byExperiment = Map.groupBy(breakers, ({ name }) => name.split('/').at(-2) ?? '');
   return [...snapshot.experiments.values()].map((experiment) =>
-    experimentView(experiment, { snapshot, runtime, wallMs }, breakers),
+    experimentView(experiment, { snapshot, runtime, wallMs }, byExperiment.get(experiment.name) ?? []),
   );
 }
 
