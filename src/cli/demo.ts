@@ -32,9 +32,9 @@ export async function demoCommand(options: DemoOptions, io: Io): Promise<number>
   mkdirSync(STATE_FOLDER, { recursive: true });
   const stateFolder = mkdtempSync(join(tmpdir(), 'fairlead-demo-'));
   const env = { FAIRLEAD_STATE_FILE: join(stateFolder, 'state.json'), ...io.env };
-  const { ports, token } = declared(configFile, env);
   const services: DemoService[] = [];
   try {
+    const { ports, token } = declared(configFile, env);
     services.push(await startVersion('v1 (control)', ports.control, WORK_MS.control));
     services.push(await startVersion('v2 (candidate)', ports.candidate, WORK_MS.candidate));
     const stopped = untilStopped();
@@ -98,7 +98,7 @@ async function startVersion(version: string, port: number, workMs: number): Prom
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new CliError(
       Exit.unfit,
-      `the demo service ${version} could not listen on port ${port}: ${reason}`,
+      `the demo service ${version} could not listen on port ${port}: ${reason}; does another demo run?`,
       {
         cause,
       },
