@@ -87,7 +87,8 @@ function headerDifferences(control: Answer, other: Answer, rules: CompareRules):
     if (rules.headers === null && VOLATILE_HEADERS.includes(name)) continue;
     if (rules.ignoreHeaders.includes(name)) continue;
     const [before, after] = [comparedValue(control, name), comparedValue(other, name)];
-    if (before !== after) found.push({ path: `header ${name}`, control: before, other: after });
+    const shown = NAME.test(name) ? name : '*';
+    if (before !== after) found.push({ path: `header ${shown}`, control: before, other: after });
   }
   return found;
 }

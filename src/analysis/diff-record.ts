@@ -29,12 +29,13 @@ const ABSOLUTE_MIN = 0.0003;
 /** And not by chance: by so many standard errors. */
 const ERRORS_MIN = 3;
 
-/** The answers to one request. */
-export interface Answers {
-  readonly control: Answer;
-  /** The same upstream, asked a second time. */
+/** The answers to one request beside the first of control, and where they differ from it: see `DiffRecord.compare`. */
+export interface Compared {
+  /** Control, asked a second time. */
   readonly again: Answer;
+  readonly noise: readonly Difference[];
   readonly candidate: Answer;
+  readonly differences: readonly Difference[];
 }
 
 /** What one path has come to. */
@@ -116,22 +117,24 @@ export class DiffRecord {
     this.#options = options;
   }
 
+  /** Where an answer differs from the first one of control. */
+  compare(control: Answer, other: Answer): Difference[] {
+    return compareAnswers(control, other, this.#options.rules);
+  }
+
   /** Count the answers to one request; whether each differs from the first in a way that is no noise. */
   add(
-    answers: Answers,
+    { noise, differences, again, candidate }: Compared,
     { at, route }: { readonly at: string; readonly route: string },
   ): { readonly control: boolean; readonly candidate: boolean } {
-    const { rules } = this.#options;
-    const noise = compareAnswers(answers.control, answers.again, rules);
-    const differences = compareAnswers(answers.control, answers.candidate, rules);
     const [isControl, isCandidate] = [this.#isAnyPlain(noise), this.#isAnyPlain(differences)];
     for (const { path } of this.#placed(noise)) this.#countsOf(path).noise++;
     for (const difference of this.#placed(differences)) this.#note(difference, at, route);
     this.#compared++;
     if (isControl) this.#hits.control++;
     if (isCandidate) this.#hits.candidate++;
-    this.#measure('control', answers.again);
-    this.#measure('candidate', answers.candidate);
+    this.#measure('control', again);
+    this.#measure('candidate', candidate);
     return { control: isControl, candidate: isCandidate };
   }
 

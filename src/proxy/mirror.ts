@@ -4,6 +4,8 @@
  * caller's way, and none of it can fail a request.
  */
 import { createHmac } from 'node:crypto';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { Answer } from '../analysis/diff-answers.ts';
 import { DiffRecord } from '../analysis/diff-record.ts';
 import type { MirrorSettings } from '../config/compile-mirror.ts';
 import { TokenBucket } from '../resilience/token-bucket.ts';
@@ -109,30 +111,39 @@ export class Mirror {
     this.#inFlight--;
   }
 
-  async #send({ route, control, candidate, groups }: MirrorSample): Promise<void> {
+  async #send(sample: MirrorSample): Promise<void> {
     if (this.#isClosed) return;
-    const { bodyMaxBytes, experiment } = this.settings;
-    const first = this.#call(groups.control, control);
-    // Whichever is sent last is further from the first: what changes with time would differ more often.
-    const isCandidateLast = this.#options.plane.random.next() < 0.5;
-    const early = isCandidateLast ? null : this.#call(groups.candidate, candidate);
-    const again = this.#call(groups.control, control);
-    const raw = await Promise.all([first, again, early ?? this.#call(groups.candidate, candidate)]);
+    const raw = await this.#ask(sample);
     if (this.#isClosed) return;
     // Without an answer to compare with, the others say nothing.
     if (raw[0].status === 0 || raw.some(({ isStale }) => isStale)) return this.miss('unanswered');
+    const { bodyMaxBytes, experiment } = this.settings;
     const answers = await Promise.all(raw.map((answer) => readAnswer(answer, bodyMaxBytes)));
-    const { metrics, clock } = this.#options.plane;
-    const at = new Date(clock.wallMs()).toISOString();
-    const hits = this.#record.add(
-      { control: answers[0]!, again: answers[1]!, candidate: answers[2]! },
-      { at, route },
-    );
+    const hits = await this.#compare(answers as [Answer, Answer, Answer], sample.route);
+    const { mirrors } = this.#options.plane.metrics;
     for (const role of ['control', 'candidate'] as const) {
       const variant = this.settings[role];
-      metrics.mirrors.compared(experiment, variant).value++;
-      metrics.mirrors.differences(experiment, variant).value += hits[role] ? 1 : 0;
+      mirrors.compared(experiment, variant).value++;
+      if (hits[role]) mirrors.differences(experiment, variant).value++;
     }
+  }
+
+  /** Control, control again, and the candidate. */
+  #ask({ control, candidate, groups }: MirrorSample): Promise<[RawAnswer, RawAnswer, RawAnswer]> {
+    const first = this.#call(groups.control, control);
+    // What changes with time differs more often from the first in whichever is sent last: so neither is that always.
+    const early = this.#options.plane.random.next() < 0.5 ? this.#call(groups.candidate, candidate) : null;
+    const again = this.#call(groups.control, control);
+    return Promise.all([first, again, early ?? this.#call(groups.candidate, candidate)]);
+  }
+
+  async #compare([control, again, candidate]: [Answer, Answer, Answer], route: string) {
+    const noise = this.#record.compare(control, again);
+    // Each takes some milliseconds at worst, and requests wait for no longer.
+    await nextTurn();
+    const differences = this.#record.compare(control, candidate);
+    const at = new Date(this.#options.plane.clock.wallMs()).toISOString();
+    return this.#record.add({ noise, differences, again, candidate }, { at, route });
   }
 
   async #call(group: UpstreamGroup, request: MirrorRequest): Promise<RawAnswer> {

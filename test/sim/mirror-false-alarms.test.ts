@@ -4,7 +4,7 @@
  */
 import { describe, expect, test } from 'vitest';
 import { judgeDiffs } from '../../src/analysis/diff-report.ts';
-import { answerOf, recordOf, WHERE } from '../support/diffs.ts';
+import { addTo, answerOf, recordOf } from '../support/diffs.ts';
 import { seededRandom } from '../support/seeded-random.ts';
 
 const RUNS = 60;
@@ -21,7 +21,7 @@ function alarms(seed: number, noise: number, broken = 0): number {
   for (let run = 0; run < RUNS; run++) {
     const record = recordOf();
     for (let n = 1; n <= REQUESTS; n++) {
-      record.add({ control: answer(noise), again: answer(noise), candidate: answer(noise + broken) }, WHERE);
+      addTo(record, { control: answer(noise), again: answer(noise), candidate: answer(noise + broken) });
       if (n % LOOK_EVERY !== 0 || judgeDiffs(record.counts).kind !== 'regression') continue;
       count++;
       break;

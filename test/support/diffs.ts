@@ -26,4 +26,15 @@ export function recordOf(rules: Partial<CompareRules> = {}, hasSamples = false):
   return new DiffRecord({ rules: { ...PLAIN_RULES, ...rules }, digest, hasSamples, sinceMs: 0 });
 }
 
+/** Counts the answers to one request. */
+export function addTo(
+  record: DiffRecord,
+  { control, again, candidate }: Readonly<Record<'control' | 'again' | 'candidate', Answer>>,
+  where = WHERE,
+) {
+  const noise = record.compare(control, again);
+  const differences = record.compare(control, candidate);
+  return record.add({ noise, differences, again, candidate }, where);
+}
+
 export const WHERE = { at: '2026-11-21T10:00:00.000Z', route: 'api' };

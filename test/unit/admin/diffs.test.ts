@@ -4,7 +4,7 @@ import { listen } from '../../../src/admin/server.ts';
 import { runProgram } from '../../../src/cli/program.ts';
 import { NOTHING_MISSED } from '../../../src/telemetry/mirror-view.ts';
 import { type AdminBench, newAdminBench, TOKEN } from '../../support/admin.ts';
-import { answerOf, recordOf, WHERE } from '../../support/diffs.ts';
+import { addTo, answerOf, recordOf } from '../../support/diffs.ts';
 
 let bench: AdminBench;
 let admin: string;
@@ -19,7 +19,7 @@ function mirror(price: unknown, hasSamples = false): void {
   for (let n = 0; n < 40; n++) {
     const at = (m: number) => ({ at: n * 3 + m, price: 1 });
     const candidate = answerOf({ ...at(2), price });
-    record.add({ control: answerOf(at(0)), again: answerOf(at(1)), candidate }, WHERE);
+    addTo(record, { control: answerOf(at(0)), again: answerOf(at(1)), candidate });
   }
   bench.plane.mirrored = [
     {

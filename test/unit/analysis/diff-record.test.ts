@@ -10,7 +10,7 @@ import {
   SAMPLES_MAX,
 } from '../../../src/analysis/diff-record.ts';
 import { reportDiffs } from '../../../src/analysis/diff-report.ts';
-import { answerOf, NO_ANSWER, recordOf, WHERE } from '../../support/diffs.ts';
+import { addTo, answerOf, NO_ANSWER, recordOf } from '../../support/diffs.ts';
 
 const pathIn = (form: DiffForm, wanted: string) => form.paths.find(({ path }) => path === wanted);
 
@@ -18,14 +18,11 @@ describe('a record', () => {
   it('takes for noise where control differs from itself, after a few times', () => {
     const record = recordOf();
     const hits = [1, 2, 3, 4, 5].map((n) =>
-      record.add(
-        {
-          control: answerOf({ at: n }),
-          again: answerOf({ at: n + 10 }),
-          candidate: answerOf({ at: n + 20 }),
-        },
-        WHERE,
-      ),
+      addTo(record, {
+        control: answerOf({ at: n }),
+        again: answerOf({ at: n + 10 }),
+        candidate: answerOf({ at: n + 20 }),
+      }),
     );
     expect(hits).toEqual([
       { control: true, candidate: true },
@@ -40,10 +37,11 @@ describe('a record', () => {
     const record = recordOf();
     for (let n = 0; n < 200; n++) {
       const noisy = n % 20 === 0 ? 'x' : 'a';
-      record.add(
-        { control: answerOf({ v: 'a' }), again: answerOf({ v: noisy }), candidate: answerOf({ v: 'b' }) },
-        WHERE,
-      );
+      addTo(record, {
+        control: answerOf({ v: 'a' }),
+        again: answerOf({ v: noisy }),
+        candidate: answerOf({ v: 'b' }),
+      });
     }
     const form = record.toJSON();
     expect(pathIn(form, 'body /v')).toMatchObject({ noise: 10, differences: 200 });
@@ -55,7 +53,7 @@ describe('a record', () => {
   it('counts a candidate that does not answer as different, and does not time it', () => {
     const record = recordOf();
     for (let n = 0; n < 20; n++)
-      record.add({ control: answerOf({}), again: answerOf({}), candidate: NO_ANSWER }, WHERE);
+      addTo(record, { control: answerOf({}), again: answerOf({}), candidate: NO_ANSWER });
     const report = reportDiffs(record.toJSON());
     expect(report).toMatchObject({
       verdict: { kind: 'regression' },
@@ -69,7 +67,7 @@ describe('a record', () => {
     const bodyOf = (from: number) =>
       Object.fromEntries(Array.from({ length: 90 }, (_, index) => [`${letters(from + index)}`, 1]));
     for (let n = 0; n < 8; n++)
-      record.add({ control: answerOf({}), again: answerOf({}), candidate: answerOf(bodyOf(90 * n)) }, WHERE);
+      addTo(record, { control: answerOf({}), again: answerOf({}), candidate: answerOf(bodyOf(90 * n)) });
     const { paths } = record.toJSON();
     expect(paths.length).toBeLessThanOrEqual(PATHS_MAX + 1);
     expect(pathIn(record.toJSON(), OTHER_PATHS)!.differences).toBe(3);
@@ -82,8 +80,8 @@ describe('a record', () => {
       candidate: answerOf({ secret: 12345678 }),
     };
     const [shy, open] = [recordOf(), recordOf({}, true)];
-    shy.add(answers, WHERE);
-    open.add(answers, WHERE);
+    addTo(shy, answers);
+    addTo(open, answers);
     expect(JSON.stringify(shy.toJSON())).not.toMatch(/hunter2|12345678/);
     expect(pathIn(shy.toJSON(), 'body /secret')!.last).toEqual({
       control: { type: 'string', hash: '#9' },
@@ -100,7 +98,7 @@ describe('a record', () => {
     const record = recordOf({}, true);
     for (let n = 0; n < 9; n++) {
       const other = { [letters(n)]: 'y'.repeat(500), all: n };
-      record.add({ control: answerOf({}), again: answerOf({}), candidate: answerOf(other) }, WHERE);
+      addTo(record, { control: answerOf({}), again: answerOf({}), candidate: answerOf(other) });
     }
     const { samples } = record.toJSON();
     expect(samples).toHaveLength(SAMPLES_MAX);
@@ -112,10 +110,11 @@ describe('a record', () => {
     const records = [recordOf(), recordOf()];
     for (const record of records)
       for (let n = 0; n < 30; n++)
-        record.add(
-          { control: answerOf({ v: 1 }), again: answerOf({ v: 1 }), candidate: answerOf({ v: 2 }) },
-          WHERE,
-        );
+        addTo(record, {
+          control: answerOf({ v: 1 }),
+          again: answerOf({ v: 1 }),
+          candidate: answerOf({ v: 2 }),
+        });
     const sent = records.map((record) => JSON.parse(JSON.stringify(record)) as DiffForm);
     const merged = mergeDiffs(sent);
     expect(merged).toMatchObject({ compared: 60, hits: { control: 0, candidate: 60 } });
