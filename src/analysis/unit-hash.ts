@@ -13,54 +13,46 @@ export const UNIT_HASH_MAX = 2 ** 53 - 1;
 /** 32 bits of one word, 21 of the other. */
 const LOW_BITS = 21;
 
-/** Where the state is while a text is hashed: one at a time, and nothing is made for it. */
-let v0 = 0;
-let v1 = 0;
-let v2 = 0;
-let v3 = 0;
+const FINAL_ROUNDS = 3;
 
+/** One loop for all rounds, so that the state stays in registers: those of the text and its length, then twice three. */
 export function unitHash(text: string, [k0, k1]: UnitHashKey): number {
-  v0 = k0;
-  v1 = k1 ^ 0xee;
-  v2 = 0x6c796765 ^ k0;
-  v3 = 0x74656462 ^ k1;
+  let v0 = k0 | 0;
+  let v1 = k1 ^ 0xee;
+  let v2 = 0x6c796765 ^ k0;
+  let v3 = 0x74656462 ^ k1;
+  let high = 0;
   const { length } = text;
-  let at = 0;
-  for (; at + 1 < length; at += 2) absorb(text.charCodeAt(at) | (text.charCodeAt(at + 1) << 16));
-  // The last word has the length, so that no two texts give the same words.
-  if (at < length) absorb(text.charCodeAt(at));
-  absorb(length);
-  v2 ^= 0xee;
-  finish();
-  const high = (v1 ^ v3) >>> 0;
-  v1 ^= 0xdd;
-  finish();
+  const words = (length + 1) >> 1;
+  const end = words + 1 + 2 * FINAL_ROUNDS;
+  for (let i = 0; i < end; i++) {
+    let word = 0;
+    if (i < words) {
+      const at = 2 * i;
+      word = text.charCodeAt(at) | (at + 1 < length ? text.charCodeAt(at + 1) << 16 : 0);
+    } else if (i === words) {
+      // The length goes last, so that no two texts give the same words.
+      word = length;
+    } else if (i === words + 1) {
+      v2 ^= 0xee;
+    } else if (i === words + 1 + FINAL_ROUNDS) {
+      high = v1 ^ v3;
+      v1 ^= 0xdd;
+    }
+    v3 ^= word;
+    v0 = (v0 + v1) | 0;
+    v1 = ((v1 << 5) | (v1 >>> 27)) ^ v0;
+    v0 = (v0 << 16) | (v0 >>> 16);
+    v2 = (v2 + v3) | 0;
+    v3 = ((v3 << 8) | (v3 >>> 24)) ^ v2;
+    v0 = (v0 + v3) | 0;
+    v3 = ((v3 << 7) | (v3 >>> 25)) ^ v0;
+    v2 = (v2 + v1) | 0;
+    v1 = ((v1 << 13) | (v1 >>> 19)) ^ v2;
+    v2 = (v2 << 16) | (v2 >>> 16);
+    v0 ^= word;
+  }
   const low = (v1 ^ v3) >>> (32 - LOW_BITS);
-  const hash = high * 2 ** LOW_BITS + low;
+  const hash = (high >>> 0) * 2 ** LOW_BITS + low;
   return hash === 0 ? 1 : hash;
-}
-
-function absorb(word: number): void {
-  v3 ^= word;
-  round();
-  v0 ^= word;
-}
-
-function finish(): void {
-  round();
-  round();
-  round();
-}
-
-function round(): void {
-  v0 = (v0 + v1) | 0;
-  v1 = ((v1 << 5) | (v1 >>> 27)) ^ v0;
-  v0 = (v0 << 16) | (v0 >>> 16);
-  v2 = (v2 + v3) | 0;
-  v3 = ((v3 << 8) | (v3 >>> 24)) ^ v2;
-  v0 = (v0 + v3) | 0;
-  v3 = ((v3 << 7) | (v3 >>> 25)) ^ v0;
-  v2 = (v2 + v1) | 0;
-  v1 = ((v1 << 13) | (v1 >>> 19)) ^ v2;
-  v2 = (v2 << 16) | (v2 >>> 16);
 }

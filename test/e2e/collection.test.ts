@@ -112,11 +112,21 @@ const conversion = (user: number, more: object = {}) => ({
 const total = (numbers: readonly number[]) => numbers.reduce((sum, number) => sum + number, 0);
 
 describe.each([1, 2])('with %i worker(s)', (workers) => {
-  it('every request and every unit is counted once, with what the service says of it', async () => {
+  it('every request, unit and event is counted once, with what the service says of it', async () => {
     const sidecar = await start(workers);
     await ask(sidecar, 900, 100);
     await ask(sidecar, 100, 100, '/fail');
     await ask(sidecar, 10, 10, '/nonsense');
+    const events = [
+      ...Array.from({ length: 20 }, (_, user) => conversion(user)),
+      conversion(0),
+      conversion(21, { id: 'order-1', at: new Date().toISOString() }),
+      conversion(21, { id: 'order-1' }),
+      conversion(100),
+    ];
+    const posted = await post(sidecar, events, 'shop-secret');
+    expect(await posted.json()).toEqual({ accepted: 22, duplicate: 1, unknown: 1, notFollowed: 0 });
+
     const { assigned, served, comparisons } = await resultsOf(sidecar);
     expect(total(assigned.map(({ requests }) => requests))).toBe(1010);
     expect(total(assigned.map(({ units }) => units))).toBe(100);
@@ -125,49 +135,28 @@ describe.each([1, 2])('with %i worker(s)', (workers) => {
       const cost = index + 1;
       expect(assigned[index]).toMatchObject({ name, bytesMean: 10 });
       expect(served[index]!.requests).toBe(assigned[index]!.requests);
-      const [costs, tokens, conversions] = assigned[index]!.metrics;
+      const [costs, tokens] = assigned[index]!.metrics;
       expect(costs).toMatchObject({ name: 'cost', mean: cost });
       expect(tokens).toMatchObject({ name: 'tokens', mean: 10 * cost, count: assigned[index]!.requests });
-      expect(conversions).toMatchObject({ name: 'conversion', count: 0 });
     }
     expect(total(assigned.map(({ metrics }) => metrics[0]!.count))).toBe(1000);
-    expect(comparisons[0]!.metrics.find(({ name }) => name === 'cost')).toMatchObject({
-      control: 1,
-      candidate: 2,
-    });
+    const comparedBy = (name: string) => comparisons[0]!.metrics.find((metric) => metric.name === name)!;
+    expect(comparedBy('cost')).toMatchObject({ control: 1, candidate: 2 });
+    // 21 of the 100 units have converted: a second time counts for nothing.
+    const { control, candidate } = comparedBy('conversion');
+    expect(control! * assigned[0]!.units + candidate! * assigned[1]!.units).toBeCloseTo(21, 6);
+
     expect(await sidecar.metric('fairlead_analysis_requests_total{')).toBe(1010);
     expect(await sidecar.metric('fairlead_analysis_units_followed{')).toBe(100);
     expect(await sidecar.metric('fairlead_analysis_values_malformed_total')).toBe(10);
     expect(await sidecar.metric('fairlead_analysis_dropped_total')).toBe(0);
-  });
-
-  it('events are counted for the variant that their unit was assigned, once each', async () => {
-    const sidecar = await start(workers);
-    await ask(sidecar, 100, 50);
-    const posted = await post(
-      sidecar,
-      [
-        ...Array.from({ length: 20 }, (_, user) => conversion(user)),
-        conversion(0),
-        conversion(21, { id: 'order-1', at: new Date().toISOString() }),
-        conversion(21, { id: 'order-1' }),
-        conversion(99),
-      ],
-      'shop-secret',
-    );
-    expect(await posted.json()).toEqual({ accepted: 22, duplicate: 1, unknown: 1, notFollowed: 0 });
-    const { comparisons, assigned } = await resultsOf(sidecar);
-    const { control, candidate } = comparisons[0]!.metrics.find(({ name }) => name === 'conversion')!;
-    // 21 of the 50 units have converted: a second time counts for nothing.
-    expect(control! * assigned[0]!.units + candidate! * assigned[1]!.units).toBeCloseTo(21, 6);
-    expect(
-      await sidecar.metric('fairlead_analysis_events_total{experiment="ranking",result="accepted"}'),
-    ).toBe(22);
+    const accepted = 'fairlead_analysis_events_total{experiment="ranking",result="accepted"}';
+    expect(await sidecar.metric(accepted)).toBe(22);
   });
 });
 
 describe('events', () => {
-  it('of what is not there are refused with their place, and nothing is counted', async () => {
+  it('of what is not there are refused with their place; they are all that a reporter may post', async () => {
     const sidecar = await start();
     await ask(sidecar, 10, 10);
     const wrong = await post(sidecar, [conversion(1), conversion(2, { metric: 'convers' })]);
@@ -180,47 +169,53 @@ describe('events', () => {
     const malformed = await post(sidecar, [conversion(1), conversion(2, { value: 'secret' })]);
     expect(malformed.status).toBe(400);
     expect(await malformed.json()).toMatchObject({ code: 'request_invalid', path: 'events.1.value' });
-    expect(await (await post(sidecar, [conversion(1)])).json()).toMatchObject({ accepted: 1 });
-    expect(sidecar.log()).not.toMatch(/user-1|secret/);
-  });
-
-  it('are all that a reporter may post', async () => {
-    const sidecar = await start();
-    expect((await post(sidecar, [conversion(1)], 'shop-secret')).status).toBe(200);
+    expect(await (await post(sidecar, [conversion(1)], 'shop-secret')).json()).toMatchObject({ accepted: 1 });
     const kill = await fetch(`http://127.0.0.1:${sidecar.ports.admin}/v1/experiments/ranking:kill`, {
       method: 'POST',
       headers: { authorization: 'Bearer shop-secret', 'content-type': 'application/json' },
       body: '{"reason": "because"}',
     });
     expect(kill.status).toBe(403);
+    expect(sidecar.log()).not.toMatch(/user-1|secret/);
   });
 });
 
 describe('the numbers of an experiment', () => {
-  it('are followed anew under another split, and those before stay', async () => {
-    const sidecar = await start();
-    await ask(sidecar, 60, 60);
-    await sidecar.post('/v1/experiments/ranking/weights', {
-      weights: { control: 80, candidate: 20 },
-      reason: 'test',
+  it('go on after a restart, and units are known again', async () => {
+    const before = await start();
+    await ask(before, 60, 20);
+    before.child.kill('SIGTERM');
+    expect(await before.exited).toBe(0);
+    const after = await startIn(before.cwd);
+    expect(await (await post(after, [conversion(3), conversion(20)])).json()).toMatchObject({
+      accepted: 1,
+      unknown: 1,
     });
-    await ask(sidecar, 40, 40);
-    expect(await sidecar.metric('fairlead_analysis_units_followed{')).toBe(40);
-    const { assigned } = await resultsOf(sidecar);
+    await ask(after, 40, 40);
+    const { assigned } = await resultsOf(after);
     expect(total(assigned.map(({ requests }) => requests))).toBe(100);
+    expect(total(assigned.map(({ units }) => units))).toBe(40);
+    expect(await after.metric('fairlead_analysis_requests_total{')).toBe(100);
   });
 
-  it('have a history of five seconds a point', async () => {
+  it('are followed anew under another split; the history has all of them, five seconds a point', async () => {
     const sidecar = await start();
-    await ask(sidecar, 30, 30);
+    await ask(sidecar, 60, 60);
+    const weights = { control: 80, candidate: 20 };
+    await sidecar.post('/v1/experiments/ranking/weights', { weights, reason: 'test' });
+    await ask(sidecar, 40, 40);
+    const { assigned } = await resultsOf(sidecar);
+    expect(total(assigned.map(({ requests }) => requests))).toBe(100);
+    expect(await sidecar.metric('fairlead_analysis_units_followed{')).toBe(40);
+
     const history = async () =>
       (await sidecar.get('/v1/experiments/ranking/history')) as {
         points: { at: string; variants: { requests: number; p50: number | null }[] }[];
       };
-    await expect.poll(async () => (await history()).points.length, { timeout: 8000 }).toBeGreaterThan(0);
+    const requests = async () =>
+      total((await history()).points.flatMap(({ variants }) => variants.map((one) => one.requests)));
+    await expect.poll(requests, { timeout: 8000 }).toBe(100);
     expect(await history()).toMatchObject({ intervalMs: 5000, variants: ['control', 'candidate'] });
-    const { points } = await history();
-    expect(total(points.flatMap(({ variants }) => variants.map(({ requests }) => requests)))).toBe(30);
-    expect(points[0]!.variants[0]!.p50).toBeGreaterThan(0);
+    expect((await history()).points[0]!.variants[0]!.p50).toBeGreaterThan(0);
   });
 });
