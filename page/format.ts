@@ -64,6 +64,11 @@ export function ago(iso: string, now: Date): string {
   return seconds < 86_400 ? `${Math.floor(seconds / 3600)} h ago` : `${Math.floor(seconds / 86_400)} d ago`;
 }
 
+/** A reason as a sentence of the page: with a capital, and arrows that are arrows. */
+export function sentence(reason: string): string {
+  return `${reason.charAt(0).toUpperCase()}${reason.slice(1)}`.replaceAll('->', '→');
+}
+
 /** Words for a name in camelCase: `no difference`. */
 export function words(name: string): string {
   return name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`).replaceAll('-', ' ');

@@ -27,11 +27,13 @@ export interface ChartProps {
   readonly times: readonly number[];
   readonly lines: readonly Line[];
   readonly format: (value: number | null) => string;
+  /** The axis reaches at least so far, so that noise near nothing is not drawn as mountains. */
+  readonly reach: number;
   /** Charts with the same one move their pointers together. */
   readonly group: string;
 }
 
-export function Chart({ title, times, lines, format, group }: ChartProps) {
+export function Chart({ title, times, lines, format, reach, group }: ChartProps) {
   const place = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
   const hovered = useSignal<number | null>(null);
@@ -51,7 +53,7 @@ export function Chart({ title, times, lines, format, group }: ChartProps) {
       hovered.value = chart.cursor.idx ?? null;
     };
     plot.current = new uPlot(
-      optionsOf({ lines, format, group, width: element.clientWidth, onHover }),
+      optionsOf({ lines, format, reach, group, width: element.clientWidth, onHover }),
       latest.current,
       element,
     );
@@ -97,15 +99,12 @@ export function Chart({ title, times, lines, format, group }: ChartProps) {
   );
 }
 
-interface Drawn {
-  readonly lines: readonly Line[];
-  readonly format: (value: number | null) => string;
-  readonly group: string;
+interface Drawn extends Pick<ChartProps, 'lines' | 'format' | 'reach' | 'group'> {
   readonly width: number;
   readonly onHover: (chart: uPlot) => void;
 }
 
-function optionsOf({ lines, format, group, width, onHover }: Drawn): uPlot.Options {
+function optionsOf({ lines, format, reach, group, width, onHover }: Drawn): uPlot.Options {
   const style = getComputedStyle(document.documentElement);
   const colour = (name: string) => style.getPropertyValue(name).trim();
   const axis: uPlot.Axis = {
@@ -118,16 +117,16 @@ function optionsOf({ lines, format, group, width, onHover }: Drawn): uPlot.Optio
     width: Math.max(width, 200),
     height: HEIGHT,
     legend: { show: false },
-    padding: [8, 8, 0, 0],
+    padding: [8, 24, 0, 0],
     cursor: { sync: { key: group }, y: false, points: { size: 5 }, drag: { x: false, y: false } },
-    scales: { y: { range: (_chart, _min, max) => [0, max > 0 ? max * 1.1 : 1] } },
+    scales: { y: { range: (_chart, _min, max) => [0, Math.max(max * 1.1, reach)] } },
     hooks: { setCursor: [onHover] },
     axes: [
       {
         ...axis,
         size: TIME_AXIS_PX,
         space: 80,
-        values: (_chart, splits) => splits.map((at) => clock(at).slice(0, 5)),
+        values: timeMarks,
       },
       {
         ...axis,
@@ -147,6 +146,12 @@ function optionsOf({ lines, format, group, width, onHover }: Drawn): uPlot.Optio
       })),
     ],
   };
+}
+
+/** With seconds where the marks are less than a minute apart. */
+function timeMarks(_chart: uPlot, splits: number[]): string[] {
+  const isShort = (splits[1] ?? 0) - (splits[0] ?? 0) < 60;
+  return splits.map((at) => clock(at).slice(0, isShort ? 8 : 5));
 }
 
 /** `60/s` of `60.0/s`: marks are round. */

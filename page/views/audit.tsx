@@ -4,7 +4,7 @@ import { Problem, read } from '../data/api.ts';
 import { useResource } from '../data/resource.ts';
 import { audit, auditHead } from '../data/store.ts';
 import type { AuditHead, AuditRecord } from '../data/types.ts';
-import { count, words } from '../format.ts';
+import { count, sentence, words } from '../format.ts';
 import { Badge } from '../ui/badge.tsx';
 import { Empty, Loaded, Panel, Scroll } from '../ui/panel.tsx';
 import { At } from '../ui/time.tsx';
@@ -140,7 +140,7 @@ function Records(props: {
                     </>
                   )}
                 </td>
-                <td class="is-wrapped">{one.reason}</td>
+                <td class="why">{sentence(one.reason)}</td>
               </tr>
             ))}
           </tbody>

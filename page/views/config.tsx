@@ -3,6 +3,7 @@ import { reloadAction } from '../data/actions.ts';
 import { useResource } from '../data/resource.ts';
 import { config, configHistory } from '../data/store.ts';
 import type { ConfigChange, ConfigView } from '../data/types.ts';
+import { sentence } from '../format.ts';
 import { experimentHref } from '../router.ts';
 import { Badge } from '../ui/badge.tsx';
 import { ActionButton } from '../ui/confirm.tsx';
@@ -65,11 +66,11 @@ function Change({ change }: { readonly change: ConfigChange }) {
   return (
     <li class="tone-edge-info">
       <At at={at} /> <b>version {version}</b> by {by} <code>{hash}</code>
-      {reason !== '' && <p>{reason}</p>}
+      {reason !== '' && <p>{sentence(reason)}</p>}
       {changes.length > 0 && (
         <ul class="changes">
-          {changes.map((sentence) => (
-            <li key={sentence}>{sentence}</li>
+          {changes.map((one) => (
+            <li key={one}>{sentence(one)}</li>
           ))}
         </ul>
       )}

@@ -59,10 +59,17 @@ function Lines({ history, experiment }: { readonly history: History; readonly ex
   const group = experiment.name;
   return (
     <div class="charts">
-      <Chart title="Requests" times={times} lines={charts.traffic} format={rate} group={group} />
-      <Chart title="Errors" times={times} lines={charts.errors} format={share} group={group} />
-      <Chart title="Latency, median" times={times} lines={charts.p50} format={millis} group={group} />
-      <Chart title="Latency, p99" times={times} lines={charts.p99} format={millis} group={group} />
+      <Chart title="Requests" times={times} lines={charts.traffic} format={rate} reach={1} group={group} />
+      <Chart title="Errors" times={times} lines={charts.errors} format={share} reach={0.01} group={group} />
+      <Chart
+        title="Latency, median"
+        times={times}
+        lines={charts.p50}
+        format={millis}
+        reach={1}
+        group={group}
+      />
+      <Chart title="Latency, p99" times={times} lines={charts.p99} format={millis} reach={1} group={group} />
     </div>
   );
 }

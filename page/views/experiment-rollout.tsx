@@ -2,7 +2,7 @@
 import { rolloutActions, startRollout } from '../data/actions.ts';
 import { config } from '../data/store.ts';
 import type { Experiment, Rollout } from '../data/types.ts';
-import { count, words } from '../format.ts';
+import { count, sentence, words } from '../format.ts';
 import { Badge } from '../ui/badge.tsx';
 import { ActionButton } from '../ui/confirm.tsx';
 import { Empty, Panel } from '../ui/panel.tsx';
@@ -69,19 +69,21 @@ function Progress({ rollout }: { readonly rollout: Rollout }) {
           );
         })}
       </ol>
-      <p class="sentence">{capital(reason)}</p>
+      <p class="sentence">{sentence(reason)}</p>
       <dl class="facts is-inline">
         <Fact term="candidate has">{share}</Fact>
         {!isOver && <Fact term="watched">{watched}</Fact>}
         {!isOver && eta !== null && <Fact term="goes on in about">{eta}</Fact>}
-        <Fact term="requests">
-          {count(counts.control.requests)} control, {count(counts.candidate.requests)} candidate
-        </Fact>
+        {!isOver && (
+          <Fact term="requests">
+            {count(counts.control.requests)} control, {count(counts.candidate.requests)} candidate
+          </Fact>
+        )}
         <Fact term="since">
           <Ago at={since} />
         </Fact>
       </dl>
-      <Guardrails rollout={rollout} />
+      {!isOver && <Guardrails rollout={rollout} />}
     </>
   );
 }
@@ -120,7 +122,8 @@ function stateOf(index: number, now: number, phase: string): 'done' | 'now' | 'a
 }
 
 interface DeclaredRollout {
-  readonly steps?: readonly { readonly share: number }[];
+  /** Parts per million, or with more than that. */
+  readonly steps?: readonly (number | { readonly share: number })[];
 }
 
 /** Null: none is declared, or the config has not been read yet. */
@@ -135,7 +138,7 @@ function declaredRollout(name: string): DeclaredRollout | null {
 function sharesOf(declared: DeclaredRollout | null, rollout: Rollout | null): readonly string[] {
   if (rollout !== null && rollout.steps.length > 0) return rollout.steps.map((one) => one.share);
   if (!Array.isArray(declared?.steps)) return [];
-  return declared.steps.map(({ share }) => `${share / 10_000}%`);
+  return declared.steps.map((step) => `${(typeof step === 'number' ? step : step.share) / 10_000}%`);
 }
 
 function plan(shares: readonly string[]): string {
@@ -144,8 +147,4 @@ function plan(shares: readonly string[]): string {
 
 function points(value: number): string {
   return String(Number((100 * value).toPrecision(3)));
-}
-
-function capital(sentence: string): string {
-  return sentence.charAt(0).toUpperCase() + sentence.slice(1);
 }

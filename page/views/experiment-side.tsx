@@ -3,7 +3,7 @@ import type { Results } from '../../src/analysis/results.ts';
 import { breakerActions } from '../data/actions.ts';
 import { audit, breakers, statsByName, transitions } from '../data/store.ts';
 import type { Experiment } from '../data/types.ts';
-import { count, day, share, shareOf, words } from '../format.ts';
+import { count, day, sentence, share, shareOf, words } from '../format.ts';
 import { Badge } from '../ui/badge.tsx';
 import { ActionButton } from '../ui/confirm.tsx';
 import { Empty, Panel } from '../ui/panel.tsx';
@@ -31,20 +31,18 @@ export function Split({
   const parts = variants.map((variant) => {
     const summary = results?.assigned.find((one) => one.name === variant.name) ?? null;
     const own = stats.find((one) => one.name === variant.name) ?? null;
-    const now = total > 0 ? (own?.requestsPerSecond ?? 0) / total : null;
     return {
       name: variant.name,
       wanted: shareOf(variant.weight),
-      seen: summary?.seenShare ?? now,
+      seen: total > 0 ? (own?.requestsPerSecond ?? 0) / total : null,
       index: variantIndex(names, variant.name, fallback),
       units: summary?.units ?? null,
       weight: variant.weight,
       upstream: variant.upstream,
     };
   });
-  const isOfUnits = parts.some((part) => part.units !== null);
   return (
-    <Panel title="Split" aside={<span class="muted">{isOfUnits ? 'of units' : 'of requests now'}</span>}>
+    <Panel title="Split" aside={<span class="muted">seen of the requests now</span>}>
       <SplitBar parts={parts} />
       <table class="grid small">
         <thead>
@@ -166,9 +164,11 @@ export function BreakersPanel({ experiment }: { readonly experiment: Experiment 
 
 /** Of the audit what is about this experiment: also its breakers and its rollout. */
 export function Decisions({ name }: { readonly name: string }) {
-  const records = (audit.data.value?.audit ?? []).filter(
+  const about = (audit.data.value?.audit ?? []).filter(
     ({ target }) => target === name || target.split('/').includes(name),
   );
+  // A move of a rollout is on record as itself and as the change of weights that it is: once is enough here.
+  const records = about.filter((one, index) => index === 0 || one.reason !== about[index - 1]!.reason);
   return (
     <Panel title="Decisions" aside={<a href="#/audit">all</a>}>
       {records.length === 0 && <Empty>Nothing is on record of late.</Empty>}
@@ -177,7 +177,9 @@ export function Decisions({ name }: { readonly name: string }) {
           <li key={`${one.id} ${one.at}`} class={`tone-edge-${one.result === 'done' ? 'info' : 'bad'}`}>
             <Ago at={one.at} /> <b>{words(one.action)}</b> by {one.actor}
             {one.result !== 'done' && <Badge tone="bad">{one.result}</Badge>}
-            <p>{one.reason}</p>
+            <p class="is-clamped" title={one.reason}>
+              {sentence(one.reason)}
+            </p>
           </li>
         ))}
       </ol>

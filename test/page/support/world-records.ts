@@ -31,7 +31,7 @@ export const CONFIG = {
           ...(name === 'image-resize'
             ? {}
             : {
-                rollout: { steps: [10_000, 50_000, 200_000, 500_000, 1_000_000].map((share) => ({ share })) },
+                rollout: { steps: [10_000, 50_000, { share: 200_000, bake: 600_000 }, 500_000, 1_000_000] },
               }),
         },
       ]),

@@ -63,6 +63,11 @@ test('times are said by how long ago they are', () => {
   expect(time('never', now)).toBe('–');
 });
 
+test('a reason is a sentence', () => {
+  expect(sentence('10% -> 25%: it holds')).toBe('10% → 25%: it holds');
+  expect(sentence('')).toBe('');
+});
+
 test('names of states are words', () => {
   expect([words('noDifference'), words('rolling-back')]).toEqual(['no difference', 'rolling back']);
 });
