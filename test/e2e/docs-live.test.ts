@@ -54,7 +54,7 @@ afterAll(async () => {
 async function run(begin: string): Promise<string> {
   const lines = (await blocks(DOC, 'sh')).flatMap(commands).filter((line) => line.includes(begin));
   expect(lines).toHaveLength(1);
-  const typed = lines[0]!.replace(':15100', `:${sidecar.ports.admin}`).replace('curl -N', 'curl -N -m 4');
+  const typed = lines[0]!.replace(':15100', `:${sidecar.ports.admin}`).replace('curl -N', 'curl -N -m 3');
   const done = await promisify(execFile)('sh', ['-c', `${typed} -s`]).catch(
     (error: { stdout: string }) => error,
   );

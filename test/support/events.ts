@@ -59,11 +59,6 @@ export class EventReader {
     return JSON.parse(this.#text) as Record<string, unknown>;
   }
 
-  /** Takes nothing more, or takes it again. */
-  pause(): void {
-    this.#answer.pause();
-  }
-
   close(): void {
     this.#answer.destroy();
   }
