@@ -83,7 +83,17 @@ function painted(kind: Kind, { isColoured }: ResultsStyle): string {
   return isColoured && colour !== undefined ? `${colour}${label}${PLAIN}` : label;
 }
 
-function variantsText({ assigned, served, fallback }: Results, { by, isWide }: ResultsStyle): string {
+/** Below these a table leaves out what the config says, and what can be seen from the rest. */
+const NARROW_COLUMNS = 110;
+const VERY_NARROW_COLUMNS = 95;
+
+function isBelow(columns: number, { width }: ResultsStyle): boolean {
+  return width !== null && width < columns;
+}
+
+function variantsText({ assigned, served, fallback }: Results, style: ResultsStyle): string {
+  const { by, isWide } = style;
+  const mark = isBelow(VERY_NARROW_COLUMNS, style) ? '' : ' (fallback)';
   const wide = isWide ? ['SLOW', 'MEAN', 'P90', 'P95', 'BYTES'] : [];
   const units = by === 'assigned' ? ['UNITS'] : [];
   const head = [by.toUpperCase(), 'WANTED', 'SEEN', ...units, 'REQUESTS', 'ERRORS', 'P50', 'P99', ...wide];
@@ -91,7 +101,7 @@ function variantsText({ assigned, served, fallback }: Results, { by, isWide }: R
   const rows = variants.map((variant) => {
     const { name, share, seenShare, requests, errorShare, latencyMs } = variant;
     return [
-      `${printable(name)}${name === fallback ? ' (fallback)' : ''}`,
+      `${printable(name)}${name === fallback ? mark : ''}`,
       shareText(share),
       shareText(seenShare),
       ...(by === 'assigned' ? [wholeText(variant.units)] : []),
@@ -128,16 +138,14 @@ function metricsText(variants: readonly VariantSummary[]): string {
   return rows.length === 0 ? '' : `\n${table(['VARIANT', 'VALUES OF', 'COUNT', 'MEAN'], rows)}`;
 }
 
-/** Below this a table of metrics leaves out what the config says. */
-const NARROW_COLUMNS = 110;
-
 function comparisonText(
   { fallback }: Results,
   { variant, metrics }: Comparison,
   style: ResultsStyle,
 ): string {
-  const { isWide, width } = style;
-  const isNarrow = width !== null && width < NARROW_COLUMNS;
+  const { isWide } = style;
+  const isNarrow = isBelow(NARROW_COLUMNS, style);
+  const isVeryNarrow = isBelow(VERY_NARROW_COLUMNS, style);
   const wide = isWide ? ['N', 'ALPHA', 'MARGIN', 'OF'] : [];
   const head = [
     'METRIC',
@@ -145,7 +153,7 @@ function comparisonText(
     ...wide,
     printable(fallback).toUpperCase(),
     printable(variant).toUpperCase(),
-    'DIFFERENCE',
+    ...(isVeryNarrow ? [] : ['DIFFERENCE']),
     'INTERVAL',
     'VERDICT',
   ];
@@ -157,9 +165,9 @@ function comparisonText(
       ...(isWide ? termsOf(metric) : []),
       valueText(control, unit),
       valueText(candidate, unit),
-      metric.difference === null ? '-' : differenceInWords(metric.difference, unit),
+      ...(isVeryNarrow ? [] : [differenceOf(metric)]),
       intervalOf(metric),
-      `${LABELS[verdict.kind] ?? printable(verdict.kind)}${waitingFor(metric)}`,
+      `${LABELS[verdict.kind] ?? printable(verdict.kind)}${isVeryNarrow ? '' : waitingFor(metric)}`,
     ];
   });
   const why = isWide ? metrics.map(({ verdict }) => wrapped(verdict.reason, style, '  ')).join('') : '';
@@ -173,6 +181,10 @@ function termsOf({ observations, alpha, margin, unit, over, by }: MetricResult):
     differenceInWords(margin, unit).replace(/^\+/, ''),
     over === 'units' ? 'units' : `requests, ${by}`,
   ];
+}
+
+function differenceOf({ difference, unit }: MetricResult): string {
+  return difference === null ? '-' : differenceInWords(difference, unit);
 }
 
 /** `-5 ms to -3.2 ms`, or what is known of that. */
