@@ -1,79 +1,23 @@
 /** From requests that are taken down to what results are made of, without sockets. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Collected } from '../../../src/analysis/collected.ts';
 import { AGENTS } from '../../../src/analysis/delta.ts';
 import { systemRandom } from '../../../src/base/clock.ts';
-import type { Snapshot } from '../../../src/config/snapshot.ts';
 import { Analysis } from '../../../src/control/analysis.ts';
-import { Recorder, ROWS_MAX, type Settled } from '../../../src/telemetry/collection/recorder.ts';
+import { Recorder, ROWS_MAX } from '../../../src/telemetry/collection/recorder.ts';
 import { silentLog } from '../../../src/telemetry/log.ts';
 import { Counter } from '../../../src/telemetry/series.ts';
+import {
+  countsOf,
+  experimentWith,
+  FAILURE,
+  IGNORED,
+  NOW,
+  newBench,
+  settled,
+  valuesOf,
+} from '../../support/analysis-bench.ts';
 import { snapshotOf, withExperiment } from '../../support/config.ts';
-
-const METRICS = `analysis: { metrics: [errors, latency, { name: cost, header: x-cost, better: lower }, { name: share, header: x-share, better: higher, unit: share, per: unit }, { name: sold, event: true, better: higher, per: request }] }`;
-const NOW = 1_700_000_000_000;
-const OK = 0;
-const FAILURE = 1;
-const IGNORED = 3;
-
-function experimentWith(weight = '50%', ...more: string[]): Snapshot {
-  const variants = `variants: { control: {}, candidate: { weight: ${weight} } }`;
-  return snapshotOf(withExperiment(METRICS, variants, ...more));
-}
-
-/** An analysis with as many recorders as there are processes. */
-function newBench(processes = 1, snapshot = experimentWith()) {
-  let nowMs = NOW;
-  const analysis = new Analysis({ clock: { wallMs: () => nowMs }, random: systemRandom, log: silentLog });
-  analysis.adopt(snapshot);
-  const dropped = new Counter();
-  let isTaken = true;
-  const recorders = Array.from(
-    { length: processes },
-    (_, index) =>
-      new Recorder({
-        key: analysis.key,
-        take: (delta) => {
-          if (isTaken) analysis.take(delta, `worker ${index + 1}`);
-          return isTaken;
-        },
-        dropped,
-        malformed: new Counter(),
-      }),
-  );
-  const collectorsFor = ({ analyses, experiments }: Snapshot) => {
-    const { digest, measures } = analyses.get('ranking')!;
-    const { epoch, variants } = experiments.get('ranking')!;
-    const shares = variants.map(({ weightPpm }) => weightPpm);
-    const subject = { experiment: 'ranking', route: 'api', digest, epoch, shares, measures };
-    return recorders.map((recorder) => recorder.collector(subject));
-  };
-  return {
-    ...{ analysis, recorders, dropped, collectorsFor },
-    collectors: collectorsFor(snapshot),
-    advance: (ms: number) => {
-      nowMs += ms;
-    },
-    refuse: (isRefused: boolean) => {
-      isTaken = !isRefused;
-    },
-    collected: (): Collected => {
-      for (const recorder of recorders) recorder.flush();
-      return analysis.collected('ranking')!;
-    },
-  };
-}
-
-function settled(unit: string | null, assigned: number, more: Partial<Settled> = {}): Settled {
-  return {
-    ...{ assigned, served: assigned, outcome: OK, reason: 0, agent: AGENTS.indexOf('library') },
-    ...{ listener: 'inbound', unit, latencyMs: 10, servedMs: 10, bytes: 100, values: null },
-    ...more,
-  };
-}
-
-const valuesOf = (cost: number, share: number) => Float64Array.from([cost, share, Number.NaN]);
 
 describe('what is collected', () => {
   it('is counted by what was assigned and by what served, and by unit', () => {
@@ -246,87 +190,6 @@ describe('what is collected', () => {
   });
 });
 
-describe('over a restart', () => {
-  /** Kept by one and taken up by another. */
-  function restarted(bench: ReturnType<typeof newBench>, snapshot = experimentWith()) {
-    const experiments = new Map(
-      JSON.parse(JSON.stringify([...bench.analysis.forms()])) as [string, unknown][],
-    );
-    const said: string[] = [];
-    const note = (_facts: object, sentence: string) => void said.push(sentence);
-    const analysis = new Analysis({
-      ...{ clock: { wallMs: () => NOW }, random: systemRandom, log: { info: note, warn: note } },
-      kept: { key: bench.analysis.key, experiments },
-    });
-    analysis.adopt(snapshot);
-    return { analysis, said };
-  }
-
-  function benchWithTwoSplits() {
-    const bench = newBench(1, experimentWith('10%'));
-    for (const weight of ['10%', '20%', '50%']) {
-      const snapshot = experimentWith(weight);
-      bench.analysis.adopt(snapshot);
-      const [collector] = bench.collectorsFor(snapshot);
-      for (let i = 0; i < 50; i++)
-        collector!.add(
-          settled(`u${i}`, i % 2, { latencyMs: i, outcome: i % 4, values: valuesOf(i - 20, 1) }),
-        );
-      bench.recorders[0]!.flush();
-    }
-    return bench;
-  }
-
-  it('all of it goes on, closed strata and open ones', () => {
-    const bench = benchWithTwoSplits();
-    const { analysis, said } = restarted(bench);
-    expect(analysis.key).toEqual(bench.analysis.key);
-    expect(said).toEqual([]);
-    expect(countsOf(analysis.collected('ranking')!)).toEqual(countsOf(bench.collected()));
-    expect(analysis.collected('ranking')!.spans).toEqual(bench.collected().spans);
-    // Units are known again, and what comes goes where it went.
-    const counts = analysis.post([
-      { experiment: 'ranking', metric: 'sold', unit: 'u1', value: 1, atMs: null, id: null },
-    ]);
-    expect(counts.accepted).toBe(1);
-    expect(analysis.collected('ranking')!.strata).toHaveLength(3);
-  });
-
-  it('nothing goes on that answers another question', () => {
-    const other = snapshotOf(withExperiment('analysis: { metrics: [errors] }'));
-    const { analysis, said } = restarted(benchWithTwoSplits(), other);
-    expect(analysis.collected('ranking')!.strata).toEqual([]);
-    expect(said).toEqual(['the numbers of ranking begin anew: what is analysed was changed']);
-  });
-
-  it('what is damaged anywhere is refused whole, with a sentence', () => {
-    const [[name, form]] = [...benchWithTwoSplits().analysis.forms()] as [[string, object]];
-    const text = JSON.stringify(form);
-    const damages: [string, string][] = [
-      ['"kind":"experiment-totals"', '"kind":"another"'],
-      ['"requests":150', '"requests":-1'],
-      ['"kind":"stratum-totals"', '"kind":1'],
-      ['"failures":', '"successes":'],
-      ['"shares":[500000,500000]', '"shares":[1000000]'],
-      ['"kind":"unit-table"', '"kind":"table"'],
-      ['"slices":[["inbound"]', '"slices":[[]'],
-      ['"startMs"', '"start"'],
-    ];
-    for (const [from, to] of damages) {
-      expect(text).toContain(from);
-      const said: string[] = [];
-      const note = (_facts: object, sentence: string) => void said.push(sentence);
-      const analysis = new Analysis({
-        ...{ clock: { wallMs: () => NOW }, random: systemRandom, log: { info: note, warn: note } },
-        kept: { key: [1, 2], experiments: new Map([[name, JSON.parse(text.replace(from, to))]]) },
-      });
-      analysis.adopt(experimentWith());
-      expect(analysis.collected('ranking')!.strata, from).toEqual([]);
-      expect(said, from).toEqual([expect.stringContaining('begin anew: what was kept cannot be read (')]);
-    }
-  });
-});
-
 describe('an event', () => {
   const event = (unit: string, more: object = {}) => ({
     ...{ experiment: 'ranking', metric: 'sold', unit, value: 3, atMs: null, id: null },
@@ -426,21 +289,3 @@ experiments:
     expect(analysis.pairs('two')[0]!.cells[0]![0]!.sums.get('latency')!.numerator).toBe(15 * 900);
   });
 });
-
-/** Everything that is counted, as plain numbers; means to nine digits. */
-function countsOf({ strata }: Collected): unknown {
-  const rounded = (value: number) => Number(value.toPrecision(9));
-  return strata.map(({ assigned, served, units }) => ({
-    arms: [...assigned, ...served].map((arm) => ({
-      counts: [arm.requests, arm.failures, arm.slow, arm.ignored, arm.latency.count],
-      latency: rounded(arm.latency.mean),
-      p50: arm.latencies.quantile(0.5),
-      cost: [arm.metrics.get('cost')!.moments.count, rounded(arm.metrics.get('cost')!.moments.mean)],
-    })),
-    units: units.arms.map((arm) => [
-      arm.units,
-      arm.distinct,
-      ...['errors', 'latency', 'cost'].map((name) => arm.sums.get(name)!.toJSON()),
-    ]),
-  }));
-}
