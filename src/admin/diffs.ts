@@ -1,26 +1,56 @@
-/** `GET /v1/experiments/NAME/diffs`: what mirrored requests say of the candidate. */
-import type { FastifyInstance } from 'fastify';
+/** `GET /v1/experiments/NAME/diffs`: what mirrored requests say of the candidate; `DELETE` forgets it, after a fix for instance. */
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { NO_DIFFS } from '../analysis/diff-record.ts';
 import { reportDiffs } from '../analysis/diff-report.ts';
 import { type MirrorView, NOTHING_MISSED } from '../telemetry/mirror-view.ts';
+import type { Audit } from './audit.ts';
+import { actorOf } from './auth.ts';
+import { readBody, reasonBody } from './body.ts';
 import { findExperiment } from './changes.ts';
 import type { ControlPort } from './ports.ts';
+import { AdminError } from './problem.ts';
 import { resource } from './resource.ts';
 
 export interface DiffTargets {
   readonly control: ControlPort;
-  /** Those of all processes together; never rejects. */
-  readonly mirrors: () => Promise<readonly MirrorView[]>;
+  readonly mirrors: {
+    /** Those of all processes together; never rejects. */
+    views(): Promise<readonly MirrorView[]>;
+    forget(experiment: string): void;
+  };
+  readonly audit: Pick<Audit, 'record'>;
 }
 
-export function addDiffs(app: FastifyInstance, { control, mirrors }: DiffTargets): void {
+export function addDiffs(app: FastifyInstance, targets: DiffTargets): void {
+  const { control, mirrors } = targets;
   resource(app, '/v1/experiments/:name/diffs', {
     GET: async (request, reply) => {
-      const { name } = findExperiment(control, (request.params as { name: string }).name);
-      const found = (await mirrors()).find(({ experiment }) => experiment === name);
+      const { name } = findExperiment(control, nameIn(request));
+      const found = (await mirrors.views()).find(({ experiment }) => experiment === name);
       return reply.send(viewOf(name, found ?? null));
     },
+    DELETE: (request, reply) => reply.send(forget(targets, request)),
   });
+}
+
+function forget({ control, mirrors, audit }: DiffTargets, request: FastifyRequest): object {
+  const { name } = findExperiment(control, nameIn(request));
+  const { reason } = readBody(request, reasonBody);
+  if (!control.snapshot.mirrors.has(name))
+    throw new AdminError('change_invalid', `${name} is not mirrored.`, {
+      hint: 'there is nothing to forget',
+    });
+  mirrors.forget(name);
+  audit.record({
+    ...{ action: 'forget-diffs', target: name, actor: actorOf(request), reason, result: 'done' },
+    before: 'what mirroring has found',
+    after: 'nothing',
+  });
+  return { experiment: name, reason };
+}
+
+function nameIn({ params }: FastifyRequest): string {
+  return (params as { name: string }).name;
 }
 
 function viewOf(experiment: string, found: MirrorView | null) {

@@ -1,5 +1,5 @@
-/** `fairlead diffs NAME`: where the answers of a candidate differ from those of control, as mirrored requests show. Only reads. */
-import { type AdminTarget, adminGet } from './admin-client.ts';
+/** `fairlead diffs NAME`: where the answers of a candidate differ from those of control, as mirrored requests show. */
+import { type AdminTarget, adminDelete, adminGet } from './admin-client.ts';
 import { Exit, type Io } from './io.ts';
 import { msText, printable, shareText, wholeText } from './live-text.ts';
 import { table } from './table.ts';
@@ -9,6 +9,9 @@ export interface DiffsOptions extends AdminTarget {
   readonly output: 'text' | 'json';
   /** Paths of noise as well. */
   readonly all?: boolean;
+  /** Forget them instead. */
+  readonly forget?: boolean;
+  readonly reason: string;
 }
 
 interface Quantiles {
@@ -48,6 +51,11 @@ interface Diffs {
 /** Prints them; 1 when answers differ that should not. @throws CliError */
 export async function diffsCommand(options: DiffsOptions, io: Io): Promise<number> {
   const path = `/v1/experiments/${encodeURIComponent(options.name)}/diffs`;
+  if (options.forget === true) {
+    await adminDelete(options, path, { reason: options.reason }, io.env);
+    io.err(`what was found of ${options.name} is forgotten; it is compared anew\n`);
+    return Exit.ok;
+  }
   const diffs = (await adminGet(options, path, io.env)) as Diffs;
   io.out(options.output === 'json' ? `${JSON.stringify(diffs, null, 2)}\n` : textOf(diffs, options));
   return diffs.verdict.kind === 'regression' ? Exit.negative : Exit.ok;

@@ -56,7 +56,7 @@ function buildProgram(io: Io, done: Done): Command {
   addResults(program, io, done, [adminOption(), tokenOption()]);
   addBreaker(program, io, done, [reasonOption(), adminOption(), tokenOption()]);
   addRollout(program, io, done, [reasonOption(), adminOption(), tokenOption()]);
-  addDiffs(program, io, done, [adminOption(), tokenOption()]);
+  addDiffs(program, io, done, [reasonOption(), adminOption(), tokenOption()]);
   addEndpoint(program, io, done, [reasonOption(), adminOption(), tokenOption()]);
   addInject(program, io, done, [reasonOption(), adminOption(), tokenOption()]);
   addLive(program, io, done, { admin: adminOption, token: tokenOption });

@@ -20,7 +20,7 @@ import type { OverloadView } from '../resilience/overload-view.ts';
 import type { FamilySamples } from '../telemetry/exposition.ts';
 import type { LiveCounts } from '../telemetry/live-counts.ts';
 import type { Log } from '../telemetry/log.ts';
-import { type MirrorView, mergeMirrors } from '../telemetry/mirror-view.ts';
+import type { MirrorView } from '../telemetry/mirror-view.ts';
 import { openDecisionFile, openPipeline } from '../telemetry/open.ts';
 import type { PageFormat } from '../telemetry/page.ts';
 import type { Pipeline } from '../telemetry/pipeline/pipeline.ts';
@@ -31,6 +31,7 @@ import { Handover } from '../workers/handover.ts';
 import type { WorkerLink } from '../workers/link.ts';
 import { LiveTotals } from '../workers/live-totals.ts';
 import type { Bindings, ToPrimary, ToWorker } from '../workers/messages.ts';
+import { askMirrors } from '../workers/mirror-views.ts';
 import { startProcess } from '../workers/process.ts';
 import { SeriesCollector } from '../workers/series-collector.ts';
 import { SeriesTotals } from '../workers/series-totals.ts';
@@ -207,11 +208,12 @@ export class WorkerTraffic implements Traffic {
     return this.#states.refresh(this.#supervisor.serving());
   }
 
-  async mirrors(): Promise<readonly MirrorView[]> {
-    const answers = await Promise.all(
-      this.#supervisor.serving().map((link) => link.ask('mirrors', ANSWER_MS)),
-    );
-    return mergeMirrors(answers.flatMap((answer) => answer?.mirrors ?? []));
+  mirrors(): Promise<readonly MirrorView[]> {
+    return askMirrors(this.#supervisor.serving(), ANSWER_MS);
+  }
+
+  forgetMirror(experiment: string): void {
+    this.#tellAll({ kind: 'forget-mirror', experiment });
   }
 
   async carried(traceparent: string, requestId: string): Promise<string> {

@@ -80,6 +80,7 @@ export function singleProcess(context: TrafficContext): Traffic {
     inFlight: () => plane.inFlight(),
     carried: (traceparent, requestId) => plane.carried(traceparent, requestId),
     mirrors: async () => plane.mirrors.views(),
+    forgetMirror: (experiment) => plane.mirrors.forget(experiment),
     drain: (timeoutMs) => plane.drain(timeoutMs),
     stop: async () => {
       plane.stop();

@@ -145,6 +145,9 @@ class Worker {
       case 'taps':
         this.#taps.follow(message.taps);
         return;
+      case 'forget-mirror':
+        this.#plane.mirrors.forget(message.experiment);
+        return;
       case 'drained':
         this.#plane.drainEndpoints(message.endpoints);
         return;

@@ -188,7 +188,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
         drained,
         rollouts,
         results,
-        mirrors: () => traffic.mirrors(),
+        mirrors: { views: () => traffic.mirrors(), forget: (name) => traffic.forgetMirror(name) },
         live: {
           breakers: moves,
           config,

@@ -60,6 +60,8 @@ export interface Traffic extends Omit<DataPlaneView, 'isReady' | 'isStarted'> {
   stop(): Promise<void>;
   /** What mirroring has found; never rejects. */
   mirrors(): Promise<readonly MirrorView[]>;
+  /** What mirroring has found for this experiment is of no interest any more. */
+  forgetMirror(experiment: string): void;
   /** Breakers that have something to keep over a restart, by name. */
   keepBreakers(): ReadonlyMap<string, BreakerMemory>;
   /** Whether the exposures are whole enough to draw conclusions from; null: it is not known here. */

@@ -19,7 +19,7 @@ import type { UpstreamGroup } from './upstream-group.ts';
 
 /** Of the digests that stand for values. */
 const DIGEST_CHARS = 12;
-const KEY_CHARS = 32;
+const KEY_BYTES = 32;
 
 /** A request that was chosen. */
 export interface MirrorSample {
@@ -38,9 +38,10 @@ export interface MirrorOptions {
 export class Mirror {
   readonly settings: MirrorSettings;
   readonly #options: MirrorOptions;
-  readonly #record: DiffRecord;
+  #record: DiffRecord;
   readonly #bucket: TokenBucket;
-  readonly #missed = { ...NOTHING_MISSED };
+  readonly #key: string;
+  #missed = { ...NOTHING_MISSED };
   readonly #calls = new Set<MirrorCall>();
   #inFlight = 0;
   #isFailing = false;
@@ -51,13 +52,14 @@ export class Mirror {
     this.settings = settings;
     this.#options = options;
     this.#bucket = new TokenBucket(settings.rate, clock.now());
-    const key = random.hex(KEY_CHARS);
-    this.#record = new DiffRecord({
-      rules: settings.compare,
-      hasSamples: settings.hasSamples,
-      sinceMs: clock.wallMs(),
-      digest: (text) => createHmac('sha256', key).update(text).digest('hex').slice(0, DIGEST_CHARS),
-    });
+    this.#key = random.hex(KEY_BYTES);
+    this.#record = this.#newRecord();
+  }
+
+  /** Begin anew. What is under way belongs to what comes. */
+  forget(): void {
+    this.#record = this.#newRecord();
+    this.#missed = { ...NOTHING_MISSED };
   }
 
   /** Whether this request is one of those that are mirrored. */
@@ -126,6 +128,18 @@ export class Mirror {
       mirrors.compared(experiment, variant).value++;
       if (hits[role]) mirrors.differences(experiment, variant).value++;
     }
+  }
+
+  #newRecord(): DiffRecord {
+    const { compare, hasSamples } = this.settings;
+    const digest = (text: string): string =>
+      createHmac('sha256', this.#key).update(text).digest('hex').slice(0, DIGEST_CHARS);
+    return new DiffRecord({
+      rules: compare,
+      hasSamples,
+      sinceMs: this.#options.plane.clock.wallMs(),
+      digest,
+    });
   }
 
   /** Control, control again, and the candidate. */

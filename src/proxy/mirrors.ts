@@ -64,6 +64,11 @@ export class Mirrors {
     return parts.length === 0 ? null : new RouteMirror(name, parts);
   }
 
+  /** Begin anew with what is found for this experiment. */
+  forget(experiment: string): void {
+    this.#mirrors.get(experiment)?.mirror.forget();
+  }
+
   views(): MirrorView[] {
     return Array.from(this.#mirrors.values(), ({ mirror }) => mirror.view());
   }

@@ -61,6 +61,8 @@ export type ToWorker =
       readonly kind: 'drained';
       readonly endpoints: readonly { readonly upstream: string; readonly endpoint: string }[];
     }
+  /** What was found by mirroring this experiment is of no interest any more. */
+  | { readonly kind: 'forget-mirror'; readonly experiment: string }
   /** Who watches requests end, from now on. */
   | { readonly kind: 'taps'; readonly taps: readonly { readonly id: number; readonly query: TapQuery }[] }
   | { readonly kind: 'standings'; readonly standings: readonly Standing[] }

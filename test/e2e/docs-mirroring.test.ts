@@ -62,14 +62,17 @@ describe.skipIf(!hasTools('curl', 'seq'))('its commands', () => {
       .replace('127.0.0.1:9002', await service('10'));
     const ports = `
 listeners: [{ name: inbound, address: "127.0.0.1:0" }]
-admin: { address: 127.0.0.1:0, probeAddress: 127.0.0.1:0 }
+admin: { address: 127.0.0.1:0, probeAddress: 127.0.0.1:0, token: docs-token }
 `;
     await writeFile(join(folder, 'shop.yaml'), config + ports);
     const sidecar = await runSidecar('shop.yaml', folder);
     const type = (line: string): Promise<{ code: number; out: string }> => {
       const admin = `http://127.0.0.1:${sidecar.ports.admin}`;
       const typed = line
-        .replace(/^npx fairlead (.*)/, `'${process.execPath}' '${SHIM}' $1 --admin ${admin}`)
+        .replace(
+          /^npx fairlead (.*)/,
+          `'${process.execPath}' '${SHIM}' $1 --token docs-token --admin ${admin}`,
+        )
         .replace('127.0.0.1:15106', `127.0.0.1:${sidecar.ports.inbound}`)
         .replace('http://127.0.0.1:15100', admin);
       return new Promise((resolve) => {
@@ -77,7 +80,11 @@ admin: { address: 127.0.0.1:0, probeAddress: 127.0.0.1:0 }
       });
     };
     try {
-      const [[run], [send, diffs, get]] = (await blocks(DOC, 'sh')).map(commands) as [string[], string[]];
+      const [[run], [send, diffs, get], [forget]] = (await blocks(DOC, 'sh')).map(commands) as [
+        string[],
+        string[],
+        string[],
+      ];
       expect(run).toBe('npx fairlead run -c shop.yaml');
       await type(send!);
       const view = async () => JSON.parse((await type(get!)).out) as { compared: number };
@@ -86,6 +93,8 @@ admin: { address: 127.0.0.1:0, probeAddress: 127.0.0.1:0 }
       expect(code).toBe(1);
       const [shown] = await blocks(DOC, 'text');
       expect(plain(out)).toEqual(plain(shown!));
+      await type(forget!);
+      expect((await view()).compared).toBe(0);
     } finally {
       sidecar.child.kill('SIGTERM');
       expect(await sidecar.exited).toBe(0);

@@ -133,6 +133,14 @@ describe.skipIf(process.platform !== 'linux')('two workers', () => {
         { path: 'body /at', kind: 'noise', noise: 60 },
       ],
     });
+    const forgotten = await fetch(`http://127.0.0.1:${sidecar.ports.admin}/v1/experiments/ranking/diffs`, {
+      method: 'DELETE',
+      headers: { authorization: `Bearer ${TOKEN}`, 'content-type': 'application/json' },
+      body: '{"reason":"test"}',
+    });
+    expect(forgotten.status).toBe(200);
+    // In both of them by then.
+    expect(await diffs()).toMatchObject({ compared: 0, paths: [] });
     const page = await (await fetch(`http://127.0.0.1:${sidecar.ports.probes}/metrics`)).text();
     expect(page).toContain('fairlead_mirror_compared_total{experiment="ranking",variant="candidate"} 60');
     expect(page).toContain('fairlead_mirror_differences_total{experiment="ranking",variant="candidate"} 60');

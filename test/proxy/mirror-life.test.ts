@@ -62,6 +62,21 @@ describe('a mirror', () => {
     expect(candidate.requests).toHaveLength(2);
   });
 
+  it('forgets what it has found when it is told to', async () => {
+    const [control, candidate] = [await answering(), await answering()];
+    const plane = await started(
+      configFor(control, { mirror: ALL, next: { endpoints: [candidate.endpoint] } }),
+    );
+    const client = rig.client(plane.port);
+    await answer(client.send(get()));
+    await expect.poll(() => compared(plane)).toEqual([1]);
+    plane.plane.mirrors.forget('ranking');
+    plane.plane.mirrors.forget('nothing');
+    expect(compared(plane)).toEqual([0]);
+    await answer(client.send(get()));
+    await expect.poll(() => compared(plane)).toEqual([1]);
+  });
+
   it('begins anew when the candidate is another upstream', async () => {
     const [control, candidate] = [await answering(), await answering()];
     const next = { endpoints: [candidate.endpoint] };

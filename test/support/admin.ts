@@ -185,7 +185,10 @@ export async function newAdminBench(token: string | null = TOKEN): Promise<Admin
     drained,
     rollouts: rolloutsOf(rollouts),
     results: new ExperimentResults({ source: analysed, snapshot: () => control.snapshot, clock: CLOCK }),
-    mirrors: async () => plane.mirrored,
+    mirrors: {
+      views: async () => plane.mirrored,
+      forget: (name) => void plane.calls.push(['forget-mirror', name]),
+    },
     live: {
       breakers: moves,
       config: new ConfigHistory(control, CLOCK),

@@ -6,6 +6,13 @@ import { NOTHING_MISSED } from '../../../src/telemetry/mirror-view.ts';
 import { type AdminBench, newAdminBench, TOKEN } from '../../support/admin.ts';
 import { addTo, answerOf, recordOf } from '../../support/diffs.ts';
 
+const MIRRORED = `
+version: 1
+upstreams: { app: "127.0.0.1:9001" }
+experiments:
+  ranking: { variants: { control: {}, candidate: { weight: 10% } }, mirror: { share: 5% } }
+`;
+
 let bench: AdminBench;
 let admin: string;
 beforeEach(async () => {
@@ -74,6 +81,31 @@ describe('GET /v1/experiments/NAME/diffs', () => {
     expect((await get('nothing/diffs')).status).toBe(404);
     const headers = { authorization: `Bearer ${TOKEN}` };
     expect((await get('ranking/diffs', { method: 'POST', headers })).status).toBe(405);
+  });
+});
+
+describe('DELETE /v1/experiments/NAME/diffs', () => {
+  const forget = (name: string, token: string) =>
+    fetch(`${admin}/v1/experiments/${name}/diffs`, {
+      method: 'DELETE',
+      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+      body: JSON.stringify({ reason: 'v2.1 is out' }),
+    });
+
+  it('forgets what was found, on record, for whoever may change experiments', async () => {
+    bench.writeConfig(MIRRORED);
+    await bench.control.reload('file');
+    expect((await forget('ranking', 'wrong')).status).toBe(401);
+    expect((await forget('ranking', TOKEN)).status).toBe(200);
+    expect(bench.plane.calls).toContainEqual(['forget-mirror', 'ranking']);
+    const { audit } = (await (await fetch(`${admin}/v1/audit`)).json()) as { audit: object[] };
+    expect(audit[0]).toMatchObject({ action: 'forget-diffs', target: 'ranking', reason: 'v2.1 is out' });
+  });
+
+  it('is refused for an experiment that is not mirrored, or that there is not', async () => {
+    expect((await forget('ranking', TOKEN)).status).toBe(422);
+    expect((await forget('nothing', TOKEN)).status).toBe(404);
+    expect(bench.plane.calls).toEqual([]);
   });
 });
 
