@@ -136,8 +136,8 @@ export function BreakersPanel({ experiment }: { readonly experiment: Experiment 
             </div>
             <p>{breaker.reason}</p>
             <p class="muted number">
-              errors {share(breaker.errorRatio)} of {count(breaker.requests)} in the window · opened{' '}
-              {count(breaker.trips)} times · {count(breaker.turnedAway)} turned away
+              errors {share(breaker.errorRatio)} of {count(breaker.requests)} in the window · openings{' '}
+              {count(breaker.trips)} · turned away {count(breaker.turnedAway)}
             </p>
           </li>
         ))}

@@ -42,6 +42,8 @@ export interface SidecarOptions {
   readonly environment?: Readonly<Record<string, string | undefined>>;
   /** Nothing on stderr: whoever starts it talks to people itself. */
   readonly isQuiet?: boolean;
+  /** Of the built page; the package's own unless given. */
+  readonly pageFolder?: string;
 }
 
 export interface Sidecar {
@@ -202,7 +204,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
         log,
         clock,
         connectionsMax: connections.admin,
-        page: readPage(packagePath('dist/page')),
+        page: readPage(options.pageFolder ?? packagePath('dist/page')),
       });
       servers.push(admin);
       addresses.admin = bound(address, await listen(admin, address));

@@ -5,6 +5,7 @@ import {
   millis,
   percent,
   rate,
+  sentence,
   share,
   shareOf,
   short,
