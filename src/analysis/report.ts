@@ -8,7 +8,7 @@ import { interactionResults } from './interaction-result.ts';
 import { metricResult } from './metric-result.ts';
 import { overallVerdict } from './overall-verdict.ts';
 import type { Comparison, Results } from './results.ts';
-import { judgeTrust, type Trust, type TrustMemory, type TrustQuestion } from './trust.ts';
+import { judgeTrust, type Trust, type TrustQuestion } from './trust.ts';
 import { summariesOf } from './variant-summary.ts';
 
 export interface ReportQuestion extends TrustQuestion {
@@ -17,11 +17,8 @@ export interface ReportQuestion extends TrustQuestion {
   readonly pairs: readonly CollectedPair[];
 }
 
-/** The results, and what to hand in at the next look. */
-export function resultsOf(question: ReportQuestion): {
-  readonly results: Results;
-  readonly memory: TrustMemory | null;
-} {
+/** The results, and what they are worth, with what to hand in at the next look. */
+export function resultsOf(question: ReportQuestion): { readonly results: Results; readonly trust: Trust } {
   const { collected, plan, pairs } = question;
   const { experiment, variants, fallback, strata } = collected;
   const trust = judgeTrust(collected, question);
@@ -42,7 +39,7 @@ export function resultsOf(question: ReportQuestion): {
     ...saidOf(trust),
     interactions: isEmpty ? [] : interactionResults(pairs, { variants, fallback, plan }),
   };
-  return { results, memory: trust.memory };
+  return { results, trust };
 }
 
 /** Of an experiment that has no `analysis`. */

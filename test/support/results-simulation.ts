@@ -97,7 +97,7 @@ export function simulate(
           nowMs,
           before: memory,
         });
-        ({ memory } = report);
+        ({ memory } = report.trust);
         if (look(report.results)) found = Math.min(found, n);
       }
     }

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import type { AnalysisMetric, AnalysisPlan } from '../../../src/analysis/collected.ts';
 import { resultsOf, resultsOff } from '../../../src/analysis/report.ts';
 import type { Results } from '../../../src/analysis/results.ts';
+import type { TrustMemory } from '../../../src/analysis/trust.ts';
 import { ERRORS, LATENCY, MadeUpExperiment, metricOf, P90 } from '../../support/collected.ts';
 
 const START_MS = 1_700_000_000_000;
@@ -303,19 +304,19 @@ describe('whether the numbers are to be believed', () => {
     const add = (variant: number, count: number) => {
       for (let i = 0; i < count; i++) experiment.add({ unit: unit++, variant, atMs: START_MS + unit });
     };
-    const look = (of: MadeUpExperiment, before: ReturnType<typeof resultsOf>['memory']) =>
+    const look = (of: MadeUpExperiment, before: TrustMemory | null) =>
       resultsOf({ collected: of.collected(), plan, pairs: [], nowMs: START_MS + unit, before });
     add(0, 3000);
     add(1, 2400);
     const first = look(experiment, null);
     expect(first.results.shares.isMismatch).toBe(true);
     add(1, 600);
-    const then = look(experiment, first.memory);
+    const then = look(experiment, first.trust.memory);
     expect(look(experiment, null).results.shares.isMismatch).toBe(false);
     expect(then.results.shares).toMatchObject({ isMismatch: true, p: first.results.shares.p });
     const anew = new MadeUpExperiment([0.5, 0.5]);
     anew.add({ unit: 1, variant: 0, atMs: START_MS + 60_000 });
-    expect(look(anew, then.memory).results.shares.isMismatch).toBe(false);
+    expect(look(anew, then.trust.memory).results.shares.isMismatch).toBe(false);
   });
 
   test('units that keep an earlier variant are not held against the present shares', () => {
