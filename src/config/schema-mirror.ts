@@ -86,7 +86,8 @@ export const mirrorSchema = z.strictObject({
         .prefault([])
         .describe('Places in JSON that are not compared, with all below them: /meta/took, /items/*/id.'),
     })
-    .prefault({}),
+    .prefault({})
+    .describe('Which fields and places of answers are compared.'),
   samples: z
     .boolean()
     .prefault(false)
