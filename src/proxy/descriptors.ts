@@ -9,6 +9,8 @@ import type { Listener } from './listener.ts';
 
 /** For logs, the admin API, configuration files, upstream connections that are idle, and the runtime itself. */
 const RESERVE = 64;
+/** Two to control and one to the candidate. */
+const REQUESTS_OF_A_MIRRORED = 3;
 /** With this many descriptors, people and tools may have more connections than the few that fit into the reserve. */
 const PLENTY = 4096;
 /** Connections of one listener that are told that there are too many; those beyond are closed without a word. */
@@ -31,9 +33,10 @@ export function fitToDescriptors(listeners: readonly Listener[], snapshot: Snaps
 }
 
 /** Connections to upstreams that there may be at one time. */
-function upstreamsMax({ upstreams }: Snapshot): number {
+function upstreamsMax({ upstreams, mirrors }: Snapshot): number {
   let sum = 0;
   for (const { endpoints, connectionsMax } of upstreams.values()) sum += endpoints.length * connectionsMax;
+  for (const { concurrency } of mirrors.values()) sum += REQUESTS_OF_A_MIRRORED * concurrency;
   return sum;
 }
 

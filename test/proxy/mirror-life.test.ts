@@ -110,6 +110,55 @@ describe('a mirror', () => {
     });
   });
 
+  it('takes a body for the same however it is framed', async () => {
+    const control = await answering();
+    const framings = [
+      'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\n1\r\n}\r\n0\r\n\r\n',
+      'HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n{}',
+      'HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}',
+    ];
+    let next = 0;
+    const candidate = await rig.upstream(({ socket }) => {
+      const text = framings[next++ % framings.length]!;
+      socket.write(text);
+      if (text.includes('close')) socket.end();
+    });
+    const plane = await started(
+      configFor(control, { mirror: ALL, next: { endpoints: [candidate.endpoint] } }),
+    );
+    const client = rig.client(plane.port);
+    for (let n = 1; n <= framings.length; n++) {
+      await answer(client.send(get()));
+      await expect.poll(() => compared(plane)).toEqual([n]);
+    }
+    expect(plane.plane.mirrors.views()[0]!.diffs).toMatchObject({ hits: { candidate: 0 }, paths: [] });
+  });
+
+  it('reads the first 16 MiB of a body and not the rest', async () => {
+    const mib = 1024 * 1024;
+    const head = `HTTP/1.1 200 OK\r\nContent-Length: ${40 * mib}\r\n\r\n`;
+    const control = await rig.upstream(({ socket, fields }) => {
+      // The caller's own is another.
+      if (!fields.some(([name]) => name === 'x-fairlead-mirror')) return void socket.write(ok('{}'));
+      socket.write(head);
+      socket.write(Buffer.alloc(40 * mib, 'a'));
+    });
+    const candidate = await rig.upstream(({ socket }) => {
+      socket.write(head);
+      socket.write(Buffer.concat([Buffer.alloc(17 * mib, 'a'), Buffer.alloc(23 * mib, 'b')]));
+    });
+    const plane = await started(
+      configFor(control, { mirror: ALL, next: { endpoints: [candidate.endpoint] } }),
+    );
+    await answer(rig.client(plane.port).send(get()));
+    await expect.poll(() => compared(plane), { timeout: 10_000 }).toEqual([1]);
+    expect(plane.plane.mirrors.views()[0]!.diffs).toMatchObject({
+      hits: { candidate: 0 },
+      bytes: { control: 16 * mib, candidate: 16 * mib },
+    });
+    await candidate.left();
+  });
+
   it('lets go of what is under way when the sidecar ends', async () => {
     const control = await answering();
     const candidate = await rig.upstream(() => {});
