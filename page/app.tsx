@@ -140,7 +140,7 @@ function freshness(): { readonly tone: Tone; readonly text: string } {
   const isFresh = statsAt.value > 0 && age < STALE_MS;
   const state = events.state.value;
   if (state === 'open') return isFresh ? { tone: 'ok', text: 'live' } : { tone: 'idle', text: 'connected' };
-  if (state === 'opening') return { tone: 'idle', text: 'connecting' };
+  if (state === 'opening' || state === 'closed') return { tone: 'idle', text: 'connecting' };
   if (state === 'refused') return { tone: 'warn', text: 'needs a token' };
   if (isFresh) return { tone: 'info', text: 'polling' };
   const seconds = Math.max(0, Math.ceil((events.retryAt.value - performance.now()) / 1000));

@@ -67,6 +67,8 @@ const AFFECTED: Readonly<Record<string, readonly Resource<unknown>[]>> = {
 const GATHER_MS = 150;
 /** Without a stream the counters are asked for. */
 const POLL_MS = 2000;
+/** A tab that nobody sees holds none of the few streams that there are for longer. */
+const HIDDEN_MS = 60_000;
 
 const wanted = new Set<Resource<unknown>>();
 let gathering: ReturnType<typeof setTimeout> | null = null;
@@ -87,8 +89,11 @@ export function follow(): void {
     const { value } = events.state;
     if (value !== 'open' && document.visibilityState === 'visible') void poll();
   }, POLL_MS);
+  let hidden: ReturnType<typeof setTimeout> | undefined;
   document.addEventListener('visibilitychange', () => {
-    if (document.visibilityState === 'visible' && events.state.value !== 'open') events.open();
+    clearTimeout(hidden);
+    if (document.visibilityState === 'hidden') hidden = setTimeout(() => events.close(), HIDDEN_MS);
+    else if (events.state.value !== 'open') events.open();
   });
 }
 

@@ -11,8 +11,8 @@ const RETRY_MAX_MS = 30_000;
 /** The sidecar writes a comment every 15 s; without a byte for so long the connection is dead. */
 const SILENCE_MS = 40_000;
 
-/** `missing`: the sidecar has no such stream. `refused`: it has, and not for us. */
-export type StreamState = 'opening' | 'open' | 'waiting' | 'missing' | 'refused';
+/** `missing`: the sidecar has no such stream. `refused`: it has, and not for us. `closed`: by us. */
+export type StreamState = 'opening' | 'open' | 'waiting' | 'missing' | 'refused' | 'closed';
 
 export class Stream {
   readonly state: Signal<StreamState> = signal('opening');
@@ -43,6 +43,7 @@ export class Stream {
     this.#abort.abort();
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
+    this.state.value = 'closed';
   }
 
   async #follow(abort: AbortController): Promise<void> {
