@@ -33,10 +33,25 @@ export class UnitArmTotals {
       this.#bytes.add(sums[first + UnitSum.bytes]!, requests);
     }
     for (let i = 0; i < this.#values.length; i++) {
-      const values = first + UnitSum.measures + 2 * i;
-      const { per } = this.#measures[i]!;
-      const by = per === 'unit' ? 1 : per === 'request' ? requests : sums[values]!;
-      if (by > 0) this.#values[i]!.add(sums[values + 1]!, by);
+      const by = this.#divisor(sums, first, i);
+      if (by > 0) this.#values[i]!.add(sums[first + UnitSum.measures + 2 * i + 1]!, by);
+    }
+  }
+
+  /** The unit in row `at`, as it was added, is not here for now. */
+  remove({ sums, shape }: UnitTable, at: number, isDealt: boolean): void {
+    const first = at * shape.sums;
+    const requests = sums[first + UnitSum.requests]!;
+    this.units--;
+    if (isDealt) this.#dealt--;
+    if (requests > 0) {
+      this.#errors.remove(sums[first + UnitSum.failures]!, requests);
+      this.#latency.remove(sums[first + UnitSum.latency]!, requests);
+      this.#bytes.remove(sums[first + UnitSum.bytes]!, requests);
+    }
+    for (let i = 0; i < this.#values.length; i++) {
+      const by = this.#divisor(sums, first, i);
+      if (by > 0) this.#values[i]!.remove(sums[first + UnitSum.measures + 2 * i + 1]!, by);
     }
   }
 
@@ -50,5 +65,12 @@ export class UnitArmTotals {
       ...own,
     ]);
     return { units: this.units, dealt: this.#dealt, distinct, sums };
+  }
+
+  /** What the sum of a unit's values is divided by. */
+  #divisor(sums: Float64Array, first: number, measure: number): number {
+    const { per } = this.#measures[measure]!;
+    if (per === 'unit') return 1;
+    return sums[first + (per === 'request' ? UnitSum.requests : UnitSum.measures + 2 * measure)]!;
   }
 }

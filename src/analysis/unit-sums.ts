@@ -35,6 +35,11 @@ export class UnitSums {
     this.#count(numerator, denominator, 1);
   }
 
+  /** A unit that is counted with these is no longer. */
+  remove(numerator: number, denominator: number): void {
+    this.#count(numerator, denominator, -1);
+  }
+
   /** A unit that is counted already with the first two has the last two now. */
   move(fromNumerator: number, fromDenominator: number, numerator: number, denominator: number): void {
     this.#count(fromNumerator, fromDenominator, -1);

@@ -1,6 +1,6 @@
 /**
  * The units of a stratum: which variant each was first assigned, what it did, where it came from. Bounded memory, see
- * `unit-table.ts`. Pure.
+ * `unit-table.ts`. The sums over them go along with each request, so that looking at them costs nothing. Pure.
  */
 import { IGNORED } from './arm-totals.ts';
 import type { CollectedUnitArm, CollectedUnits } from './collected.ts';
@@ -49,6 +49,10 @@ export class UnitTotals {
   readonly #table: UnitTable;
   readonly #distinct: readonly Distinct[];
   readonly #slices: readonly string[][];
+  /** Over the units in the table: by variant, how many have crossed, and those that were dealt out by slice. */
+  #arms: UnitArmTotals[] = [];
+  #crossed = 0;
+  #counts: number[][][] = [];
 
   /** @param limit How many units are followed at most. */
   constructor(shape: UnitShape, limit: number, { table, distinct, slices }: Parts = newParts(shape, limit)) {
@@ -56,6 +60,7 @@ export class UnitTotals {
     this.#table = table;
     this.#distinct = distinct;
     this.#slices = slices;
+    this.#count();
   }
 
   /** Units that are followed. */
@@ -65,25 +70,28 @@ export class UnitTotals {
 
   /** From now on so many are followed at most. */
   limitTo(limit: number): void {
+    const { followedShare } = this.#table;
     this.#table.limitTo(limit);
+    if (this.#table.followedShare !== followedShare) this.#count();
   }
 
   /** A request of the unit `row.unit`. */
   add(row: CollectedRow): void {
     const table = this.#table;
     this.#distinct[row.assigned]!.addHash(row.unit);
+    const { followedShare } = table;
     const at = table.add(row.unit);
+    // Half of them were let go to make room for this one, which is new and counted below.
+    if (table.followedShare !== followedShare) this.#count();
     if (at < 0) return;
-    this.#mark(at, row);
+    if (this.#variantAt(at) < 0) this.#markNew(at, row);
+    else this.#markAgain(at, row);
+    const arm = this.#arms[this.#variantAt(at)]!;
+    const isDealt = this.#isDealt(at);
     if (row.outcome === IGNORED) return;
-    const { sums } = table;
-    const first = at * table.shape.sums;
-    sums[first + UnitSum.requests]!++;
-    if (row.outcome === FAILURE) sums[first + UnitSum.failures]!++;
-    sums[first + UnitSum.latency]! += row.latencyMs;
-    sums[first + UnitSum.bytes]! += row.bytes;
-    for (let i = 0; i < row.values.length; i++)
-      if (!Number.isNaN(row.values[i])) this.#addValue(at, i, row.values[i]!);
+    arm.remove(table, at, isDealt);
+    this.#addRequest(at, row);
+    arm.add(table, at, isDealt);
   }
 
   /** The variant that a unit was first assigned; -1: it has not been seen, or is not followed. */
@@ -98,22 +106,19 @@ export class UnitTotals {
 
   /** A value that came by itself, of a unit that has been seen. */
   addEvent(unit: number, measure: number, value: number): void {
-    this.#addValue(this.#table.find(unit), measure, value);
+    const at = this.#table.find(unit);
+    const arm = this.#arms[this.#variantAt(at)]!;
+    arm.remove(this.#table, at, this.#isDealt(at));
+    this.#addValue(at, measure, value);
+    arm.add(this.#table, at, this.#isDealt(at));
   }
 
   /** What is known of the units, as it is now. */
   sum(): CollectedUnits {
-    const { marks, shape } = this.#table;
-    const arms = Array.from({ length: this.#shape.variants }, () => new UnitArmTotals(this.#shape.measures));
-    let crossed = 0;
-    for (let at = 0; at < this.#table.size; at++) {
-      arms[this.#variantAt(at)]!.add(this.#table, at, this.#isDealt(at));
-      crossed += marks[at * shape.marks + CROSSED]!;
-    }
     return {
       followedShare: this.#table.followedShare,
-      arms: arms.map((arm, variant) => arm.summed(this.#distinct[variant]!.count)),
-      crossed,
+      arms: this.#arms.map((arm, variant) => arm.summed(this.#distinct[variant]!.count)),
+      crossed: this.#crossed,
       dimensions: this.#dimensions(),
     };
   }
@@ -159,17 +164,59 @@ export class UnitTotals {
     return totals;
   }
 
-  #mark(at: number, row: CollectedRow): void {
+  /** All sums, from the table: at the beginning, and when it has let units go. */
+  #count(): void {
+    const { measures, variants } = this.#shape;
+    this.#arms = Array.from({ length: variants }, () => new UnitArmTotals(measures));
+    this.#counts = DIMENSIONS.map(() => []);
+    this.#crossed = 0;
+    for (let at = 0; at < this.#table.size; at++) if (this.#variantAt(at) >= 0) this.#countRow(at);
+  }
+
+  #countRow(at: number): void {
+    const { marks, shape } = this.#table;
+    this.#checkMarks(at);
+    const variant = this.#variantAt(at);
+    const isDealt = this.#isDealt(at);
+    this.#arms[variant]!.add(this.#table, at, isDealt);
+    this.#crossed += marks[at * shape.marks + CROSSED]!;
+    if (!isDealt) return;
+    for (const [dimension, counts] of this.#counts.entries()) {
+      const slice = marks[at * shape.marks + SLICES + dimension]!;
+      counts[slice] ??= new Array<number>(this.#shape.variants).fill(0);
+      counts[slice][variant]!++;
+    }
+  }
+
+  #markNew(at: number, row: CollectedRow): void {
     const { marks, shape } = this.#table;
     const first = at * shape.marks;
-    if (marks[first + VARIANT] === 0) {
-      marks[first + VARIANT] = row.assigned + 1;
-      marks[first + IS_DEALT] = row.reason === DEALT ? 1 : 0;
-      marks[first + SLICES] = this.#slice(0, row.listener);
-      marks[first + SLICES + 1] = this.#slice(1, row.worker);
-      marks[first + SLICES + 2] = this.#slice(2, row.route);
-      marks[first + SLICES + 3] = this.#slice(3, AGENTS[row.agent]!);
-    } else if (marks[first + VARIANT] !== row.assigned + 1) marks[first + CROSSED] = 1;
+    marks[first + VARIANT] = row.assigned + 1;
+    marks[first + IS_DEALT] = row.reason === DEALT ? 1 : 0;
+    marks[first + SLICES] = this.#slice(0, row.listener);
+    marks[first + SLICES + 1] = this.#slice(1, row.worker);
+    marks[first + SLICES + 2] = this.#slice(2, row.route);
+    marks[first + SLICES + 3] = this.#slice(3, AGENTS[row.agent]!);
+    this.#countRow(at);
+  }
+
+  #markAgain(at: number, { assigned }: CollectedRow): void {
+    const { marks, shape } = this.#table;
+    const first = at * shape.marks;
+    if (marks[first + VARIANT] === assigned + 1 || marks[first + CROSSED] === 1) return;
+    marks[first + CROSSED] = 1;
+    this.#crossed++;
+  }
+
+  #addRequest(at: number, row: CollectedRow): void {
+    const { sums, shape } = this.#table;
+    const first = at * shape.sums;
+    sums[first + UnitSum.requests]!++;
+    if (row.outcome === FAILURE) sums[first + UnitSum.failures]!++;
+    sums[first + UnitSum.latency]! += row.latencyMs;
+    sums[first + UnitSum.bytes]! += row.bytes;
+    for (let i = 0; i < row.values.length; i++)
+      if (!Number.isNaN(row.values[i])) this.#addValue(at, i, row.values[i]!);
   }
 
   #slice(dimension: number, name: string): number {
@@ -198,14 +245,14 @@ export class UnitTotals {
 
   /** Of one slice nothing can be said beside the whole. */
   #dimensions(): Dimension[] {
-    const { marks, shape, size } = this.#table;
+    const none = new Array<number>(this.#shape.variants).fill(0);
     return DIMENSIONS.flatMap((name, dimension) => {
       const names = this.#slices[dimension]!;
       if (names.length < 2) return [];
-      const counts = names.map(() => new Array<number>(this.#shape.variants).fill(0));
-      for (let at = 0; at < size; at++)
-        if (this.#isDealt(at)) counts[marks[at * shape.marks + SLICES + dimension]!]![this.#variantAt(at)]!++;
-      return [{ name, slices: names.map((slice, index) => ({ name: slice, counts: counts[index]! })) }];
+      const counts = this.#counts[dimension]!;
+      return [
+        { name, slices: names.map((slice, index) => ({ name: slice, counts: counts[index] ?? none })) },
+      ];
     });
   }
 

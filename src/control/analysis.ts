@@ -27,7 +27,7 @@ export interface AnalysisSource {
    * yet.
    */
   collected(experiment: string): Collected | null;
-  /** The experiments that share followed units with it, most of them first. */
+  /** The experiments that share followed units with it, most of them first. At most half a minute old. */
   pairs(experiment: string): readonly CollectedPair[];
   /** As the configuration has it. Null: the experiment has no `analysis`. */
   plan(experiment: string): AnalysisPlan | null;
@@ -38,8 +38,11 @@ export const FOLLOWED_MAX = 32_768;
 /** With many experiments each follows fewer, so that all together have a limit. */
 const FOLLOWED_MAX_OF_ALL = 1_048_576;
 const FOLLOWED_MIN = 1024;
-/** Experiments beside one that are looked at for shared units. */
+/** Experiments beside one that are told of. */
 const PAIRS_MAX = 16;
+
+/** Joining takes milliseconds a pair, and whether experiments interact is no question of seconds. */
+const PAIRS_FRESH_MS = 30_000;
 
 /** A value that came by itself, as it is posted. */
 export interface PostedEvent {
@@ -79,6 +82,7 @@ export class Analysis implements AnalysisSource {
   /** What was kept and has not been taken up. */
   readonly #kept: Map<string, unknown>;
   #changes = 0;
+  readonly #pairs = new Map<string, { readonly atMs: number; readonly pairs: readonly CollectedPair[] }>();
   #refresh: () => void | Promise<void> = () => {};
 
   constructor({ clock, random, log, kept = null, onPosted }: AnalysisOptions) {
@@ -104,6 +108,7 @@ export class Analysis implements AnalysisSource {
       totals.begin({ epoch, shares: variants.map(({ weightPpm }) => weightPpm) });
     }
     this.#kept.clear();
+    this.#pairs.clear();
     if (analyses.size > 0) this.#changes++;
   }
 
@@ -195,6 +200,15 @@ export class Analysis implements AnalysisSource {
   pairs(experiment: string): readonly CollectedPair[] {
     const own = this.#totals.get(experiment);
     if (own === undefined) return [];
+    const nowMs = this.#clock.wallMs();
+    const known = this.#pairs.get(experiment);
+    if (known !== undefined && Math.abs(nowMs - known.atMs) < PAIRS_FRESH_MS) return known.pairs;
+    const pairs = this.#joined(own);
+    this.#pairs.set(experiment, { atMs: nowMs, pairs });
+    return pairs;
+  }
+
+  #joined(own: ExperimentTotals): readonly CollectedPair[] {
     const pairs: { readonly pair: CollectedPair; readonly units: number }[] = [];
     for (const other of this.#totals.values()) {
       const pair = other === own ? null : own.pair(other);
