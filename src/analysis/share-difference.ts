@@ -53,6 +53,15 @@ export function compareShares(control: Tosses, candidate: Tosses, settings: Sequ
   };
 }
 
+/** What speaks against candidate - control being this, in nats: more than -ln alpha, ever, with at most the probability alpha. */
+export function evidenceAgainstDifference(
+  pair: { readonly control: Tosses; readonly candidate: Tosses },
+  difference: number,
+  settings: SequenceSettings,
+): number {
+  return leastTogether(pair, difference, concentrationFor(mixingVariance(settings)));
+}
+
 interface Edge {
   readonly against: (value: number) => number;
   readonly limit: number;

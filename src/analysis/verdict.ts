@@ -23,6 +23,9 @@ export interface Meaning {
   readonly margin: number;
 }
 
+/** How many observations it takes until the interval reaches no more than `halfWidth` to either side; null: nobody knows. */
+export type Needed = (interval: Interval, halfWidth: number) => number | null;
+
 interface Insufficient {
   readonly kind: 'insufficient';
   /** Of both variants together, with those there are; null: nobody knows. */
@@ -38,7 +41,12 @@ export type Verdict =
 export type GuardrailVerdict = { readonly kind: 'pass' | 'breach'; readonly reason: string } | Insufficient;
 
 /** Is the candidate better, worse, or the same within the margin? `ratePerSecond`: observations that come in, of both. */
-export function judge(interval: Interval, meaning: Meaning, ratePerSecond: number): Verdict {
+export function judge(
+  interval: Interval,
+  meaning: Meaning,
+  ratePerSecond: number,
+  needed: Needed = observationsFor,
+): Verdict {
   const { low, high } = badness(interval, meaning);
   const { margin } = meaning;
   if (low >= -margin && high <= margin && margin > 0)
@@ -46,7 +54,11 @@ export function judge(interval: Interval, meaning: Meaning, ratePerSecond: numbe
   if (low > 0) return { kind: 'worse', reason: saying(interval, meaning, 'worse') };
   if (high < 0) return { kind: 'better', reason: saying(interval, meaning, 'better') };
   const seen = Math.abs(interval.difference ?? 0);
-  return insufficient(interval, meaning, { halfWidth: Math.max(seen, margin - seen), ratePerSecond });
+  return insufficient(interval, meaning, {
+    halfWidth: Math.max(seen, margin - seen),
+    ratePerSecond,
+    needed,
+  });
 }
 
 /** Is the candidate not worse by more than the margin? For an interval of one side. */
@@ -54,6 +66,7 @@ export function judgeGuardrail(
   interval: Interval,
   meaning: Meaning,
   ratePerSecond: number,
+  needed: Needed = observationsFor,
 ): GuardrailVerdict {
   const { low, high, difference } = badness(interval, meaning);
   const { margin } = meaning;
@@ -61,7 +74,11 @@ export function judgeGuardrail(
     return { kind: 'breach', reason: saying(interval, meaning, `worse by more than ${ofMargin(meaning)}`) };
   if (high <= margin)
     return { kind: 'pass', reason: saying(interval, meaning, `not worse by more than ${ofMargin(meaning)}`) };
-  return insufficient(interval, meaning, { halfWidth: Math.abs(difference - margin), ratePerSecond });
+  return insufficient(interval, meaning, {
+    halfWidth: Math.abs(difference - margin),
+    ratePerSecond,
+    needed,
+  });
 }
 
 /** The interval with worse upwards. */
@@ -84,19 +101,20 @@ function saying(interval: Interval, { name, unit }: Meaning, what: string): stri
 interface Wanted {
   readonly halfWidth: number;
   readonly ratePerSecond: number;
+  readonly needed: Needed;
 }
 
 function insufficient(
   interval: Interval,
   meaning: Meaning,
-  { halfWidth, ratePerSecond }: Wanted,
+  { halfWidth, ratePerSecond, needed }: Wanted,
 ): Insufficient {
-  const needed = observationsFor(interval, halfWidth);
-  const left = needed === null ? null : needed - interval.observations;
+  const observationsNeeded = needed(interval, halfWidth);
+  const left = observationsNeeded === null ? null : observationsNeeded - interval.observations;
   const etaMs = left === null || !(ratePerSecond > 0) ? null : (left / ratePerSecond) * 1000;
   return {
     kind: 'insufficient',
-    observationsNeeded: needed,
+    observationsNeeded,
     etaMs,
     reason: saying(interval, meaning, `not enough data yet, ${waiting(etaMs, ratePerSecond)}`),
   };
