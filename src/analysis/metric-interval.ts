@@ -6,16 +6,19 @@
 import type { AnalysisMetric, Collected, CollectedArm, CollectedStratum } from './collected.ts';
 import { Distribution } from './distribution.ts';
 import { type Estimate, mean, ratio } from './estimate.ts';
+import { observationsFor } from './eta.ts';
 import { compare, type Interval, OBSERVATIONS_MIN } from './interval.ts';
 import type { Tosses } from './mixture.ts';
 import { Moments } from './moments.ts';
 import { compareQuantiles } from './quantile-difference.ts';
 import type { SequenceSettings } from './sequence.ts';
 import { compareShares } from './share-difference.ts';
+import { growthUntilKnown } from './share-growth.ts';
 import { partOfSplit } from './split-alpha.ts';
 import { combined, type Stratum } from './strata.ts';
 import { UnitSums } from './unit-sums.ts';
 import { tossesOfUnits } from './unit-tosses.ts';
+import type { Needed } from './verdict.ts';
 
 /** Of which variants, by their index. */
 export interface Arms {
@@ -28,6 +31,8 @@ export interface Measured {
   readonly interval: Interval;
   /** Index of the one time with its own split that it is of; null: of all. */
   readonly stratum: number | null;
+  /** What the time that is left is made of. */
+  readonly needed: Needed;
 }
 
 export function measure(
@@ -39,14 +44,14 @@ export function measure(
   if (metric.kind === 'errors' || metric.kind === 'quantile') {
     const stratum = mostTelling(strata, metric, arms);
     const part = { ...settings, alpha: settings.alpha * partOfSplit(stratum) };
-    return { interval: ofOne(metric, strata[stratum]!, arms, part), stratum };
+    return { ...ofOne(metric, strata[stratum]!, arms, part), stratum };
   }
   const pairs = strata.map((stratum) => ({
     control: estimateOf(metric, stratum, arms.control),
     candidate: estimateOf(metric, stratum, arms.candidate),
   }));
   const { control, candidate } = combined(worthAveraging(pairs), metric.over === 'units' ? 'again' : 'once');
-  return { interval: compare(control, candidate, settings), stratum: null };
+  return { interval: compare(control, candidate, settings), stratum: null, needed: observationsFor };
 }
 
 /** How many of a variant there are: requests that were judged, values, or units. */
@@ -58,14 +63,10 @@ export function observationsOf(metric: AnalysisMetric, stratum: CollectedStratum
 }
 
 /** Where a difference has the least error; what is seen of the metric has no say. The later one of equals. */
-function mostTelling(
-  strata: readonly CollectedStratum[],
-  metric: AnalysisMetric,
-  { control, candidate }: Arms,
-): number {
+function mostTelling(strata: readonly CollectedStratum[], metric: AnalysisMetric, arms: Arms): number {
   const weights = strata.map((stratum) => {
-    const [n, m] = [control, candidate].map((variant) => observationsOf(metric, stratum, variant));
-    return n! + m! === 0 ? 0 : (n! * m!) / (n! + m!);
+    const [n, m] = pairOf(arms, (variant) => observationsOf(metric, stratum, variant));
+    return n + m === 0 ? 0 : (n * m) / (n + m);
   });
   return weights.lastIndexOf(Math.max(...weights));
 }
@@ -73,17 +74,30 @@ function mostTelling(
 function ofOne(
   metric: AnalysisMetric,
   stratum: CollectedStratum,
-  { control, candidate }: Arms,
+  arms: Arms,
   settings: SequenceSettings,
-): Interval {
+): Omit<Measured, 'stratum'> {
   if (metric.kind === 'quantile') {
-    const [one, other] = [control, candidate].map((variant) => latenciesOf(metric, stratum, variant));
-    const { quantile } = metric;
-    return compareQuantiles({ control: one!, candidate: other!, quantile }, settings);
+    const [control, candidate] = pairOf(arms, (variant) => latenciesOf(metric, stratum, variant));
+    const interval = compareQuantiles({ control, candidate, quantile: metric.quantile }, settings);
+    return { interval, needed: observationsFor };
   }
-  const [one, other] = [control, candidate].map((variant) => failuresOf(metric, stratum, variant));
-  const observations = observationsOf(metric, stratum, control) + observationsOf(metric, stratum, candidate);
-  return { ...compareShares(one!, other!, settings), observations };
+  const [control, candidate] = pairOf(arms, (variant) => failuresOf(metric, stratum, variant));
+  const observations = sum(pairOf(arms, (variant) => observationsOf(metric, stratum, variant)));
+  const interval = { ...compareShares(control, candidate, settings), observations };
+  const needed = (): number | null => {
+    const growth = growthUntilKnown({ control, candidate }, metric, settings);
+    return growth === null ? null : Math.ceil(growth * observations);
+  };
+  return { interval, needed };
+}
+
+function pairOf<T>({ control, candidate }: Arms, of: (variant: number) => T): [T, T] {
+  return [of(control), of(candidate)];
+}
+
+function sum([one, other]: readonly [number, number]): number {
+  return one + other;
 }
 
 function latenciesOf({ by }: AnalysisMetric, stratum: CollectedStratum, variant: number): Distribution {

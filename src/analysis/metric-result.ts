@@ -50,7 +50,7 @@ export function metricResult(metric: AnalysisMetric, question: MetricQuestion): 
 
 function judged(
   metric: AnalysisMetric,
-  { interval, stratum }: Measured,
+  { interval, stratum, needed }: Measured,
   { collected, arms, nowMs }: MetricQuestion,
 ): Verdict | GuardrailVerdict {
   const current = collected.strata.at(-1)!;
@@ -58,7 +58,7 @@ function judged(
     observationsOf(metric, current, arms.control) + observationsOf(metric, current, arms.candidate);
   const requests = sumOf(current.assigned, (arm) => arm.requests);
   const rate = requests === 0 ? 0 : (requestRate(collected, nowMs) * seen) / requests;
-  const ask = (ratePerSecond: number) => by(metric.role)(interval, metric, ratePerSecond);
+  const ask = (ratePerSecond: number) => by(metric.role)(interval, metric, ratePerSecond, needed);
   const verdict = ask(rate);
   const isOfEarlier = stratum !== null && stratum < collected.strata.length - 1;
   if (!isOfEarlier || verdict.kind !== 'insufficient' || verdict.observationsNeeded === null) return verdict;
@@ -68,7 +68,7 @@ function judged(
 
 function by(
   role: MetricResult['role'],
-): (interval: Interval, metric: AnalysisMetric, ratePerSecond: number) => Verdict | GuardrailVerdict {
+): (...question: Parameters<typeof judge>) => Verdict | GuardrailVerdict {
   return role === 'guardrail' ? judgeGuardrail : judge;
 }
 

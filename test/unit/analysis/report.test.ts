@@ -195,6 +195,20 @@ describe('a metric', () => {
     expect(JSON.parse(JSON.stringify(results))).toEqual(results);
   });
 
+  test.each([
+    { what: 'where nothing fails', failing: [], off: 1.1 },
+    // The difference that is seen at first is some other one.
+    { what: 'about, where some fail', failing: [25, 25], off: 2 },
+  ])('of failures is known when it was said to be, $what', ({ failing, off }) => {
+    const users = (count: number) =>
+      sent({ users: count, each: 1, share: 0.2, failing }, { ...ERRORS, margin: 0.02 }).comparisons[0]!
+        .metrics[0]!.verdict;
+    const needed = users(300).observationsNeeded!;
+    expect(needed).toBeGreaterThan(600);
+    expect(users(Math.round(needed / off)).kind).toBe('insufficient');
+    expect(users(Math.round(needed * off)).kind).toBe('pass');
+  });
+
   test('says how long it takes in the first minute too', () => {
     const experiment = new MadeUpExperiment([0.5, 0.5]);
     const nowMs = send(experiment, { users: 500, each: 1 });
