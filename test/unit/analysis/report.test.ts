@@ -196,17 +196,26 @@ describe('a metric', () => {
   });
 
   test.each([
-    { what: 'where nothing fails', failing: [], off: 1.1 },
-    // The difference that is seen at first is some other one.
-    { what: 'about, where some fail', failing: [25, 25], off: 2 },
-  ])('of failures is known when it was said to be, $what', ({ failing, off }) => {
-    const users = (count: number) =>
-      sent({ users: count, each: 1, share: 0.2, failing }, { ...ERRORS, margin: 0.02 }).comparisons[0]!
-        .metrics[0]!.verdict;
-    const needed = users(300).observationsNeeded!;
-    expect(needed).toBeGreaterThan(600);
-    expect(users(Math.round(needed / off)).kind).toBe('insufficient');
-    expect(users(Math.round(needed * off)).kind).toBe('pass');
+    ['where nothing fails', []],
+    ['where as many of both fail', [0, 1, 26, 51, 76]],
+  ])('of failures is known when it was said to be, %s', (_name, failing) => {
+    const users = (count: number) => {
+      const experiment = new MadeUpExperiment([0.8, 0.2]);
+      for (let unit = 0; unit < count; unit++)
+        experiment.add({
+          unit,
+          variant: unit % 5 === 0 ? 1 : 0,
+          isFailure: failing.includes(unit % 125),
+          atMs: START_MS + 10 * unit,
+        });
+      const results = report(experiment, planOf({ ...ERRORS, margin: 0.02 }), START_MS + 10 * count);
+      return results.comparisons[0]!.metrics[0]!.verdict;
+    };
+    const needed = users(375).observationsNeeded!;
+    const after = (part: number) => users(125 * Math.round((part * needed) / 125)).kind;
+    expect(needed).toBeGreaterThan(1000);
+    expect(after(0.85)).toBe('insufficient');
+    expect(after(1.15)).toBe('pass');
   });
 
   test('says how long it takes in the first minute too', () => {
