@@ -42,6 +42,7 @@ export async function startPlane(
   clock: Clock = systemClock,
   log: Log = silentLog,
   tracing: DataPlane['tracing'] = null,
+  recorder: DataPlane['recorder'] = null,
 ): Promise<TestPlane> {
   const access: AccessRecord[] = [];
   const exposures: Exposure[] = [];
@@ -54,6 +55,7 @@ export async function startPlane(
     accessLog: { record: (record) => access.push(record) },
     exposures: { isDue: () => true, record: (exposure) => exposures.push(exposure) },
     tracing,
+    recorder,
     onTransition: (transition) => transitions.push(transition),
   });
   await plane.start();
