@@ -40,6 +40,7 @@ experiments:
     variants: { control: {}, candidate: { weight: 50%, upstream: v2, concurrency: 10 } }
     breaker: { consecutiveFailures: 2, openFor: 60s, budget: { target: 99% } }
     rollout: { steps: [1%, 5%, 20%], bake: 1h }
+    mirror: { share: 1% }
   banner: { status: killed, variants: { control: {}, candidate: { weight: 10% } } }
 overload: { memory: 95% }
 `;
@@ -183,7 +184,7 @@ describe.skipIf(!hasTools('curl'))('the commands of the runbooks', () => {
   const run = (line: string) => {
     const admin = `http://127.0.0.1:${sidecar.ports.admin}`;
     const asks =
-      /^npx fairlead (?:get|kill|set|start|start-rollout|promote|undo|resume|breaker|endpoint|check|results) /.test(
+      /^npx fairlead (?:get|kill|set|start|start-rollout|diffs|promote|undo|resume|breaker|endpoint|check|results) /.test(
         `${line} `,
       );
     const health = `http://127.0.0.1:${sidecar.ports.probes}/readyz`;
