@@ -47,6 +47,7 @@ export interface VariantSummary {
   readonly share: number;
   /** Of the units, 0 to 1; null: nothing was seen. Of `served` those of requests. */
   readonly seenShare: number | null;
+  /** Those assigned, in each split in which they came; of `served` 0. */
   readonly units: number;
   readonly requests: number;
   readonly errorShare: number | null;

@@ -40,10 +40,10 @@ const PLAN: AnalysisPlan = {
 
 const even = (share: number, requests: number) => [{ requests, share, failures: 0.05 }];
 const RAMP = [
-  { requests: 1000, share: 0.01, failures: 0.01 },
-  { requests: 1000, share: 0.05, failures: 0.03 },
-  { requests: 1000, share: 0.2, failures: 0.06 },
-  { requests: 1000, share: 0.5, failures: 0.1 },
+  { requests: 800, share: 0.01, failures: 0.01 },
+  { requests: 800, share: 0.05, failures: 0.03 },
+  { requests: 800, share: 0.2, failures: 0.06 },
+  { requests: 800, share: 0.5, failures: 0.1 },
 ];
 const TO_AND_FRO = [0.5, 0.4, 0.5, 0.4, 0.5].map((share) => ({ requests: 800, share, failures: 0.05 }));
 /** Only what tells most of users who are always the same, as early as it can. */
@@ -84,9 +84,9 @@ describe('two variants that are the same: some metric says otherwise, at some lo
 
 describe('a candidate that is worse is found', () => {
   const found = (name: string, kind: string, more: Partial<Simulation>) => {
-    const runs = 30;
+    const runs = 20;
     const { share, foundAfter } = simulate(
-      { plan: PLAN, steps: even(0.5, 10_000), runs, seed: SEED, growth: 1.3, ...more },
+      { plan: PLAN, steps: even(0.5, 8000), runs, seed: SEED, growth: 1.3, ...more },
       ({ verdict }) => verdict.kind === kind,
     );
     publish(

@@ -115,8 +115,9 @@ function newUser(random: Random): User {
   };
 }
 
-/** Whether any metric says anything but "the same", "holds" or "not known yet". */
-export function isAlarmed({ comparisons }: Results): boolean {
+/** Whether any metric says anything but "the same", "holds" or "not known yet", or the numbers are called invalid. */
+export function isAlarmed({ comparisons, invalid }: Results): boolean {
+  if (invalid.length > 0) return true;
   return comparisons.some(({ metrics }) =>
     metrics.some(({ verdict: { kind } }) => kind === 'better' || kind === 'worse' || kind === 'breach'),
   );
