@@ -7,15 +7,20 @@ import type { Config } from './schema.ts';
 import { type AnalysisConfig, BUILT_IN, type MetricConfig } from './schema-analysis.ts';
 import { didYouMean } from './suggest.ts';
 
+/** What is kept of a unit has a byte for its variant, and alpha is shared by all of them. */
+const VARIANTS_MAX = 100;
+
 type At = (keys: ConfigPath, message: string) => void;
 
 /** Every mistake in what is to be analysed. */
 export function analysisIssues(config: Config, issueAt: IssueAt): ConfigIssue[] {
   const issues: ConfigIssue[] = [];
-  for (const [name, { analysis }] of Object.entries(config.experiments)) {
+  for (const [name, { analysis, variants }] of Object.entries(config.experiments)) {
     if (analysis === undefined) continue;
     const at: At = (keys, message) =>
       issues.push(issueAt(['experiments', name, 'analysis', ...keys], message));
+    if (Object.keys(variants).length > VARIANTS_MAX)
+      at([], `at most ${VARIANTS_MAX} variants can be compared; found ${Object.keys(variants).length}`);
     checkAnalysis(analysis, at);
   }
   return issues;

@@ -74,6 +74,21 @@ describe('a token', () => {
     expect(await bench.metrics.render()).toContain('fairlead_admin_refusals_total{cause="role"} 1');
   });
 
+  test('of an application may post events, and nothing else', async () => {
+    const reporter = '{ name: shop, role: reporter, token: shop-secret }';
+    await configure(TOKENS.replace('tokens: [', `tokens: [${reporter}, `), 'readRole: viewer');
+    const posted = async (token: string) =>
+      (await ask('POST', '/v1/events', token, { events: [{ experiment: 'a', metric: 'b', unit: 'c' }] }))
+        .statusCode;
+    // There is no such experiment; whoever may not post does not learn that.
+    expect([await posted('shop-secret'), await posted('alice-new'), await posted('vera-secret')]).toEqual([
+      422, 422, 403,
+    ]);
+    expect((await ask('GET', '/v1/config', 'shop-secret')).statusCode).toBe(403);
+    expect((await ask('POST', '/v1/explain', 'shop-secret', { path: '/' })).statusCode).toBe(403);
+    expect((await ask('POST', '/v1/experiments/ranking:kill', 'shop-secret', REASON)).statusCode).toBe(403);
+  });
+
   test('of before and one of after are good at the same time, until the old one is taken away', async () => {
     await configure(TOKENS);
     for (const token of ['alice-old', 'alice-new'])

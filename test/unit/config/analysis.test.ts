@@ -130,6 +130,10 @@ describe('a mistake in an analysis', () => {
     expect(saidOf('errors, { name: errors, margin: 2% }')).toEqual([
       'analysis.metrics[1].name: two metrics are called "errors"',
     ]);
+    const many = Array.from({ length: 100 }, (_, i) => `v${i}: { weight: 1% }`).join(', ');
+    expect(issuesOf(withExperiment('analysis: {}', `variants: { control: {}, ${many} }`))).toEqual([
+      expect.stringContaining('analysis: at most 100 variants can be compared; found 101'),
+    ]);
     expect(saidOf('errors', 'alpha: 60%,')).toEqual([
       'analysis.alpha: at most 50%: an interval that is wrong more often says nothing',
     ]);
