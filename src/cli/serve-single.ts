@@ -31,10 +31,7 @@ export function singleProcess(context: TrafficContext): Traffic {
   const decisionFile = openDecisionFile(logs, snapshot.decisions);
   const recorder = new Recorder({
     key: context.analysis.key,
-    take: (delta) => {
-      context.analysis.take(delta, 'this process');
-      return true;
-    },
+    take: (delta) => context.analysis.take(delta, 'this process'),
     dropped: metrics.analysis.dropped,
     malformed: metrics.analysis.malformed,
   });

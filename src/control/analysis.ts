@@ -132,8 +132,19 @@ export class Analysis implements AnalysisSource {
     await this.#refresh();
   }
 
-  /** What a process has collected. Its arrays are read at once. */
-  take(delta: Delta, worker: string): void {
+  /** What a process has collected; its arrays are read at once. False: it could not be added. Never throws. */
+  take(delta: Delta, worker: string): boolean {
+    try {
+      this.#add(delta, worker);
+      return true;
+    } catch (error) {
+      // Whoever tells is in the middle of a request, which must not fail for it.
+      this.#log.warn({ err: error }, 'what was collected cannot be added up; this is a bug');
+      return false;
+    }
+  }
+
+  #add(delta: Delta, worker: string): void {
     const nowMs = this.#clock.wallMs();
     this.#changes++;
     const { subjects } = delta;
@@ -260,10 +271,11 @@ export class Analysis implements AnalysisSource {
   }
 }
 
-/** How many units each of so many experiments follows at most. */
+/** How many units each of so many experiments follows at most: in halves, so that one more experiment seldom costs others. */
 function limitFor(experiments: number): number {
-  const share = Math.floor(FOLLOWED_MAX_OF_ALL / Math.max(1, experiments));
-  return Math.min(FOLLOWED_MAX, Math.max(FOLLOWED_MIN, share));
+  let limit = FOLLOWED_MAX;
+  while (limit * experiments > FOLLOWED_MAX_OF_ALL && limit > FOLLOWED_MIN) limit /= 2;
+  return limit;
 }
 
 function unitsIn({ cells }: CollectedPair): number {

@@ -21,7 +21,7 @@ export function experimentWith(weight = '50%', ...more: string[]): Snapshot {
 }
 
 /** An analysis with as many recorders as there are processes. */
-export function newBench(processes = 1, snapshot = experimentWith()) {
+export function newBench(processes = 1, snapshot = experimentWith(), experiment = 'ranking') {
   let nowMs = NOW;
   const analysis = new Analysis({ clock: { wallMs: () => nowMs }, random: systemRandom, log: silentLog });
   analysis.adopt(snapshot);
@@ -32,19 +32,16 @@ export function newBench(processes = 1, snapshot = experimentWith()) {
     (_, index) =>
       new Recorder({
         key: analysis.key,
-        take: (delta) => {
-          if (isTaken) analysis.take(delta, `worker ${index + 1}`);
-          return isTaken;
-        },
+        take: (delta) => isTaken && analysis.take(delta, `worker ${index + 1}`),
         dropped,
         malformed: new Counter(),
       }),
   );
   const collectorsFor = ({ analyses, experiments }: Snapshot) => {
-    const { digest, measures } = analyses.get('ranking')!;
-    const { epoch, variants } = experiments.get('ranking')!;
+    const { digest, measures } = analyses.get(experiment)!;
+    const { epoch, variants } = experiments.get(experiment)!;
     const shares = variants.map(({ weightPpm }) => weightPpm);
-    const subject = { experiment: 'ranking', route: 'api', digest, epoch, shares, measures };
+    const subject = { experiment, route: 'api', digest, epoch, shares, measures };
     return recorders.map((recorder) => recorder.collector(subject));
   };
   return {
@@ -58,7 +55,7 @@ export function newBench(processes = 1, snapshot = experimentWith()) {
     },
     collected: (): Collected => {
       for (const recorder of recorders) recorder.flush();
-      return analysis.collected('ranking')!;
+      return analysis.collected(experiment)!;
     },
   };
 }

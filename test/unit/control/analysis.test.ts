@@ -190,6 +190,65 @@ describe('what is collected', () => {
   });
 });
 
+describe('what cannot be added up', () => {
+  it('is lost and told of, and no request fails for it', () => {
+    const said: string[] = [];
+    const note = (_facts: object, sentence: string) => void said.push(sentence);
+    const analysis = new Analysis({
+      ...{ clock: { wallMs: () => NOW }, random: systemRandom, log: { info: note, warn: note } },
+    });
+    const snapshot = experimentWith();
+    analysis.adopt(snapshot);
+    const { digest, measures } = snapshot.analyses.get('ranking')!;
+    const subject = {
+      experiment: 'ranking',
+      route: 'api',
+      digest,
+      epoch: 1,
+      shares: [500_000, 500_000],
+      measures,
+    };
+    const facts = Uint16Array.of(0, 9, 9, 0, 0, 0, 0);
+    const delta = {
+      subjects: [subject],
+      listeners: ['in'],
+      rows: 1,
+      facts,
+      numbers: new Float64Array(9),
+      dropped: 0,
+    };
+    expect(analysis.take(delta, 'worker 1')).toBe(false);
+    expect(said).toEqual(['what was collected cannot be added up; this is a bug']);
+  });
+});
+
+describe('many experiments', () => {
+  it('follow fewer units each, in halves', () => {
+    const followed = (experiments: number) => {
+      const entries = Array.from(
+        { length: experiments },
+        (_, i) => `  e${i}: { variants: { control: {}, candidate: { weight: 50% } }, analysis: {} }`,
+      );
+      const snapshot = snapshotOf(
+        `version: 1\nrequireMetadata: false\nupstreams: { app: "127.0.0.1:9001" }\nexperiments:\n${entries.join('\n')}\n`,
+      );
+      return newBench(1, snapshot, 'e0');
+    };
+    for (const [experiments, limit] of [
+      [32, 32_768],
+      [33, 16_384],
+    ] as const) {
+      const bench = followed(experiments);
+      for (let unit = 0; unit < limit; unit++) bench.collectors[0]!.add(settled(`u${unit}`, 0));
+      bench.recorders[0]!.flush();
+      expect(bench.analysis.samples()[0]!.unitsFollowed).toBe(limit);
+      bench.collectors[0]!.add(settled('one more', 0));
+      bench.recorders[0]!.flush();
+      expect(Math.abs(bench.analysis.samples()[0]!.unitsFollowed / limit - 0.5)).toBeLessThan(0.02);
+    }
+  });
+});
+
 describe('an event', () => {
   const event = (unit: string, more: object = {}) => ({
     ...{ experiment: 'ranking', metric: 'sold', unit, value: 3, atMs: null, id: null },
@@ -261,10 +320,7 @@ experiments:
     analysis.adopt(snapshot);
     const recorder = new Recorder({
       key: analysis.key,
-      take: (delta) => {
-        analysis.take(delta, 'worker 1');
-        return true;
-      },
+      take: (delta) => analysis.take(delta, 'worker 1'),
       dropped: new Counter(),
       malformed: new Counter(),
     });
