@@ -142,8 +142,9 @@ function freshness(): { readonly tone: Tone; readonly text: string } {
   if (state === 'open') return isFresh ? { tone: 'ok', text: 'live' } : { tone: 'idle', text: 'connected' };
   if (state === 'opening' || state === 'closed') return { tone: 'idle', text: 'connecting' };
   if (state === 'refused') return { tone: 'warn', text: 'needs a token' };
-  if (isFresh) return { tone: 'info', text: 'polling' };
+  if (state === 'missing' && isFresh) return { tone: 'info', text: 'polling' };
   const seconds = Math.max(0, Math.ceil((events.retryAt.value - performance.now()) / 1000));
+  if (isFresh) return { tone: 'warn', text: `connection lost, again in ${seconds} s` };
   const since = statsAt.value > 0 ? `stale for ${Math.round(age / 1000)} s` : 'not connected';
   return { tone: 'bad', text: `${since}, again in ${seconds} s` };
 }

@@ -14,6 +14,7 @@ import {
   transitions,
 } from '../data/store.ts';
 import type { Experiment } from '../data/types.ts';
+import { sentence } from '../format.ts';
 import { Badge } from '../ui/badge.tsx';
 import { ActionButton } from '../ui/confirm.tsx';
 import { Empty, Loaded } from '../ui/panel.tsx';
@@ -110,7 +111,7 @@ function Verdict({ results }: { readonly results: Resource<Results> }) {
   const { kind, reason } = data.verdict;
   return (
     <p class={`verdict tone-edge-${toneOfVerdict(kind)}`}>
-      <Badge tone={toneOfVerdict(kind)}>{verdictWord(kind)}</Badge> <span>{reason}</span>
+      <Badge tone={toneOfVerdict(kind)}>{verdictWord(kind)}</Badge> <span>{sentence(reason)}</span>
     </p>
   );
 }

@@ -1,6 +1,6 @@
 /** One experiment in the overview. */
 import { recentTraffic } from '../data/store.ts';
-import { millis, percent, rate, share, words } from '../format.ts';
+import { millis, percent, rate, sentence, share, words } from '../format.ts';
 import { experimentHref } from '../router.ts';
 import { Badge, Mark } from '../ui/badge.tsx';
 import { Sparkline } from '../ui/sparkline.tsx';
@@ -80,7 +80,7 @@ export function ExperimentRow({ row }: { readonly row: Row }) {
           <>
             <Badge tone={toneOfVerdict(verdict.verdict.kind)}>{verdictWord(verdict.verdict.kind)}</Badge>
             <span class="row-note is-cut" title={verdict.verdict.reason}>
-              {verdict.verdict.reason}
+              {sentence(verdict.verdict.reason)}
             </span>
           </>
         )}

@@ -16,7 +16,8 @@ import { ExperimentRow } from './overview-row.tsx';
 import { type Row, rowOf, SORTS, type SortKey, sortRows } from './overview-rows.ts';
 
 const EXPERIMENTS_MS = 5000;
-const RESULTS_MS = 10_000;
+/** Verdicts change slowly, and to reckon those of hundreds of experiments is work. */
+const RESULTS_MS = 30_000;
 
 const FILTERS = [
   { key: 'all', label: 'All', has: () => true },

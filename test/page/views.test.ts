@@ -8,7 +8,7 @@ import { type FakeAdmin, startFakeAdmin } from './support/fake-admin.ts';
 
 /** A sentence that only the full view has. */
 const VIEWS = [
-  ['#/', 'candidate is better on latency'],
+  ['#/', 'Candidate is better on latency'],
   ['#/experiments/ranking', 'not worse by more than 1 pp'],
   ['#/experiments/checkout', 'Rolled back from 5%'],
   ['#/experiments/image-resize', 'This experiment is not analysed'],
@@ -82,7 +82,7 @@ describe.skipIf(!hasBrowser)('the page', () => {
   test('the overview is searched, narrowed and sorted, by keyboard too', async () => {
     const { page, context } = await openPage(browser, admin.origin);
     const names = () => page.locator('.overview tbody th a').allTextContents();
-    await page.getByText('candidate is better on latency').waitFor();
+    await page.getByText('Candidate is better on latency').waitFor();
     expect((await names()).slice(0, 2)).toEqual(['checkout', 'image-resize']);
     await page.getByRole('button', { name: /Rolling out/ }).press('Enter');
     expect(await names()).toEqual(['pricing-cache', 'ranking']);

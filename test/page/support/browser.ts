@@ -29,9 +29,11 @@ export async function openPage(
     readonly hash?: string;
     readonly width?: number;
     readonly height?: number;
+    /** Time can be put on by `page.clock`. */
+    readonly hasClock?: boolean;
   } = {},
 ): Promise<Watched> {
-  const { isDark = true, hash = '#/', width = 1440, height = 900 } = options;
+  const { isDark = true, hash = '#/', width = 1440, height = 900, hasClock = false } = options;
   const context = await browser.newContext({
     colorScheme: isDark ? 'dark' : 'light',
     viewport: { width, height },
@@ -39,6 +41,7 @@ export async function openPage(
     reducedMotion: 'reduce',
   });
   const page = await context.newPage();
+  if (hasClock) await page.clock.install();
   const complaints: string[] = [];
   const requested: string[] = [];
   page.on('console', (message) => {

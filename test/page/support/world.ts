@@ -148,7 +148,8 @@ export function statsOf(world: World, tick: number): Record<string, unknown> {
     intervalMs: 2000,
     experiments: world.experiments.map(({ name }, index) => {
       const rate = 40 + 30 * Math.sin(index + tick / 6) + index;
-      const share = index === 0 ? 0.2 : index === 1 ? 0 : 0.1 + ((index * 7) % 40) / 100;
+      const isOff = index === 1 || index === 4;
+      const share = isOff ? 0 : index === 0 ? 0.2 : 0.1 + ((index * 7) % 40) / 100;
       const variant = (id: string, part: number, errors: number) => ({
         name: id,
         requests: Math.round(1000 * part),
@@ -158,10 +159,15 @@ export function statsOf(world: World, tick: number): Record<string, unknown> {
         slowShare: part === 0 ? null : 0.01,
         p50Ms: part === 0 ? null : 31 + index / 10,
         p90Ms: part === 0 ? null : 70,
-        p99Ms: part === 0 ? null : 180 + 8 * Math.cos(tick / 4 + index),
+        p99Ms:
+          part === 0 ? null : (id === 'control' ? 188 : 158 + 6 * index) + 8 * Math.cos(tick / 4 + index),
         inFlight: Math.round(rate * part * 0.04),
       });
-      return { name, variants: [variant('control', 1 - share, 0.0052), variant('candidate', share, 0.0061)] };
+      const errors = 0.002 + (index % 4) * 0.0013;
+      return {
+        name,
+        variants: [variant('control', 1 - share, errors), variant('candidate', share, errors * 1.2)],
+      };
     }),
     routes: [
       { name: 'api', requestsPerSecond: 212.4, errorShare: 0.0054, p50Ms: 31, p99Ms: 184 },
