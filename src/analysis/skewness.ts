@@ -9,7 +9,9 @@ export function skewnessOf(control: Estimate, candidate: Estimate): number {
   const [n, m] = [control.observations, candidate.observations];
   const variance = (n * control.variance + m * candidate.variance) / (n + m);
   const thirdMoment = (n * control.thirdMoment + m * candidate.thirdMoment) / (n + m);
-  return (thirdMoment * (1 / m ** 2 - 1 / n ** 2)) / (variance * (1 / n + 1 / m)) ** 1.5;
+  const cubed = (variance * (1 / n + 1 / m)) ** 1.5;
+  // Deviations so small that their powers are 0 have no shape.
+  return cubed === 0 ? 0 : (thirdMoment * (1 / m ** 2 - 1 / n ** 2)) / cubed;
 }
 
 /** A studentised value, in standard errors, whose error has this skewness: nearly normal after it. */
