@@ -39,7 +39,8 @@ export class RecentHistory {
 
   /** A request that was settled about now. `outcome`: a number of `OUTCOMES`. */
   add(served: number, outcome: number, latencyMs: number, nowMs: number): void {
-    if (this.#atMs === 0) this.#atMs = startOf(nowMs);
+    // Also when the clock was set back: what comes would else wait for the time that it was.
+    if (this.#atMs === 0 || nowMs < this.#atMs) this.#atMs = startOf(nowMs);
     if (nowMs >= this.#atMs + POINT_MS) this.#roll(nowMs);
     this.#present[served]!.add(outcome, latencyMs);
   }

@@ -12,7 +12,8 @@ export class RecentSpans {
   #observations = 0;
 
   add(observations: number, nowMs: number): void {
-    if (this.#startMs === 0) this.#startMs = startOf(nowMs);
+    // Also when the clock was set back: what comes would else wait for the time that it was.
+    if (this.#startMs === 0 || nowMs < this.#startMs) this.#startMs = startOf(nowMs);
     this.#roll(nowMs);
     this.#observations += observations;
   }

@@ -71,6 +71,18 @@ describe('the history', () => {
   });
 });
 
+describe('a clock that is set back', () => {
+  it('holds up neither spans nor points', () => {
+    const [spans, history] = [new RecentSpans(), new RecentHistory(1)];
+    for (const nowMs of [START, START - 60 * MINUTE, START - 58 * MINUTE]) {
+      spans.add(1, nowMs);
+      history.add(0, 0, 1, nowMs);
+    }
+    expect(spans.list(START - 57 * MINUTE).at(-1)!.endMs).toBe(START - 57 * MINUTE);
+    expect(history.list(START - 57 * MINUTE).at(-1)!.atMs).toBe(START - 57 * MINUTE - 5000);
+  });
+});
+
 describe('ids that came before', () => {
   it('are known until many others have come, in bounded memory', () => {
     const ids = new KnownIds();
