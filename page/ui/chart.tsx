@@ -12,6 +12,8 @@ import { Swatch } from './variant-key.tsx';
 const HEIGHT = 160;
 const AXIS_PX = 52;
 const TIME_AXIS_PX = 24;
+/** Seconds that marks may be apart. */
+const TIME_STEPS = [5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600];
 
 export interface Line {
   readonly name: string;
@@ -126,6 +128,7 @@ function optionsOf({ lines, format, reach, group, width, onHover }: Drawn): uPlo
         ...axis,
         size: TIME_AXIS_PX,
         space: 80,
+        incrs: TIME_STEPS,
         values: timeMarks,
       },
       {
@@ -149,9 +152,8 @@ function optionsOf({ lines, format, reach, group, width, onHover }: Drawn): uPlo
 }
 
 /** With seconds where the marks are less than a minute apart. */
-function timeMarks(_chart: uPlot, splits: number[]): string[] {
-  const isShort = (splits[1] ?? 0) - (splits[0] ?? 0) < 60;
-  return splits.map((at) => clock(at).slice(0, isShort ? 8 : 5));
+function timeMarks(_chart: uPlot, splits: number[], _axis: number, _space: number, step: number): string[] {
+  return splits.map((at) => clock(at).slice(0, step < 60 ? 8 : 5));
 }
 
 /** `60/s` of `60.0/s`: marks are round. */
