@@ -18,7 +18,7 @@ export interface Collected {
   readonly strata: readonly CollectedStratum[];
   /** Requests by span of time, oldest first, for `findInvalidities`. */
   readonly spans: readonly Span[];
-  /** The largest difference between an event's own time and that of its arrival. */
+  /** How far an event's own time was ahead of that of its arrival, at most, in the last hour. One that is behind may be late. */
   readonly skewMs: number;
   /** Other reasons not to believe the numbers, such as exposures that were lost: one sentence each. */
   readonly doubts: readonly string[];

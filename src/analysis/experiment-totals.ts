@@ -21,6 +21,18 @@ const OPEN_MAX = 2;
 /** Lost rows below this share of all change nothing that could be seen. */
 const LOST_MAX = 0.001;
 
+/** How long an event from the future is held against the numbers. */
+const SKEW_KEPT_MS = 3_600_000;
+
+/** A value that came by itself. */
+export interface CollectedEvent {
+  readonly unit: number;
+  readonly measure: number;
+  readonly value: number;
+  /** How far its own time is ahead of ours. */
+  readonly aheadMs: number;
+}
+
 /** What the numbers are of. */
 export interface ExperimentShape {
   readonly experiment: string;
@@ -42,6 +54,8 @@ export class ExperimentTotals {
   /** Rows that were lost, and those of strata that are closed. */
   #lost = 0;
   #skewMs = 0;
+  /** When the event came that was so far ahead. */
+  #skewAtMs = 0;
   #spans = new RecentSpans();
   readonly #history: RecentHistory;
 
@@ -104,9 +118,12 @@ export class ExperimentTotals {
     this.#lost += requests;
   }
 
-  /** A value of a unit that came by itself. `aheadMs`: how far its own time is ahead of ours. */
-  addEvent(unit: number, measure: number, value: number, aheadMs: number): EventResult {
-    this.#skewMs = Math.max(this.#skewMs, aheadMs);
+  /** A value of a unit that came by itself. */
+  addEvent({ unit, measure, value, aheadMs }: CollectedEvent, nowMs: number): EventResult {
+    if (aheadMs > this.#skewAt(nowMs)) {
+      this.#skewMs = aheadMs;
+      this.#skewAtMs = nowMs;
+    }
     const open = this.#strata.filter(({ followed }) => followed !== null).reverse();
     if (open.some((stratum) => stratum.addEvent(unit, measure, value))) return 'accepted';
     return open.every((stratum) => stratum.followed!.isFollowed(unit)) ? 'unknown' : 'notFollowed';
@@ -123,7 +140,7 @@ export class ExperimentTotals {
       ...{ experiment, variants, fallback },
       strata: this.#strata.filter(({ isEmpty }) => !isEmpty).map((stratum) => stratum.view()),
       spans: this.#spans.list(nowMs),
-      skewMs: this.#skewMs,
+      skewMs: this.#skewAt(nowMs),
       doubts: this.#doubts(),
     };
   }
@@ -140,7 +157,8 @@ export class ExperimentTotals {
   /** But for the history, which is for looking at. */
   toJSON(): object {
     return {
-      ...{ kind: KIND, version: 1, digest: this.shape.digest, requests: this.requests, skewMs: this.#skewMs },
+      ...{ kind: KIND, version: 1, digest: this.shape.digest, requests: this.requests },
+      ...{ skewMs: this.#skewMs, skewAtMs: this.#skewAtMs },
       ...{ forgotten: this.#forgotten, lost: this.#lost, spans: this.#spans },
       strata: this.#strata.map(stratumForm),
     };
@@ -151,7 +169,7 @@ export class ExperimentTotals {
    * @throws RangeError for what `toJSON` has not made.
    */
   static fromJSON(form: unknown, shape: ExperimentShape, limit: number): ExperimentTotals | null {
-    const counts = readNumbers(form, KIND, ['requests', 'skewMs', 'forgotten', 'lost']);
+    const counts = readNumbers(form, KIND, ['requests', 'skewMs', 'skewAtMs', 'forgotten', 'lost']);
     const { digest, strata, spans } = readForm(form, KIND);
     if (digest !== shape.digest) return null;
     if (!Array.isArray(strata) || strata.length > STRATA_MAX || counts.some((count) => count < 0))
@@ -161,8 +179,18 @@ export class ExperimentTotals {
     const unitShape = { measures, variants: variants.length };
     totals.#strata = strata.map((one) => readStratum(one, unitShape, limit));
     totals.#spans = RecentSpans.fromJSON(spans);
-    [totals.requests = 0, totals.#skewMs = 0, totals.#forgotten = 0, totals.#lost = 0] = counts;
+    const [requests = 0, skewMs = 0, skewAtMs = 0, forgotten = 0, lost = 0] = counts;
+    totals.requests = requests;
+    totals.#skewMs = skewMs;
+    totals.#skewAtMs = skewAtMs;
+    totals.#forgotten = forgotten;
+    totals.#lost = lost;
     return totals;
+  }
+
+  /** A clock that was put right is forgiven. */
+  #skewAt(nowMs: number): number {
+    return Math.abs(nowMs - this.#skewAtMs) > SKEW_KEPT_MS ? 0 : this.#skewMs;
   }
 
   #doubts(): string[] {

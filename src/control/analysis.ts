@@ -267,7 +267,7 @@ export class Analysis implements AnalysisSource {
     const totals = this.#totals.get(experiment)!;
     // A clock that is ahead is wrong; one that is behind cannot be told from an event that was posted late.
     const aheadMs = atMs === null ? 0 : Math.max(0, atMs - nowMs);
-    return totals.addEvent(unitHash(unit, this.key), measure, value, aheadMs);
+    return totals.addEvent({ unit: unitHash(unit, this.key), measure, value, aheadMs }, nowMs);
   }
 }
 

@@ -290,6 +290,9 @@ describe('an event', () => {
     expect(bench.collected().skewMs).toBe(0);
     bench.analysis.post([event('a', { atMs: NOW + 90_000 }), event('a', { atMs: NOW + 5 })]);
     expect(bench.collected().skewMs).toBe(90_000);
+    // An hour later it is forgiven.
+    bench.advance(3_600_001);
+    expect(bench.collected().skewMs).toBe(0);
   });
 
   it('of an experiment or a metric that is not there is refused, and none is counted', () => {
