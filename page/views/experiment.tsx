@@ -24,6 +24,7 @@ import { Diffs } from './experiment-diffs.tsx';
 import { Metrics } from './experiment-metrics.tsx';
 import { RolloutPanel } from './experiment-rollout.tsx';
 import { BreakersPanel, Decisions, Facts, Split, Trust } from './experiment-side.tsx';
+import { Variants } from './experiment-variants.tsx';
 
 const RESULTS_MS = 5000;
 const STATE_MS = 5000;
@@ -91,6 +92,7 @@ function Shown(props: {
           <RolloutPanel experiment={experiment} rollout={rolloutByName.value.get(name) ?? null} />
           <Charts experiment={experiment} path={path} />
           <Metrics results={results} />
+          <Variants results={found} />
           <Diffs path={path} />
         </div>
         <div class="column-side">
