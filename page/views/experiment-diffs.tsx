@@ -2,7 +2,7 @@
 import { useMemo } from 'preact/hooks';
 import { Resource, useResource } from '../data/resource.ts';
 import type { DiffPath, Diffs as Found } from '../data/types.ts';
-import { count, millis, share } from '../format.ts';
+import { count, millis, percent, share } from '../format.ts';
 import { Badge } from '../ui/badge.tsx';
 import { Empty, Loaded, Panel, Scroll } from '../ui/panel.tsx';
 import type { Tone } from '../ui/tones.ts';
@@ -46,7 +46,7 @@ function MirrorNote({ found }: { readonly found: Found | null }) {
   const { share: mirrored, candidate } = found.mirror;
   return (
     <span class="muted">
-      {share(mirrored)} of the requests, to {candidate} as well
+      {percent(mirrored)} of the requests, to {candidate} as well
     </span>
   );
 }

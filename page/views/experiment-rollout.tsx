@@ -64,7 +64,7 @@ function Progress({ rollout }: { readonly rollout: Rollout }) {
               <span>
                 {one.bake}, {count(one.requests)} req{one.gate === 'manual' ? ', by hand' : ''}
               </span>
-              <span class="visually-hidden">{state === 'now' ? 'in force' : state}</span>
+              <span class="visually-hidden">{STATE_WORDS[state]}</span>
             </li>
           );
         })}
@@ -87,6 +87,8 @@ function Progress({ rollout }: { readonly rollout: Rollout }) {
     </>
   );
 }
+
+const STATE_WORDS = { done: 'done', now: 'in force', ahead: 'ahead', failed: 'taken back from here' };
 
 function Guardrails({ rollout }: { readonly rollout: Rollout }) {
   const guardrails = rollout.steps[rollout.step - 1]?.guardrails ?? [];
@@ -114,9 +116,10 @@ function Fact({ term, children }: { readonly term: string; readonly children: pr
   );
 }
 
-function stateOf(index: number, now: number, phase: string): 'done' | 'now' | 'ahead' {
+/** `failed`: from here it was taken back. */
+function stateOf(index: number, now: number, phase: string): 'done' | 'now' | 'ahead' | 'failed' {
   if (phase === 'promoted') return 'done';
-  if (phase === 'rolled-back') return 'ahead';
+  if (phase === 'rolled-back') return index === now ? 'failed' : 'ahead';
   if (index === now) return 'now';
   return index < now ? 'done' : 'ahead';
 }
