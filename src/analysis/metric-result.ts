@@ -57,7 +57,9 @@ function judged(
   const seen =
     observationsOf(metric, current, arms.control) + observationsOf(metric, current, arms.candidate);
   const requests = sumOf(current.assigned, (arm) => arm.requests);
-  const rate = requests === 0 ? 0 : (requestRate(collected, nowMs) * seen) / requests;
+  // Of one of them alone no comparison gets surer: after a promotion, or when it was taken back.
+  const areBoth = current.shares[arms.control]! > 0 && current.shares[arms.candidate]! > 0;
+  const rate = !areBoth || requests === 0 ? 0 : (requestRate(collected, nowMs) * seen) / requests;
   const ask = (ratePerSecond: number) => by(metric.role)(interval, metric, ratePerSecond, needed);
   const verdict = ask(rate);
   const isOfEarlier = stratum !== null && stratum < collected.strata.length - 1;

@@ -41,6 +41,17 @@ describe('the verdict of an experiment', () => {
     expect(verdict.etaMs).toBeGreaterThan(1000);
   });
 
+  test('does not promise an end when one of them gets nobody any more', () => {
+    const experiment = new MadeUpExperiment([0.5, 0.5]);
+    const rolledOutMs = send(experiment, { users: 200 });
+    expect(report(experiment, planOf(ERRORS), rolledOutMs).verdict.etaMs).toBeGreaterThan(1000);
+    experiment.split([0, 1]);
+    const nowMs = send(experiment, { users: 200, share: 1, firstUser: 1000, fromMs: rolledOutMs });
+    const { verdict, comparisons } = report(experiment, planOf(ERRORS), nowMs);
+    expect(verdict).toMatchObject({ kind: 'insufficient', etaMs: null });
+    expect(comparisons[0]!.metrics[0]!.verdict.reason).toContain('and none is coming in');
+  });
+
   test('is worse, the same, or both, as the goals say', () => {
     const goal = metricOf({ name: 'failures', margin: 0.001 });
     expect(sent({ users: 2000, ms: [20, 24] }, ERRORS, LATENCY).verdict.kind).toBe('worse');
