@@ -49,7 +49,12 @@ export function compare(control: Estimate, candidate: Estimate, settings: Sequen
   );
   const difference = smaller === 0 ? null : candidate.value - control.value;
   if (difference === null || smaller < OBSERVATIONS_MIN || error === 0)
-    return { ...known, difference, ...UNKNOWN, observationsMissing: missingFor(smaller, observations) };
+    return {
+      ...known,
+      difference,
+      ...UNKNOWN,
+      observationsMissing: missingFor(smaller, observations, error),
+    };
   const skewness = skewnessOf(control, candidate);
   const width = sequenceWidth(observations, settings);
   const missing = Math.max(0, Math.ceil(observations * ((skewness / SKEWNESS_MAX) ** 2 - 1)));
@@ -99,8 +104,8 @@ function valueIn({ value, observations }: Estimate): number | null {
   return observations === 0 ? null : value;
 }
 
-/** In proportion: the smaller arm fills as it did. */
-function missingFor(smaller: number, observations: number): number {
-  if (smaller === 0) return Number.POSITIVE_INFINITY;
+/** In proportion: the smaller arm fills as it did. Values that are all the same say nothing of when another one comes. */
+function missingFor(smaller: number, observations: number, error: number): number {
+  if (smaller === 0 || (smaller >= OBSERVATIONS_MIN && error === 0)) return Number.POSITIVE_INFINITY;
   return Math.max(0, Math.ceil((observations * (OBSERVATIONS_MIN - smaller)) / smaller));
 }

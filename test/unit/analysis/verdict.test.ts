@@ -1,8 +1,9 @@
 /** Verdicts with their sentences, and how long it takes to have one. */
 import { describe, expect, test } from 'vitest';
-import { proportion } from '../../../src/analysis/estimate.ts';
+import { mean, proportion } from '../../../src/analysis/estimate.ts';
 import { observationsFor } from '../../../src/analysis/eta.ts';
 import { compare, type Interval } from '../../../src/analysis/interval.ts';
+import { Moments } from '../../../src/analysis/moments.ts';
 import { judge, judgeGuardrail, type Meaning } from '../../../src/analysis/verdict.ts';
 import { countInWords, differenceInWords, durationInWords, inWords } from '../../../src/analysis/wording.ts';
 
@@ -65,6 +66,11 @@ describe('a verdict', () => {
       etaMs: null,
       reason: 'errors: not enough data yet, and nobody can say how long (n=0)',
     });
+    // Values that are all the same: nobody knows when another one comes.
+    const same = new Moments();
+    for (let i = 0; i < 200; i++) same.add(20);
+    const still = judge(compare(mean(same), mean(same), TWO), { ...ERRORS, unit: 'ms' }, 5);
+    expect(still).toMatchObject({ etaMs: null, reason: expect.stringContaining('nobody can say how long') });
     // Exactly the same, and every difference matters.
     expect(judge(shares(0.05, 0.05, 2000, TWO), { ...ERRORS, margin: 0 }, 5)).toMatchObject({
       observationsNeeded: null,
