@@ -6,6 +6,9 @@ import { follow } from './data/store.ts';
 import './styles/tokens.css';
 import './styles/layout.css';
 import './styles/parts.css';
+import './styles/controls.css';
+import './styles/tables.css';
+import './styles/charts.css';
 import './styles/overview.css';
 import { startTheme } from './theme.ts';
 

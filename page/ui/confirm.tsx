@@ -2,7 +2,9 @@
  * The dialog before a change: what will happen, why it is done, and with whose token. Nothing is sent before a person
  * has said why, and a refusal stays to be read.
  */
+
 import { signal } from '@preact/signals';
+import type { ComponentChildren } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import type { Action, Field } from '../data/actions.ts';
 import { change, Problem } from '../data/api.ts';
@@ -186,7 +188,7 @@ function Refused({ problem }: { readonly problem: Problem }) {
 function Modal(props: {
   readonly title: string;
   readonly onClose: () => void;
-  readonly children: preact.ComponentChildren;
+  readonly children: ComponentChildren;
 }) {
   const dialog = useRef<HTMLDialogElement>(null);
   useEffect(() => {

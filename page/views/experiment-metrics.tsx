@@ -1,5 +1,5 @@
 /** What the data says of each metric: the difference with its interval, and the verdict with its reason. */
-import type { Comparison, MetricResult, Results } from '../../src/analysis/results.ts';
+import type { Comparison, MetricResult, Results } from '../../src/analysis/results/results.ts';
 import { differenceInWords, intervalInWords, inWords, type MetricUnit } from '../../src/analysis/wording.ts';
 import type { Resource } from '../data/resource.ts';
 import { count } from '../format.ts';

@@ -1,4 +1,5 @@
 /** Where the rollout of an experiment stands, what it waits for, and what it may be told. */
+import type { ComponentChildren } from 'preact';
 import { rolloutActions, startRollout } from '../data/actions.ts';
 import { config } from '../data/store.ts';
 import type { Experiment, Rollout } from '../data/types.ts';
@@ -107,7 +108,7 @@ function Guardrails({ rollout }: { readonly rollout: Rollout }) {
   );
 }
 
-function Fact({ term, children }: { readonly term: string; readonly children: preact.ComponentChildren }) {
+function Fact({ term, children }: { readonly term: string; readonly children: ComponentChildren }) {
   return (
     <div>
       <dt>{term}</dt>

@@ -1,5 +1,5 @@
 /** Beside the numbers of an experiment: whether to believe them, its breakers, what was decided, what it is. */
-import type { Results } from '../../src/analysis/results.ts';
+import type { Results } from '../../src/analysis/results/results.ts';
 import { breakerActions } from '../data/actions.ts';
 import { audit, breakers, statsByName, transitions } from '../data/store.ts';
 import type { Experiment } from '../data/types.ts';

@@ -1,6 +1,6 @@
 /** What was collected of each variant: by whom it belongs to, and by which of them answered. */
 import { useSignal } from '@preact/signals';
-import type { Results, VariantSummary } from '../../src/analysis/results.ts';
+import type { Results, VariantSummary } from '../../src/analysis/results/results.ts';
 import { inWords } from '../../src/analysis/wording.ts';
 import { count, millis, share } from '../format.ts';
 import { Panel, Scroll } from '../ui/panel.tsx';

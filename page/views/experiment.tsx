@@ -1,6 +1,6 @@
 /** One experiment: what is said of it, what it does now, and what may be done about it. */
 import { useMemo } from 'preact/hooks';
-import type { Results } from '../../src/analysis/results.ts';
+import type { Results } from '../../src/analysis/results/results.ts';
 import { experimentActions } from '../data/actions.ts';
 import { Resource, useResource } from '../data/resource.ts';
 import {

@@ -128,18 +128,19 @@ function worst<T>(list: readonly T[], toneOf: (one: T) => Tone): T | null {
   return sorted[0] ?? null;
 }
 
-type Pick1 = (one: VariantStats) => number | null;
+/** One number of a variant. */
+type Reading = (one: VariantStats) => number | null;
 
-function sumOf(stats: readonly VariantStats[] | null, pick: Pick1): number | null {
+function sumOf(stats: readonly VariantStats[] | null, pick: Reading): number | null {
   const values = known(stats, pick);
   return values.length === 0 ? null : values.reduce((sum, value) => sum + value, 0);
 }
 
-function maxOf(stats: readonly VariantStats[] | null, pick: Pick1): number | null {
+function maxOf(stats: readonly VariantStats[] | null, pick: Reading): number | null {
   const values = known(stats, pick);
   return values.length === 0 ? null : Math.max(...values);
 }
 
-function known(stats: readonly VariantStats[] | null, pick: Pick1): number[] {
+function known(stats: readonly VariantStats[] | null, pick: Reading): number[] {
   return (stats ?? []).map(pick).filter((value) => value !== null);
 }
