@@ -4,7 +4,7 @@
  */
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
-import { isCountable } from '../analysis/measure.ts';
+import { isCountable } from '../analysis/collection/measure.ts';
 import type { Analysis, PostedEvent } from '../control/analysis.ts';
 import { readBody } from './body.ts';
 import { AdminError } from './problem.ts';

@@ -1,7 +1,7 @@
 /** `GET /v1/experiments/NAME/diffs`: what mirrored requests say of the candidate; `DELETE` forgets it, after a fix for instance. */
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { NO_DIFFS } from '../analysis/diff-record.ts';
-import { reportDiffs } from '../analysis/diff-report.ts';
+import { NO_DIFFS } from '../analysis/diff/diff-record.ts';
+import { reportDiffs } from '../analysis/diff/diff-report.ts';
 import { type MirrorView, NOTHING_MISSED } from '../telemetry/mirror-view.ts';
 import type { Audit } from './audit.ts';
 import { actorOf } from './auth.ts';

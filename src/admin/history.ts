@@ -1,6 +1,6 @@
 /** What the variants of an experiment did over the last half hour: `GET /v1/experiments/NAME/history`, for lines on a page. */
 import type { FastifyInstance } from 'fastify';
-import { POINT_MS } from '../analysis/recent-history.ts';
+import { POINT_MS } from '../analysis/collection/recent-history.ts';
 import type { Analysis } from '../control/analysis.ts';
 import { findExperiment } from './changes.ts';
 import type { ControlPort } from './ports.ts';

@@ -4,8 +4,8 @@
  */
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import type { RolloutVerb } from '../analysis/rollout-action.ts';
-import { isOver } from '../analysis/rollout-state.ts';
+import type { RolloutVerb } from '../analysis/rollout/rollout-action.ts';
+import { isOver } from '../analysis/rollout/rollout-state.ts';
 import { formatDuration, formatPercent } from '../config/units.ts';
 import type { RolloutResult, Rollouts, RolloutView } from '../control/rollouts.ts';
 import type { Approvals } from './approvals.ts';

@@ -1,5 +1,5 @@
 /** Results for people: the sentence first, then the numbers that it is made of. docs/results.md explains them. Pure. */
-import type { Comparison, MetricResult, Results, VariantSummary } from '../analysis/results.ts';
+import type { Comparison, MetricResult, Results, VariantSummary } from '../analysis/results/results.ts';
 import {
   differenceInWords,
   durationInWords,

@@ -2,7 +2,7 @@
  * `fairlead results [NAME]`: is the candidate better, worse, or is it not known yet? Reads what a running sidecar says of
  * its experiments, and ends with 1 when that is that a guardrail is breached, or that the numbers are not to be believed.
  */
-import type { Results } from '../analysis/results.ts';
+import type { Results } from '../analysis/results/results.ts';
 import { type AdminTarget, adminGet } from './admin-client.ts';
 import { Exit, type Io } from './io.ts';
 import { overviewText, type ResultsStyle, resultsText } from './results-text.ts';

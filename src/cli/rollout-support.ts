@@ -1,6 +1,6 @@
 /** What a sidecar needs to follow rollouts, put together: evidence out of its series, hooks, pre-flight and the loop. */
 
-import type { Results } from '../analysis/results.ts';
+import type { Results } from '../analysis/results/results.ts';
 import type { Clock } from '../base/clock.ts';
 import { systemRandom } from '../base/clock.ts';
 import type { ControlEvent } from '../control/events.ts';

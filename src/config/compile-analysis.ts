@@ -1,7 +1,7 @@
 /** What is collected of an experiment and how it is judged, as declared, to the plan that `analysis/` follows. Pure. */
 import { createHash } from 'node:crypto';
-import type { AnalysisMetric, AnalysisPlan } from '../analysis/collected.ts';
-import type { Measure } from '../analysis/measure.ts';
+import type { AnalysisMetric, AnalysisPlan } from '../analysis/collection/collected.ts';
+import type { Measure } from '../analysis/collection/measure.ts';
 import { TUNED_FOR } from '../analysis/sequence.ts';
 import type { Experiment } from '../experiment/model.ts';
 import type { Config } from './schema.ts';

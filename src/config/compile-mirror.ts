@@ -1,5 +1,5 @@
 /** Mirroring as declared to what the data plane does, and a worker's share of it. Pure. */
-import type { CompareRules } from '../analysis/diff-answers.ts';
+import type { CompareRules } from '../analysis/diff/diff-answers.ts';
 import type { RateSettings } from '../resilience/token-bucket.ts';
 import type { Config } from './schema.ts';
 import { PPM } from './units.ts';

@@ -1,9 +1,9 @@
 /**
- * A rollout as declared, with what its blueprint says, to the plan that `analysis/rollout.ts` follows. Pure. Not part of
+ * A rollout as declared, with what its blueprint says, to the plan that `analysis/rollout/rollout.ts` follows. Pure. Not part of
  * the Snapshot: requests know weights and nothing of where they come from.
  */
 import { createHash } from 'node:crypto';
-import type { Guardrail, RolloutHook, RolloutPlan, RolloutStep } from '../analysis/rollout-plan.ts';
+import type { Guardrail, RolloutHook, RolloutPlan, RolloutStep } from '../analysis/rollout/rollout-plan.ts';
 import type { Config } from './schema.ts';
 import type { ExperimentConfig } from './schema-experiment.ts';
 import type {

@@ -1,5 +1,5 @@
 /** What is collected and judged: metrics that have a source, one each, and settings that fit it. Pure. */
-import { MEASURES_MAX } from '../analysis/measure.ts';
+import { MEASURES_MAX } from '../analysis/collection/measure.ts';
 import { isBuiltIn, isTooLoose, metricsOf, readMargin, unitOf } from './compile-analysis.ts';
 import type { ConfigIssue, ConfigPath } from './issue.ts';
 import type { IssueAt } from './parse.ts';

@@ -1,5 +1,5 @@
 /** Rollouts: blueprints that exist, shares that grow, and experiments whose weights can be moved at all. Pure. */
-import { REGRESSIONS } from '../analysis/rollout-plan.ts';
+import { REGRESSIONS } from '../analysis/rollout/rollout-plan.ts';
 import { isExact } from './algorithm-shares.ts';
 import { metricsOf, roleOf } from './compile-analysis.ts';
 import { findBlueprint, isCounted, rolloutFieldsOf, sharesOf } from './compile-rollout.ts';

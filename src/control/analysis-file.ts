@@ -5,7 +5,7 @@
  */
 import { open } from 'node:fs/promises';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { UnitHashKey } from '../analysis/unit-hash.ts';
+import type { UnitHashKey } from '../analysis/collection/unit-hash.ts';
 import type { Log } from '../telemetry/log.ts';
 import { saveState } from './state-file.ts';
 

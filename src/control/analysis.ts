@@ -5,14 +5,14 @@
  * The numbers of an experiment begin anew when anything under its `analysis`, its variants or its unit is changed: those of
  * before would answer another question, and a threshold that is set after the first look promises nothing.
  */
-import type { AnalysisPlan, Collected, CollectedPair } from '../analysis/collected.ts';
-import type { Delta } from '../analysis/delta.ts';
-import { type ExperimentShape, ExperimentTotals } from '../analysis/experiment-totals.ts';
-import { KnownIds } from '../analysis/known-ids.ts';
-import { readDelta } from '../analysis/read-delta.ts';
-import type { HistoryPoint } from '../analysis/recent-history.ts';
-import { type UnitHashKey, unitHash } from '../analysis/unit-hash.ts';
-import type { EventResult } from '../analysis/unit-totals.ts';
+import type { AnalysisPlan, Collected, CollectedPair } from '../analysis/collection/collected.ts';
+import type { Delta } from '../analysis/collection/delta.ts';
+import { type ExperimentShape, ExperimentTotals } from '../analysis/collection/experiment-totals.ts';
+import { KnownIds } from '../analysis/collection/known-ids.ts';
+import { readDelta } from '../analysis/collection/read-delta.ts';
+import type { HistoryPoint } from '../analysis/collection/recent-history.ts';
+import { type UnitHashKey, unitHash } from '../analysis/collection/unit-hash.ts';
+import type { EventResult } from '../analysis/collection/unit-totals.ts';
 import type { Clock, Random } from '../base/clock.ts';
 import type { AnalysisSettings } from '../config/compile-analysis.ts';
 import type { Snapshot } from '../config/snapshot.ts';

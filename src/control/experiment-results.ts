@@ -3,11 +3,11 @@
  * between looks what must not be forgotten (`TrustMemory`). To make them takes about a millisecond, and some more where tens
  * of thousands of units are followed, in a process that may carry traffic: so an answer is kept for a while.
  */
-import type { AnalysisPlan, Collected } from '../analysis/collected.ts';
-import { interactionResults } from '../analysis/interaction-result.ts';
-import { resultsOf, resultsOff } from '../analysis/report.ts';
-import type { InteractionResult, Results } from '../analysis/results.ts';
-import { judgeTrust, type Trust, type TrustMemory, type TrustQuestion } from '../analysis/trust.ts';
+import type { AnalysisPlan, Collected } from '../analysis/collection/collected.ts';
+import { interactionResults } from '../analysis/results/interaction-result.ts';
+import { resultsOf, resultsOff } from '../analysis/results/report.ts';
+import type { InteractionResult, Results } from '../analysis/results/results.ts';
+import { judgeTrust, type Trust, type TrustMemory, type TrustQuestion } from '../analysis/results/trust.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Snapshot } from '../config/snapshot.ts';
 import type { TrustSample } from '../telemetry/trust-families.ts';

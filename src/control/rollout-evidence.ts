@@ -3,8 +3,8 @@
  * of them. Another collection of the same numbers, by assigned variant or with metrics of one's own, is another
  * implementation of this.
  */
-import type { Results } from '../analysis/results.ts';
-import type { ArmCounts } from '../analysis/rollout-plan.ts';
+import type { Results } from '../analysis/results/results.ts';
+import type { ArmCounts } from '../analysis/rollout/rollout-plan.ts';
 
 export interface RolloutEvidence {
   /**

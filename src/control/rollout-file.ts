@@ -1,6 +1,6 @@
 /** Rollouts as the state file keeps them. */
 import { z } from 'zod';
-import type { RolloutState } from '../analysis/rollout-state.ts';
+import type { RolloutState } from '../analysis/rollout/rollout-state.ts';
 
 const count = z.int().min(0);
 const share = z.int().min(0).max(1_000_000);

@@ -3,8 +3,8 @@
  * agrees, anything else does not. They are asked beside the loop and never waited for by it: what is not answered yet is
  * no answer. The id of a question is the same each time it is asked, so whoever was told once knows it again.
  */
-import type { RolloutHook } from '../analysis/rollout-plan.ts';
-import type { RolloutDecision, RolloutPhase, RolloutState } from '../analysis/rollout-state.ts';
+import type { RolloutHook } from '../analysis/rollout/rollout-plan.ts';
+import type { RolloutDecision, RolloutPhase, RolloutState } from '../analysis/rollout/rollout-state.ts';
 import type { Clock } from '../base/clock.ts';
 import type { RolloutSettings } from '../config/compile-rollout.ts';
 import type { Letter, Webhooks } from './webhooks.ts';

@@ -7,7 +7,7 @@ import { request as httpRequest, type IncomingMessage, type RequestOptions } fro
 import { request as httpsRequest } from 'node:https';
 import { connect } from 'node:net';
 import { connect as connectTls } from 'node:tls';
-import type { RolloutPlan } from '../analysis/rollout-plan.ts';
+import type { RolloutPlan } from '../analysis/rollout/rollout-plan.ts';
 import type { RolloutSettings } from '../config/compile-rollout.ts';
 import type { ProbeConfig } from '../config/schema-rollout.ts';
 import type { DeclaredEndpoint, Snapshot, SocketAddress, Upstream } from '../config/snapshot.ts';

@@ -1,5 +1,5 @@
 /**
- * The loop that follows rollouts: once a second it looks at what was counted, lets `analysis/rollout.ts` decide, and puts
+ * The loop that follows rollouts: once a second it looks at what was counted, lets `analysis/rollout/rollout.ts` decide, and puts
  * that into force by the one writer of the rules. In the process that keeps the rules, so there is one of it. It never
  * touches the declared file, and nothing it does can fail a request.
  *
@@ -7,9 +7,9 @@
  * decision is put on record with the numbers it was made by.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { advance, goBack, type RolloutInput, refused } from '../analysis/rollout.ts';
-import { act, type RolloutVerb } from '../analysis/rollout-action.ts';
-import { type ArmCounts, NO_COUNTS, type RolloutCounts } from '../analysis/rollout-plan.ts';
+import { advance, goBack, type RolloutInput, refused } from '../analysis/rollout/rollout.ts';
+import { act, type RolloutVerb } from '../analysis/rollout/rollout-action.ts';
+import { type ArmCounts, NO_COUNTS, type RolloutCounts } from '../analysis/rollout/rollout-plan.ts';
 import {
   begin,
   isOver,
@@ -17,7 +17,7 @@ import {
   type RolloutDecision,
   type RolloutMove,
   type RolloutState,
-} from '../analysis/rollout-state.ts';
+} from '../analysis/rollout/rollout-state.ts';
 import type { Clock, Random } from '../base/clock.ts';
 import { compileRollout, type RolloutSettings } from '../config/compile-rollout.ts';
 import { PPM } from '../config/units.ts';

@@ -3,8 +3,8 @@
  * `fairlead_requests_total` counts, but for the ones of a person who tests by an override: those would be a unit's that the
  * split has not dealt out. Nothing here can fail a request.
  */
-import { OUTCOMES, REASONS } from '../analysis/delta.ts';
-import { MEASURES_MAX, readMeasured } from '../analysis/measure.ts';
+import { OUTCOMES, REASONS } from '../analysis/collection/delta.ts';
+import { MEASURES_MAX, readMeasured } from '../analysis/collection/measure.ts';
 import type { Head } from '../http1/head.ts';
 import type { Outcome } from '../resilience/outcome.ts';
 import { agentOf } from '../telemetry/collection/agent.ts';

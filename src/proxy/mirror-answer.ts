@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { promisify } from 'node:util';
 import { brotliDecompress, inflate, unzip, zstdDecompress } from 'node:zlib';
-import type { Answer } from '../analysis/diff-answers.ts';
+import type { Answer } from '../analysis/diff/diff-answers.ts';
 import type { RawAnswer } from './mirror-call.ts';
 
 const DECODERS: Readonly<

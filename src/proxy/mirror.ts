@@ -5,8 +5,8 @@
  */
 import { createHmac } from 'node:crypto';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { Answer } from '../analysis/diff-answers.ts';
-import { DiffRecord } from '../analysis/diff-record.ts';
+import type { Answer } from '../analysis/diff/diff-answers.ts';
+import { DiffRecord } from '../analysis/diff/diff-record.ts';
 import type { MirrorSettings } from '../config/compile-mirror.ts';
 import { TokenBucket } from '../resilience/token-bucket.ts';
 import type { MirrorMissed } from '../telemetry/mirror-metrics.ts';

@@ -1,5 +1,5 @@
 /** What mirroring has come to for one experiment, as processes tell each other and the admin API shows it. Plain data. */
-import { type DiffForm, mergeDiffs } from '../analysis/diff-record.ts';
+import { type DiffForm, mergeDiffs } from '../analysis/diff/diff-record.ts';
 import { MIRROR_MISSED, type MirrorMissed } from './mirror-metrics.ts';
 
 export interface MirrorView {

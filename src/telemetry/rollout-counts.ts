@@ -3,7 +3,7 @@
  * By the variant that served; a request that its candidate failed and the fallback served instead is the candidate's,
  * and a failure. Pure.
  */
-import { type ArmCounts, COMPARED, REGRESSIONS } from '../analysis/rollout-plan.ts';
+import { type ArmCounts, COMPARED, REGRESSIONS } from '../analysis/rollout/rollout-plan.ts';
 import type { FamilySamples, Sample } from './exposition.ts';
 
 /** The families that are read. */

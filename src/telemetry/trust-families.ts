@@ -1,6 +1,6 @@
 /** What the metrics say of whether results are to be believed. Like `families.ts`, only reads. */
 import type { Registry } from '@prometheus-io/client';
-import { INVALID_CAUSES, type InvalidCause } from '../analysis/trust.ts';
+import { INVALID_CAUSES, type InvalidCause } from '../analysis/results/trust.ts';
 import { registerFamily } from './exposition.ts';
 
 /** One experiment that is analysed. */

@@ -4,7 +4,7 @@ import { Agent, createServer, request as send } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import type { Results } from '../../src/analysis/results.ts';
+import type { Results } from '../../src/analysis/results/results.ts';
 import { runSidecar } from '../support/process.ts';
 import { Sidecar } from '../support/workers.ts';
 

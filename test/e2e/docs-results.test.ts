@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { INVALID_CAUSES } from '../../src/analysis/trust.ts';
+import { INVALID_CAUSES } from '../../src/analysis/results/trust.ts';
 import { resultsText } from '../../src/cli/results-text.ts';
 import { blocks, commands } from '../support/docs.ts';
 import { runSidecar } from '../support/process.ts';

@@ -1,8 +1,8 @@
 /** What of a request is taken down for the analysis, seen from the sockets. */
 import type { Socket } from 'node:net';
 import { describe, expect, it } from 'vitest';
-import { AGENTS, type CollectedRow, OUTCOMES, REASONS } from '../../src/analysis/delta.ts';
-import { readDelta } from '../../src/analysis/read-delta.ts';
+import { AGENTS, type CollectedRow, OUTCOMES, REASONS } from '../../src/analysis/collection/delta.ts';
+import { readDelta } from '../../src/analysis/collection/read-delta.ts';
 import { systemClock } from '../../src/base/clock.ts';
 import { Recorder } from '../../src/telemetry/collection/recorder.ts';
 import { silentLog } from '../../src/telemetry/log.ts';

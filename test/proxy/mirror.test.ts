@@ -1,7 +1,7 @@
 /** Mirroring over real sockets: who is asked what, what is found, and that the caller notices nothing. */
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
-import { reportDiffs } from '../../src/analysis/diff-report.ts';
+import { reportDiffs } from '../../src/analysis/diff/diff-report.ts';
 import type { MirrorView } from '../../src/telemetry/mirror-view.ts';
 import { field } from '../support/message.ts';
 import { type Answer, answer, get, ok, post, type Received, type Upstream, useRig } from '../support/rig.ts';

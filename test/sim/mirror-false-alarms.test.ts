@@ -3,7 +3,7 @@
  * compared with one answer of control, so their noise goes together, and what is noise is learned on the way.
  */
 import { describe, expect, test } from 'vitest';
-import { judgeDiffs } from '../../src/analysis/diff-report.ts';
+import { judgeDiffs } from '../../src/analysis/diff/diff-report.ts';
 import { addTo, answerOf, recordOf } from '../support/diffs.ts';
 import { seededRandom } from '../support/seeded-random.ts';
 

@@ -5,7 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
-import type { AnalysisPlan } from '../../src/analysis/collected.ts';
+import type { AnalysisPlan } from '../../src/analysis/collection/collected.ts';
 import { ERRORS, LATENCY, P90 } from '../support/collected.ts';
 import { tolerated } from '../support/peeking.ts';
 import { isAlarmed, type Simulation, simulate } from '../support/results-simulation.ts';

@@ -1,7 +1,7 @@
 /** Rollouts of services whose error rates are known, many times over: how often chance decides, and how soon a fault does. */
 import { describe, expect, test } from 'vitest';
-import { advance } from '../../src/analysis/rollout.ts';
-import { isOver, type RolloutState } from '../../src/analysis/rollout-state.ts';
+import { advance } from '../../src/analysis/rollout/rollout.ts';
+import { isOver, type RolloutState } from '../../src/analysis/rollout/rollout-state.ts';
 import { begun, counted, planOf, stepTo, tick } from '../support/rollout.ts';
 import { seededRandom } from '../support/seeded-random.ts';
 

@@ -1,6 +1,6 @@
 /** An analysis with processes that take requests down for it, without sockets. */
-import type { Collected } from '../../src/analysis/collected.ts';
-import { AGENTS } from '../../src/analysis/delta.ts';
+import type { Collected } from '../../src/analysis/collection/collected.ts';
+import { AGENTS } from '../../src/analysis/collection/delta.ts';
 import { systemRandom } from '../../src/base/clock.ts';
 import type { Snapshot } from '../../src/config/snapshot.ts';
 import { Analysis } from '../../src/control/analysis.ts';

@@ -1,7 +1,7 @@
 /** Users who send their requests to an experiment that is made up, and what is said of it then. */
-import type { AnalysisMetric, AnalysisPlan } from '../../src/analysis/collected.ts';
-import { resultsOf } from '../../src/analysis/report.ts';
-import type { Results } from '../../src/analysis/results.ts';
+import type { AnalysisMetric, AnalysisPlan } from '../../src/analysis/collection/collected.ts';
+import { resultsOf } from '../../src/analysis/results/report.ts';
+import type { Results } from '../../src/analysis/results/results.ts';
 import type { MadeUpExperiment } from './collected.ts';
 
 export const START_MS = 1_700_000_000_000;

@@ -7,7 +7,7 @@ import type {
   CollectedPair,
   CollectedStratum,
   CollectedUnitArm,
-} from '../../src/analysis/collected.ts';
+} from '../../src/analysis/collection/collected.ts';
 import { Distribution } from '../../src/analysis/distribution.ts';
 import { Moments } from '../../src/analysis/moments.ts';
 import { TUNED_FOR } from '../../src/analysis/sequence.ts';

@@ -1,6 +1,6 @@
 /** Answers to mirrored requests, short to write. */
-import type { Answer, CompareRules } from '../../src/analysis/diff-answers.ts';
-import { DiffRecord } from '../../src/analysis/diff-record.ts';
+import type { Answer, CompareRules } from '../../src/analysis/diff/diff-answers.ts';
+import { DiffRecord } from '../../src/analysis/diff/diff-record.ts';
 
 export const PLAIN_RULES: CompareRules = { headers: null, ignoreHeaders: [], ignorePaths: [] };
 

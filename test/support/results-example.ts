@@ -1,6 +1,6 @@
 /** The experiment that docs/results.md shows: users who come back, a candidate that is faster and fails as often. */
-import { resultsOf } from '../../src/analysis/report.ts';
-import type { Results } from '../../src/analysis/results.ts';
+import { resultsOf } from '../../src/analysis/results/report.ts';
+import type { Results } from '../../src/analysis/results/results.ts';
 import { ERRORS, LATENCY, MadeUpExperiment, P90 } from './collected.ts';
 import { normal } from './peeking.ts';
 import { seededRandom } from './seeded-random.ts';

@@ -1,8 +1,8 @@
 /** Whole experiments of users that come back, with somebody who reads the whole report again and again. */
-import type { AnalysisPlan } from '../../src/analysis/collected.ts';
-import { resultsOf } from '../../src/analysis/report.ts';
-import type { Results } from '../../src/analysis/results.ts';
-import type { TrustMemory } from '../../src/analysis/trust.ts';
+import type { AnalysisPlan } from '../../src/analysis/collection/collected.ts';
+import { resultsOf } from '../../src/analysis/results/report.ts';
+import type { Results } from '../../src/analysis/results/results.ts';
+import type { TrustMemory } from '../../src/analysis/results/trust.ts';
 import type { Random } from '../../src/base/clock.ts';
 import { MadeUpExperiment } from './collected.ts';
 import { normal } from './peeking.ts';

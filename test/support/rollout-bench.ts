@@ -1,8 +1,8 @@
 /** Rollouts over the real control plane, with traffic and a time that are made up. */
 
 import { writeFileSync } from 'node:fs';
-import type { Results } from '../../src/analysis/results.ts';
-import type { ArmCounts } from '../../src/analysis/rollout-plan.ts';
+import type { Results } from '../../src/analysis/results/results.ts';
+import type { ArmCounts } from '../../src/analysis/rollout/rollout-plan.ts';
 import type { OpenBreaker } from '../../src/control/rollout-evidence.ts';
 import type { HookAnswers } from '../../src/control/rollout-hooks.ts';
 import { Rollouts } from '../../src/control/rollouts.ts';

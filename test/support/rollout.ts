@@ -1,7 +1,12 @@
 /** Rollouts for tests: plans, ticks, and traffic of which each variant fails a share. */
-import type { RolloutInput } from '../../src/analysis/rollout.ts';
-import type { Guardrail, RolloutCounts, RolloutPlan, RolloutStep } from '../../src/analysis/rollout-plan.ts';
-import { begin, type RolloutState } from '../../src/analysis/rollout-state.ts';
+import type { RolloutInput } from '../../src/analysis/rollout/rollout.ts';
+import type {
+  Guardrail,
+  RolloutCounts,
+  RolloutPlan,
+  RolloutStep,
+} from '../../src/analysis/rollout/rollout-plan.ts';
+import { begin, type RolloutState } from '../../src/analysis/rollout/rollout-state.ts';
 
 export const ERRORS: Guardrail = { name: 'errors', metric: 'errors', margin: 0.01, limit: null };
 

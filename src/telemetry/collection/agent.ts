@@ -2,7 +2,7 @@
  * What kind of program asks, by what it says of itself. Coarse on purpose: it tells which clients a wrong split comes
  * from, and nobody's browser from another's.
  */
-import { AGENTS, type Agent } from '../../analysis/delta.ts';
+import { AGENTS, type Agent } from '../../analysis/collection/delta.ts';
 
 const BOT = /bot\b|crawl|spider|slurp|headless|lighthouse|monitor|probe/i;
 const BROWSER = /^(?:Mozilla|Opera)\//;

@@ -3,12 +3,12 @@
  * there are many or when it is told to. Nothing is made for a request, and no more is kept than one batch: rows that
  * nobody takes are lost, and counted.
  */
-import { type Delta, FACTS, Fact, Figure, NUMBERS, type Subject } from '../../analysis/delta.ts';
-import { MEASURES_MAX } from '../../analysis/measure.ts';
-import { type UnitHashKey, unitHash } from '../../analysis/unit-hash.ts';
+import { type Delta, FACTS, Fact, Figure, NUMBERS, type Subject } from '../../analysis/collection/delta.ts';
+import { MEASURES_MAX } from '../../analysis/collection/measure.ts';
+import { type UnitHashKey, unitHash } from '../../analysis/collection/unit-hash.ts';
 import type { Counter } from '../series.ts';
 
-export type { Delta } from '../../analysis/delta.ts';
+export type { Delta } from '../../analysis/collection/delta.ts';
 
 /** Rows of a batch: adding up so many takes a quarter of a millisecond. */
 export const ROWS_MAX = 512;
@@ -24,7 +24,7 @@ export interface RecorderOptions {
   readonly malformed: Counter;
 }
 
-/** One request in one experiment; the numbers are those of `analysis/delta.ts`. */
+/** One request in one experiment; the numbers are those of `analysis/collection/delta.ts`. */
 export interface Settled {
   readonly assigned: number;
   readonly served: number;

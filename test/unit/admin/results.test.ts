@@ -1,6 +1,6 @@
 /** `GET /v1/experiments/NAME/results` and `GET /v1/results`. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { Results } from '../../../src/analysis/results.ts';
+import type { Results } from '../../../src/analysis/results/results.ts';
 import { type AdminBench, newAdminBench } from '../../support/admin.ts';
 import { MadeUpExperiment } from '../../support/collected.ts';
 

@@ -1,6 +1,6 @@
 /** `fairlead results`: what is asked, what is shown, and how it ends. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { Results } from '../../../src/analysis/results.ts';
+import type { Results } from '../../../src/analysis/results/results.ts';
 import { type CliError, Exit } from '../../../src/cli/io.ts';
 import { runProgram } from '../../../src/cli/program.ts';
 import { overviewText, type ResultsStyle, resultsText } from '../../../src/cli/results-text.ts';

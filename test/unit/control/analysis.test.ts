@@ -1,7 +1,7 @@
 /** From requests that are taken down to what results are made of, without sockets. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { AGENTS } from '../../../src/analysis/delta.ts';
+import { AGENTS } from '../../../src/analysis/collection/delta.ts';
 import { systemRandom } from '../../../src/base/clock.ts';
 import { Analysis } from '../../../src/control/analysis.ts';
 import { Recorder, ROWS_MAX } from '../../../src/telemetry/collection/recorder.ts';

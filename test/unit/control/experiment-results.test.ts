@@ -1,6 +1,6 @@
 /** Results as they are kept: how long, of which rules, and what is remembered between looks. */
 import { describe, expect, test } from 'vitest';
-import type { AnalysisPlan, Collected, CollectedPair } from '../../../src/analysis/collected.ts';
+import type { AnalysisPlan, Collected, CollectedPair } from '../../../src/analysis/collection/collected.ts';
 import type { Snapshot } from '../../../src/config/snapshot.ts';
 import type { AnalysisSource } from '../../../src/control/analysis.ts';
 import { ExperimentResults } from '../../../src/control/experiment-results.ts';

@@ -1,6 +1,6 @@
 /** What kind of program a user agent says it is. */
 import { expect, test } from 'vitest';
-import { AGENTS } from '../../../src/analysis/delta.ts';
+import { AGENTS } from '../../../src/analysis/collection/delta.ts';
 import { agentOf } from '../../../src/telemetry/collection/agent.ts';
 
 test.each([
