@@ -131,7 +131,7 @@ describe('rollout.md', () => {
   it('shows settings that are valid', async () => {
     await run('{}');
     const fragments = await blocks('docs/rollout.md', 'yaml');
-    expect(fragments).toHaveLength(3);
+    expect(fragments).toHaveLength(4);
     for (const fragment of fragments)
       expect(
         withoutMetadata(

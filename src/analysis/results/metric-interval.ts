@@ -1,7 +1,8 @@
 /**
  * Which statistic a metric of an experiment gets, and over which of the times with different splits. Means and ratios are
  * averaged over all of them (`strata.ts`). What has an exact interval, shares and quantiles, is not an average of anything:
- * it is judged in the time that tells most, each with its part of alpha (`split-alpha.ts`). Pure.
+ * it is judged in the time that tells most, or in the latest when the candidate is worse in it, each with its part of alpha
+ * (`split-alpha.ts`). Pure.
  */
 import type { AnalysisMetric, Collected, CollectedArm, CollectedStratum } from '../collection/collected.ts';
 import { Distribution } from '../distribution.ts';
@@ -31,6 +32,8 @@ export interface Measured {
   readonly interval: Interval;
   /** Index of the one time with its own split that it is of; null: of all. */
   readonly stratum: number | null;
+  /** That time was chosen because the candidate is worse in it, and it is the latest. */
+  readonly isWorseNow: boolean;
   /** What the time that is left is made of. */
   readonly needed: Needed;
 }
@@ -42,16 +45,23 @@ export function measure(
   settings: SequenceSettings,
 ): Measured {
   if (metric.kind === 'errors' || metric.kind === 'quantile') {
-    const stratum = mostTelling(strata, metric, arms);
-    const part = { ...settings, alpha: settings.alpha * partOfSplit(stratum) };
-    return { ...ofOne(metric, strata[stratum]!, arms, part), stratum };
+    const ofTime = (stratum: number, isWorseNow: boolean): Measured => {
+      const part = { ...settings, alpha: settings.alpha * partOfSplit(stratum) };
+      return { ...ofOne(metric, strata[stratum]!, arms, part), stratum, isWorseNow };
+    };
+    const telling = mostTelling(strata, metric, arms);
+    const latest = latestOfBoth(strata, metric, arms);
+    // What goes wrong now must not wait until there is more of it than of what was well before.
+    const now = latest === telling ? null : ofTime(latest, true);
+    return now !== null && isWorse(now.interval, metric) ? now : ofTime(telling, false);
   }
   const pairs = strata.map((stratum) => ({
     control: estimateOf(metric, stratum, arms.control),
     candidate: estimateOf(metric, stratum, arms.candidate),
   }));
   const { control, candidate } = combined(worthAveraging(pairs), metric.over === 'units' ? 'again' : 'once');
-  return { interval: compare(control, candidate, settings), stratum: null, needed: observationsFor };
+  const interval = compare(control, candidate, settings);
+  return { interval, stratum: null, isWorseNow: false, needed: observationsFor };
 }
 
 /** How many of a variant there are: requests that were judged, values, or units. */
@@ -71,12 +81,25 @@ function mostTelling(strata: readonly CollectedStratum[], metric: AnalysisMetric
   return weights.lastIndexOf(Math.max(...weights));
 }
 
+/** The last time in which there were some of both. */
+function latestOfBoth(strata: readonly CollectedStratum[], metric: AnalysisMetric, arms: Arms): number {
+  const latest = strata.findLastIndex((stratum) =>
+    pairOf(arms, (variant) => observationsOf(metric, stratum, variant)).every((count) => count > 0),
+  );
+  return Math.max(0, latest);
+}
+
+/** Beyond doubt: than a guardrail allows, or at all. */
+function isWorse({ low, high }: Interval, { better, role, margin }: AnalysisMetric): boolean {
+  return (better === 'lower' ? low : -high) > (role === 'guardrail' ? margin : 0);
+}
+
 function ofOne(
   metric: AnalysisMetric,
   stratum: CollectedStratum,
   arms: Arms,
   settings: SequenceSettings,
-): Omit<Measured, 'stratum'> {
+): Pick<Measured, 'interval' | 'needed'> {
   if (metric.kind === 'quantile') {
     const [control, candidate] = pairOf(arms, (variant) => latenciesOf(metric, stratum, variant));
     const interval = compareQuantiles({ control, candidate, quantile: metric.quantile }, settings);

@@ -94,11 +94,10 @@ function sumOf<T>(items: readonly T[], of: (item: T) => number): number {
 }
 
 /** Where there were several splits, of which of them it is. */
-function ofWhich({ stratum }: Measured, { strata }: Collected): string {
+function ofWhich({ stratum, isWorseNow }: Measured, { strata }: Collected): string {
   if (strata.length === 1) return '';
-  return stratum === null
-    ? `, averaged over ${strata.length} splits`
-    : `, in the one of ${strata.length} splits that tells most`;
+  if (stratum === null) return `, averaged over ${strata.length} splits`;
+  return isWorseNow ? ', in the latest split' : `, in the one of ${strata.length} splits that tells most`;
 }
 
 function finite(end: number): number | null {

@@ -256,6 +256,21 @@ describe('a split that changes', () => {
     ]);
   });
 
+  test('is a breach when the candidate begins to fail, however long it was well in another split', () => {
+    const experiment = new MadeUpExperiment([0.5, 0.5]);
+    const wellMs = send(experiment, { users: 4000 });
+    experiment.split([0.8, 0.2]);
+    const badMs = send(experiment, { users: 200, share: 0.2, failing: [0, 2], fromMs: wellMs });
+    // Taken back: what was seen of both is still what it was.
+    experiment.split([1, 0]);
+    const nowMs = send(experiment, { users: 1000, share: 0, fromMs: badMs });
+    const { verdict, comparisons } = report(experiment, planOf(ERRORS), nowMs);
+    expect(verdict.kind).toBe('breach');
+    const [errors] = comparisons[0]!.metrics;
+    expect(errors!.verdict.reason).toMatch(/, in the latest split$/);
+    expect(errors!.observations).toBe(200);
+  });
+
   test('has an ETA of the present split, from where that stands', () => {
     const experiment = new MadeUpExperiment([0.5, 0.5]);
     const traffic = { each: 1, failing: [100, 100] };
