@@ -1,10 +1,12 @@
 /** What collects for the analysis, connected: to the rules, the metrics, its file and whoever carries the traffic. */
+import { inWords } from '../analysis/wording.ts';
 import { type Clock, systemRandom } from '../base/clock.ts';
 import { Analysis } from '../control/analysis.ts';
 import { AnalysisWriter, analysisFile, readAnalysis } from '../control/analysis-file.ts';
 import type { ControlState } from '../control/state.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
+import type { ExposureLoss } from '../telemetry/pipeline/loss.ts';
 
 export interface AnalysisContext {
   readonly control: Pick<ControlState, 'snapshot' | 'subscribe'>;
@@ -47,4 +49,11 @@ export async function openAnalysis({
           changes: () => analysis.changes,
         });
   return { analysis, close: async () => writer?.close() };
+}
+
+/** Why nothing is to be believed when too many exposures are lost: who analyses them elsewhere would come to something else. */
+export function lossDoubts(loss: ExposureLoss | null): readonly string[] {
+  if (loss === null || loss.isWithinLimit) return [];
+  const [lost, most] = [loss.ratio, loss.limit].map((share) => inWords(share, 'share'));
+  return [`${lost} of the exposures of the last hour were lost, limit ${most}`];
 }

@@ -25,7 +25,7 @@ import { type Log, silentLog } from '../telemetry/log.ts';
 import { Metrics } from '../telemetry/metrics.ts';
 import { openLog } from '../telemetry/open-log.ts';
 import { ALL_FORMATS, type PageFormat, PLAIN_ONLY } from '../telemetry/page.ts';
-import { openAnalysis } from './analysis-support.ts';
+import { lossDoubts, openAnalysis } from './analysis-support.ts';
 import { BreakerSupport } from './breaker-support.ts';
 import { DescribedIdentity } from './described-identity.ts';
 import { experimentSamples } from './experiment-samples.ts';
@@ -106,7 +106,10 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
   metrics.setRolloutSource(() =>
     rollouts.list().map(({ experiment, state: { phase, step } }) => ({ experiment, phase, step: step + 1 })),
   );
-  const results = new ExperimentResults({ source: analysis, snapshot: () => control.snapshot, clock });
+  const results = new ExperimentResults({
+    ...{ source: analysis, snapshot: () => control.snapshot, clock },
+    doubts: () => lossDoubts(traffic.exposureLoss()),
+  });
   metrics.analysis.setTrustSource(() => results.trust());
   const drained = new DrainedEndpoints((all) => traffic.drainEndpoints(all));
   metrics.configured(snapshot.hash, snapshot.version);

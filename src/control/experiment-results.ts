@@ -26,6 +26,8 @@ export interface ExperimentResultsOptions {
   readonly source: AnalysisSource & { refresh?(): Promise<void> };
   readonly snapshot: () => Pick<Snapshot, 'experiments'>;
   readonly clock: Clock;
+  /** Why no numbers are to be believed now, whoever's: one sentence each. */
+  readonly doubts?: () => readonly string[];
 }
 
 /** What is kept of an experiment. Times are on the clock that never goes back. */
@@ -41,14 +43,16 @@ export class ExperimentResults {
   readonly #source: ExperimentResultsOptions['source'];
   readonly #snapshot: ExperimentResultsOptions['snapshot'];
   readonly #clock: Clock;
+  readonly #doubts: () => readonly string[];
   /** Both have at most the experiments in force. */
   readonly #known = new Map<string, Known>();
   readonly #memories = new Map<string, TrustMemory>();
 
-  constructor({ source, snapshot, clock }: ExperimentResultsOptions) {
+  constructor({ source, snapshot, clock, doubts = () => [] }: ExperimentResultsOptions) {
     this.#source = source;
     this.#snapshot = snapshot;
     this.#clock = clock;
+    this.#doubts = doubts;
   }
 
   /** Resolves when what was settled before will be in the next results. Never rejects. */
@@ -71,7 +75,7 @@ export class ExperimentResults {
     if (known === null) return null;
     const nowMs = this.#clock.now();
     if (known.results !== null && nowMs - known.results.atMs < this.#keptMs()) return known.results.of;
-    const collected = this.#source.collected(experiment);
+    const collected = this.#collected(experiment);
     if (collected === null) return null;
     const question = { ...this.#questionOf(experiment), collected, plan: known.plan, pairs: [] };
     const { results, trust } = resultsOf(question);
@@ -92,7 +96,7 @@ export class ExperimentResults {
       const nowMs = this.#clock.now();
       if (nowMs - beganMs > TRUST_MAX_MS) break;
       if (known.trust !== null && nowMs - known.trust.atMs < FRESH_MS) continue;
-      const collected = this.#source.collected(name);
+      const collected = this.#collected(name);
       if (collected !== null) this.#believe(name, known, this.#judge(name, collected));
     }
     return all.flatMap(({ known }) => known.trust?.of ?? []);
@@ -153,5 +157,12 @@ export class ExperimentResults {
     const { experiments } = this.#snapshot();
     for (const kept of [this.#known, this.#memories])
       for (const name of kept.keys()) if (!experiments.has(name)) kept.delete(name);
+  }
+
+  #collected(experiment: string): Collected | null {
+    const collected = this.#source.collected(experiment);
+    const doubts = this.#doubts();
+    if (collected === null || doubts.length === 0) return collected;
+    return { ...collected, doubts: [...collected.doubts, ...doubts] };
   }
 }

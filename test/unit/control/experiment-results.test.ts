@@ -14,6 +14,7 @@ class Bench implements AnalysisSource {
   costMs = 0;
   readonly asked: string[] = [];
   pairsAsked = 0;
+  doubts: readonly string[] = [];
   plans = new Map<string, AnalysisPlan>();
   readonly experiments = new Map<string, MadeUpExperiment>();
   readonly rules = new Map<string, { status: string }>();
@@ -21,6 +22,7 @@ class Bench implements AnalysisSource {
     source: this,
     snapshot: () => ({ experiments: this.rules }) as unknown as Pick<Snapshot, 'experiments'>,
     clock: { now: () => this.nowMs, wallMs: () => START_MS + this.nowMs },
+    doubts: () => this.doubts,
   });
 
   add(name: string): MadeUpExperiment {
@@ -50,6 +52,20 @@ class Bench implements AnalysisSource {
 }
 
 describe('results', () => {
+  test('are not believed while there is a doubt about all numbers, and then again', () => {
+    const bench = new Bench();
+    bench.add('ranking');
+    bench.doubts = ['5% of the exposures of the last hour were lost, limit 1%'];
+    expect(bench.results.ofAnalysis('ranking')!.invalid).toContainEqual({
+      cause: 'doubt',
+      reason: '5% of the exposures of the last hour were lost, limit 1%',
+    });
+    expect(bench.results.trust()[0]!.causes).toContain('doubt');
+    bench.doubts = [];
+    bench.nowMs = 60_000;
+    expect(bench.results.ofAnalysis('ranking')!.invalid).toEqual([]);
+  });
+
   test('are kept for a second, and made anew at once when the rules are others', () => {
     const bench = new Bench();
     bench.add('ranking');
