@@ -7,6 +7,7 @@ import { createHistogram, type RecordableHistogram } from 'node:perf_hooks';
 import autocannon from 'autocannon';
 import Table from 'cli-table3';
 import { CliError, Exit, type Io } from './io.ts';
+import { Progress } from './progress.ts';
 
 export interface LoadOptions {
   readonly url: string;
@@ -52,7 +53,13 @@ const NO_VARIANT = '(no variant)';
 /** Sends the load and prints the rows; 1 when a response was 5xx or a connection failed. */
 export async function loadCommand(options: LoadOptions, io: Io): Promise<number> {
   const tallies = new Map<string, Tally>();
-  const { errors } = await sendLoad(options, tallies);
+  const progress = new Progress(io, 'seconds', options.duration);
+  let seconds = 0;
+  const second = setInterval(() => progress.reached(++seconds), 1000);
+  const { errors } = await sendLoad(options, tallies).finally(() => {
+    clearInterval(second);
+    progress.end();
+  });
   const rows = toRows(tallies);
   if (options.output === 'json') io.out(`${JSON.stringify({ rows, connectionErrors: errors })}\n`);
   else io.out(formatRows(rows, errors));

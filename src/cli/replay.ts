@@ -9,6 +9,7 @@ import { archiveFile } from '../control/config-archive.ts';
 import { readText } from '../control/read-file.ts';
 import { DECISION_MAX_CHARS } from '../telemetry/decision-log.ts';
 import { CliError, Exit, type Io } from './io.ts';
+import { Progress } from './progress.ts';
 import { difference } from './replay-decision.ts';
 import { readDecision } from './replay-line.ts';
 
@@ -45,21 +46,26 @@ const RULES_MAX_BYTES = 128 * 1024 * 1024;
 
 /** 0 when all agree, 1 when one does not, 2 for a file with other lines, 3 when rules are missing; the first that holds. */
 export async function replayCommand({ file, configs, output }: ReplayOptions, io: Io): Promise<number> {
-  const report = await replay(file, new RulesFolder(configs ?? configsBeside(file)));
+  const progress = new Progress(io, 'decisions', null);
+  const report = await replay(file, new RulesFolder(configs ?? configsBeside(file)), progress).finally(() =>
+    progress.end(),
+  );
   io.out(output === 'json' ? `${JSON.stringify(report, null, 2)}\n` : formatReport(report));
   if (report.differ > 0) return Exit.negative;
   if (report.unread > 0 || report.decisions === 0) return Exit.usage;
   return report.unknown > 0 ? Exit.configInvalid : Exit.ok;
 }
 
-async function replay(file: string, folder: RulesFolder): Promise<ReplayReport> {
+async function replay(file: string, folder: RulesFolder, progress: Progress): Promise<ReplayReport> {
   const report: ReplayReport = {
     ...{ decisions: 0, agree: 0, differ: 0, unknown: 0, unread: 0, isCut: false },
     ...{ differences: [], missing: [], unreadable: [] },
   };
   try {
-    for await (const { text, number, isEnded } of linesOf(file))
-      await replayLine({ text, number, isEnded }, folder, report);
+    for await (const line of linesOf(file)) {
+      await replayLine(line, folder, report);
+      progress.reached(line.number);
+    }
   } catch (cause) {
     if (!(cause instanceof Error && 'code' in cause)) throw cause;
     throw new CliError(Exit.usage, `${file} cannot be read: ${cause.message}`, { cause });

@@ -91,7 +91,7 @@ function isBelow(columns: number, { width }: ResultsStyle): boolean {
   return width !== null && width < columns;
 }
 
-function variantsText({ assigned, served, fallback }: Results, style: ResultsStyle): string {
+function variantsText({ state, assigned, served, fallback }: Results, style: ResultsStyle): string {
   const { by, isWide } = style;
   const mark = isBelow(VERY_NARROW_COLUMNS, style) ? '' : ' (fallback)';
   const wide = isWide ? ['SLOW', 'MEAN', 'P90', 'P95', 'BYTES'] : [];
@@ -102,7 +102,8 @@ function variantsText({ assigned, served, fallback }: Results, style: ResultsSty
     const { name, share, seenShare, requests, errorShare, latencyMs } = variant;
     return [
       `${printable(name)}${name === fallback ? mark : ''}`,
-      shareText(share),
+      // Before anything has come, only the rules know what is wanted.
+      shareText(state === 'empty' ? null : share),
       shareText(seenShare),
       ...(by === 'assigned' ? [wholeText(variant.units)] : []),
       wholeText(requests),

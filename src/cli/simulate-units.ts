@@ -54,6 +54,8 @@ export interface Simulation {
 }
 
 const UNIT: UnitSource = { kind: 'header', name: 'unit' };
+/** Units between two words on how far it is. */
+const PROGRESS_EVERY = 4096;
 
 /** A request that is nothing but its unit. */
 class UnitRequest implements RequestAttributes {
@@ -148,7 +150,12 @@ interface Tally {
 /**
  * @param only Name of the one experiment that is shown, with its overlaps; null: all.
  */
-export function simulate(snapshot: Snapshot, units: number, only: string | null): Simulation {
+export function simulate(
+  snapshot: Snapshot,
+  units: number,
+  only: string | null,
+  onProgress: (done: number) => void = () => {},
+): Simulation {
   const experiments = [...snapshot.experiments.values()];
   const tallies = new Map<string, Tally>(
     experiments.map((experiment) => [
@@ -160,6 +167,7 @@ export function simulate(snapshot: Snapshot, units: number, only: string | null)
   const pairs = new Pairs(only ?? null, experiments.length);
   let outOfAll = 0;
   for (let index = 0; index < units; index++) {
+    if (index % PROGRESS_EVERY === 0) onProgress(index);
     const unit = unitOf(index);
     if (snapshot.holdout !== null && heldOut([snapshot.holdout], unit) !== null) outOfAll++;
     pairs.add(count(decider.decide(unit), tallies));

@@ -5,6 +5,7 @@
  */
 import { effectiveSnapshot } from './effective.ts';
 import { CliError, Exit, type Io } from './io.ts';
+import { Progress } from './progress.ts';
 import {
   OVERLAP_EXPERIMENTS_MAX,
   type SimulatedExperiment,
@@ -34,7 +35,9 @@ export async function simulateCommand(options: SimulateOptions, io: Io): Promise
     const known = [...snapshot.experiments.keys()].join(', ');
     throw new CliError(Exit.usage, `there is no experiment ${JSON.stringify(only)}; known: ${known}`);
   }
-  const simulation = simulate(snapshot, options.units, only);
+  const progress = new Progress(io, 'units', options.units);
+  const simulation = simulate(snapshot, options.units, only, (done) => progress.reached(done));
+  progress.end();
   io.out(options.output === 'json' ? `${JSON.stringify(simulation, null, 2)}\n` : textOf(simulation));
   if (only === null && snapshot.experiments.size > OVERLAP_EXPERIMENTS_MAX)
     io.err(
