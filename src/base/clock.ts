@@ -3,6 +3,8 @@
  * Everything else is told the time (`nowMs`) and handed a `Random`, so that tests run on a manual clock.
  */
 import { randomFillSync } from 'node:crypto';
+// The global of this name is a getter, which a request would ask several times.
+import { performance } from 'node:perf_hooks';
 
 /** Two clocks: `now` never goes backwards and is what durations are measured with; `wallMs` is for people. */
 export interface Clock {

@@ -289,7 +289,8 @@ export class Attempt implements Waiting, Hedged {
 
   #head(): string {
     const { head } = this.#replay;
-    return this.#timeLeft === null ? head : withLines(head, '', this.#timeLeft.lines());
+    const lines = this.#timeLeft === null ? '' : this.#timeLeft.lines();
+    return lines === '' ? head : withLines(head, '', lines);
   }
 
   /** Cut the connection, if there is one. */

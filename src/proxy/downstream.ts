@@ -168,7 +168,7 @@ export class Downstream implements Timed {
   }
 
   /** Bytes [0, length) of a buffer that is read into again. */
-  #onShared(length: number, bytes: Buffer): boolean {
+  #onShared(length: number, bytes: Buffer): true {
     this.#onData(bytes, length);
     const { exchange } = this;
     if (this.#reads.isLarge && (!exchange.isActive || exchange.requestBody.isDone)) {

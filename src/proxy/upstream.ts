@@ -10,6 +10,7 @@ import { deadline, type Timed } from './deadlines.ts';
 import type { Endpoint } from './endpoint.ts';
 import type { Pool } from './pool.ts';
 import { NO_LARGE_BUFFERS, ReadBuffer } from './read-buffer.ts';
+import { shortenReads } from './shared-reads.ts';
 import { UpstreamSocket } from './upstream-socket.ts';
 import { Writer } from './writer.ts';
 
@@ -150,13 +151,14 @@ export class UpstreamConnection implements Timed {
     if (this.#state !== 'connecting') return;
     this.#state = 'busy';
     this.deadlineMs = Number.POSITIVE_INFINITY;
+    if (this.pool.tls === null && this.pool.plane.plan.snapshot.nodeInternals) shortenReads(this.socket);
     // Which of the addresses of its name it was.
     if (this.pool.endpoint.others.length > 0)
       this.pool.plane.connected(this.pool, this.socket.remoteAddress ?? '');
     this.#user?.upstreamConnected();
   }
 
-  #onRead(length: number, bytes: Buffer): boolean {
+  #onRead(length: number, bytes: Buffer): true {
     if (this.#user === null) this.destroy();
     else {
       this.#isReading = true;
