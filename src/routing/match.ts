@@ -11,8 +11,10 @@
  * Paths are compared as they were received: case matters, and nothing is decoded or normalised, because what
  * the upstream makes of `%2e%2e` or `//` is not known here. `/x/*` also matches `/x` itself.
  *
- * The cost does not depend on the number of routes: hosts are hashed, paths walk a trie one segment at a time.
+ * The cost does not depend on the number of routes: hosts are hashed, paths walk a trie one segment at a time
+ * (`path-table.ts`).
  */
+import { NOT_FOUND, PathNode, PathTable } from './path-table.ts';
 
 /** One piece of a path pattern between two slashes. */
 export type PathSegment =
@@ -35,21 +37,8 @@ export interface RouteMatch {
   readonly methods: readonly string[];
 }
 
-interface Leaf<T> {
-  /** Null: any method. */
-  readonly method: string | null;
-  readonly value: T;
-}
-
-interface Node<T> {
-  /** Literal children by segment. */
-  readonly literals: Map<string, Node<T>>;
-  parameter: Node<T> | null;
-  /** Routes that end exactly here. */
-  exact: Leaf<T>[] | null;
-  /** Routes that take here and everything below. */
-  prefix: Leaf<T>[] | null;
-}
+/** The root in the path table of routes that name no host. */
+const ANY_HOST = 0;
 
 const PARAMETER_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
 
@@ -109,16 +98,21 @@ export function formatPathMatch(match: PathMatch): string {
 export class RouteTable<T> {
   /** Every value in the order of declaration. */
   readonly all: readonly T[];
-  readonly #exactHosts = new Map<string, Node<T>>();
+  /** Some route names a host: without one, `match` does not look at it. */
+  readonly hasHosts: boolean;
+  /** Roots in `#paths`. */
+  readonly #exactHosts = new Map<string, number>();
   /** By suffix without the `*.`. */
-  readonly #suffixHosts = new Map<string, Node<T>>();
-  readonly #anyHost: Node<T> = newNode();
+  readonly #suffixHosts = new Map<string, number>();
+  readonly #paths: PathTable;
 
   constructor(entries: readonly { readonly match: RouteMatch; readonly value: T }[]) {
     this.all = Object.freeze(entries.map((entry) => entry.value));
-    for (const { match, value } of entries) {
-      for (const root of this.#rootsFor(match.hosts)) insert(root, match, value);
-    }
+    const roots = [new PathNode()];
+    for (const [index, { match }] of entries.entries())
+      for (const root of this.#rootsFor(match.hosts, roots)) insert(roots[root]!, match, index);
+    this.hasHosts = roots.length > 1;
+    this.#paths = new PathTable(roots);
     Object.freeze(this);
   }
 
@@ -128,38 +122,38 @@ export class RouteTable<T> {
    * @param path The path without the query; '' means `/`, and `*` (OPTIONS *) is matched by `/*` only.
    */
   match(host: string, path: string, method: string): T | null {
+    const index = this.indexOf(host, path, method);
+    return index === NOT_FOUND ? null : this.all[index]!;
+  }
+
+  /** The same as a position in `all`, `NOT_FOUND` for none. */
+  indexOf(host: string, path: string, method: string): number {
     if (this.hasHosts) {
-      const found = this.#matchByHost(hostName(host), path, method);
-      if (found !== null) return found;
+      const found = this.#indexByHost(hostName(host), path, method);
+      if (found !== NOT_FOUND) return found;
     }
-    return find(this.#anyHost, path, method)?.value ?? null;
+    return this.#paths.find(ANY_HOST, path, method);
   }
 
-  /** Some route names a host: without one, `match` does not look at it. */
-  get hasHosts(): boolean {
-    return this.#exactHosts.size !== 0 || this.#suffixHosts.size !== 0;
-  }
-
-  #matchByHost(name: string, path: string, method: string): T | null {
+  #indexByHost(name: string, path: string, method: string): number {
     const root = this.#exactHosts.get(name);
-    const exact = root === undefined ? null : find(root, path, method);
-    if (exact !== null) return exact.value;
-    if (this.#suffixHosts.size === 0) return null;
+    const exact = root === undefined ? NOT_FOUND : this.#paths.find(root, path, method);
+    if (exact !== NOT_FOUND || this.#suffixHosts.size === 0) return exact;
     for (let dot = name.indexOf('.'); dot > 0; dot = name.indexOf('.', dot + 1)) {
       const suffixRoot = this.#suffixHosts.get(name.slice(dot + 1));
-      const found = suffixRoot === undefined ? null : find(suffixRoot, path, method);
-      if (found !== null) return found.value;
+      const found = suffixRoot === undefined ? NOT_FOUND : this.#paths.find(suffixRoot, path, method);
+      if (found !== NOT_FOUND) return found;
     }
-    return null;
+    return NOT_FOUND;
   }
 
-  #rootsFor(hosts: readonly string[]): Node<T>[] {
-    if (hosts.length === 0) return [this.#anyHost];
+  #rootsFor(hosts: readonly string[], roots: PathNode[]): number[] {
+    if (hosts.length === 0) return [ANY_HOST];
     return hosts.map((host) => {
       const isSuffix = host.startsWith('*.');
       const map = isSuffix ? this.#suffixHosts : this.#exactHosts;
       const key = (isSuffix ? host.slice(2) : host).toLowerCase();
-      const root = map.get(key) ?? newNode<T>();
+      const root = map.get(key) ?? roots.push(new PathNode()) - 1;
       map.set(key, root);
       return root;
     });
@@ -174,28 +168,16 @@ export function hostName(authority: string): string {
   return name.endsWith('.') ? name.slice(0, -1) : name;
 }
 
-function newNode<T>(): Node<T> {
-  return { literals: new Map(), parameter: null, exact: null, prefix: null };
-}
-
-function insert<T>(root: Node<T>, match: RouteMatch, value: T): void {
+function insert(root: PathNode, match: RouteMatch, index: number): void {
   const { segments, isPrefix } = toSegments(match.path);
   let node = root;
   for (const segment of segments) {
-    if (segment.kind === 'parameter') {
-      node.parameter ??= newNode();
-      node = node.parameter;
-    } else {
-      const next = node.literals.get(segment.text) ?? newNode<T>();
-      node.literals.set(segment.text, next);
-      node = next;
-    }
+    if (segment.kind === 'literal') node = node.literal(segment.text);
+    else node = node.parameter ??= new PathNode();
   }
-  const leaves = (isPrefix ? node.prefix : node.exact) ?? [];
-  if (isPrefix) node.prefix = leaves;
-  else node.exact = leaves;
+  const leaves = isPrefix ? node.prefix : node.exact;
   const methods = match.methods.length === 0 ? [null] : match.methods;
-  for (const method of methods) leaves.push({ method, value });
+  for (const method of methods) leaves.push({ method, index });
 }
 
 function toSegments(path: PathMatch): { segments: readonly PathSegment[]; isPrefix: boolean } {
@@ -204,41 +186,6 @@ function toSegments(path: PathMatch): { segments: readonly PathSegment[]; isPref
   const body = isPrefix ? path.value.slice(1, -1) : path.value.slice(1);
   const pieces = isPrefix && path.value === '/' ? [] : body.split('/');
   return { segments: pieces.map((text) => ({ kind: 'literal', text })), isPrefix };
-}
-
-function find<T>(root: Node<T>, path: string, method: string): Leaf<T> | null {
-  if (path === '' || path === '/') return walk(root, '/', 1, method);
-  if (path.charCodeAt(0) !== 47) return pick(root.prefix, method);
-  return walk(root, path, 1, method);
-}
-
-/**
- * The best leaf below `node` for the segments of `path` that begin at `start`; `start` past the end of the path
- * means that no segment is left. Backtracks from literals to parameters, so at most 2^depth nodes and never more
- * than the table has.
- */
-function walk<T>(node: Node<T>, path: string, start: number, method: string): Leaf<T> | null {
-  if (start > path.length) return pick(node.exact, method) ?? pick(node.prefix, method);
-  if (node.literals.size !== 0 || node.parameter !== null) {
-    const slash = path.indexOf('/', start);
-    const end = slash === -1 ? path.length : slash;
-    const literal = node.literals.size === 0 ? undefined : node.literals.get(path.slice(start, end));
-    const found =
-      (literal === undefined ? null : walk(literal, path, end + 1, method)) ??
-      (node.parameter === null || end === start ? null : walk(node.parameter, path, end + 1, method));
-    if (found !== null) return found;
-  }
-  return pick(node.prefix, method);
-}
-
-function pick<T>(leaves: readonly Leaf<T>[] | null, method: string): Leaf<T> | null {
-  if (leaves === null) return null;
-  let any: Leaf<T> | null = null;
-  for (const leaf of leaves) {
-    if (leaf.method === method) return leaf;
-    if (leaf.method === null && any === null) any = leaf;
-  }
-  return any;
 }
 
 function quote(text: string): string {

@@ -73,6 +73,46 @@ describe('paths', () => {
     expect(routes.match('', '/u/7/likes', 'GET')).toBe('star');
   });
 
+  test('segments that nothing branches off are matched whole', () => {
+    const routes = table({ one: { path: '/a/b/c/*' }, two: { path: '/a/bb/c' }, empty: { path: '/e//f' } });
+    for (const path of ['/a/b/c', '/a/b/c/', '/a/b/c/d'])
+      expect(routes.match('', path, 'GET'), path).toBe('one');
+    expect(routes.match('', '/a/bb/c', 'GET')).toBe('two');
+    expect(routes.match('', '/e//f', 'GET')).toBe('empty');
+    for (const path of [
+      '/a',
+      '/a/',
+      '/a/b',
+      '/a/b/',
+      '/a/b/cc',
+      '/a/b/d',
+      '/a/bb/c/',
+      '/a/b%2fc',
+      '/e/f',
+      '/e//',
+    ])
+      expect(routes.match('', path, 'GET'), path).toBeNull();
+  });
+
+  test('ten thousand routes are told apart', () => {
+    const routes = new RouteTable(
+      Array.from({ length: 10_000 }, (_, index) => ({
+        match: { hosts: [], path: parsePathMatch(`/service-${index}/items/*`), methods: [] },
+        value: index,
+      })),
+    );
+    for (let index = 0; index < 10_000; index++)
+      expect(routes.match('', `/service-${index}/items/7`, 'GET')).toBe(index);
+    for (const path of [
+      '/service-10000/items/7',
+      '/service-/items',
+      '/service-1',
+      '/service-1/item',
+      '/items/1',
+    ])
+      expect(routes.match('', path, 'GET'), path).toBeNull();
+  });
+
   test('a literal that leads nowhere does not hide a parameter that leads somewhere', () => {
     const routes = table({ me: { path: '/u/me/posts' }, likes: { path: '/u/{id}/likes' } });
     expect(routes.match('', '/u/me/likes', 'GET')).toBe('likes');
