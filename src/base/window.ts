@@ -1,6 +1,7 @@
 /**
  * A sliding time window over counts: a ring of buckets that is told the time. No timer, no clock, no allocation
- * after construction, memory fixed by the number of columns.
+ * after the first event, memory fixed by the number of columns. Small windows share arrays: an array of its own would
+ * be four objects to each of tens of thousands.
  *
  * Granularity: a bucket is a `BUCKETS`th (2 %) of the window. What was added is counted for at least `windowMs`
  * and for less than `windowMs` plus one bucket; nothing is estimated or decayed in between. A burst and the same
@@ -12,11 +13,25 @@
 /** 2 % of the window: fine enough that nobody sees the step (200 ms in 10 s), small enough to sit in one page. */
 const BUCKETS = 50;
 
+/** Numbers in an array that windows share: 64 KB, about a hundred windows of three columns. */
+const SHARED_LENGTH = 16_384;
+
+/** More than this, and a window has an array of its own: what is left over at the end of a shared one is less. */
+const SHARE_MAX = SHARED_LENGTH / 16;
+
+const NOWHERE = -1;
+
 /** One more than fits the window, so that the oldest is dropped only when all of it is too old. */
 const ROWS = BUCKETS + 1;
 
+const NO_CELLS = new Uint32Array(0);
+
+/** The array that the next window takes its place in, and how much of it is taken. */
+let shared = NO_CELLS;
+let taken = 0;
+
 /**
- * Counts in several columns over the last `windowMs`. `nowMs` must come from one monotonic clock; a time before
+ * Counts in several columns over the last `windowMs`. `nowMs` must come from one monotonic clock and not be negative; a time before
  * the newest bucket is counted in the newest bucket.
  */
 export class Window {
@@ -24,14 +39,16 @@ export class Window {
   /** Width of a bucket. */
   readonly bucketMs: number;
   readonly #columns: number;
-  readonly #cells: Uint32Array;
-  readonly #totals: Uint32Array;
+  /** From `#at` on the totals, then the rows. */
+  #cells: Uint32Array = NO_CELLS;
+  /** `NOWHERE`: nothing has been counted yet. */
+  #at = NOWHERE;
   /** Number of the newest bucket since time 0. */
   #bucket = 0;
-  /** Offset of the newest bucket's row in `#cells`. */
+  /** Where the newest bucket's row is in `#cells`. */
   #row = 0;
   /** When the newest bucket is over. */
-  #endMs: number;
+  #endMs = 0;
 
   constructor(windowMs: number, columns: number) {
     if (!(windowMs > 0 && windowMs < Number.POSITIVE_INFINITY)) {
@@ -40,33 +57,31 @@ export class Window {
     this.windowMs = windowMs;
     this.bucketMs = windowMs / BUCKETS;
     this.#columns = columns;
-    this.#cells = new Uint32Array(ROWS * columns);
-    this.#totals = new Uint32Array(columns);
-    this.#endMs = this.bucketMs;
   }
 
   /** Count one event in a column. Hot: one comparison and two additions while the bucket lasts. */
   add(nowMs: number, column: number): void {
     if (nowMs >= this.#endMs) this.#roll(nowMs);
-    this.#cells[this.#row + column]! += 1;
-    this.#totals[column]! += 1;
+    const cells = this.#cells;
+    cells[this.#row + column]! += 1;
+    cells[this.#at + column]! += 1;
   }
 
   /** Count several events that came in together. */
   addMany(nowMs: number, column: number, count: number): void {
     if (nowMs >= this.#endMs) this.#roll(nowMs);
     this.#cells[this.#row + column]! += count;
-    this.#totals[column]! += count;
+    this.#cells[this.#at + column]! += count;
   }
 
   /** Forget what is too old at `nowMs`; after it `total` is exact for `nowMs`. */
   advance(nowMs: number): void {
-    if (nowMs >= this.#endMs) this.#roll(nowMs);
+    if (nowMs >= this.#endMs && this.#at !== NOWHERE) this.#roll(nowMs);
   }
 
   /** Events in a column, as of the last `add` or `advance`. */
   total(column: number): number {
-    return this.#totals[column]!;
+    return this.#at === NOWHERE ? 0 : this.#cells[this.#at + column]!;
   }
 
   /**
@@ -75,29 +90,29 @@ export class Window {
    */
   totalSince(sinceMs: number, column: number): number {
     const first = Math.floor(sinceMs / this.bucketMs);
-    if (first <= this.#bucket - BUCKETS) return this.#totals[column]!;
+    if (this.#at === NOWHERE || first <= this.#bucket - BUCKETS) return this.total(column);
     let total = 0;
     for (let bucket = Math.max(0, first); bucket <= this.#bucket; bucket++)
-      total += this.#cells[(bucket % ROWS) * this.#columns + column]!;
+      total += this.#cells[this.#rowOf(bucket) + column]!;
     return total;
   }
 
   /** `totalSince` of `into.length` columns, the first of them `column`. */
   totalsSince(sinceMs: number, column: number, into: Uint32Array): void {
     const first = Math.floor(sinceMs / this.bucketMs);
-    const end = column + into.length;
-    if (first <= this.#bucket - BUCKETS) return into.set(this.#totals.subarray(column, end));
     into.fill(0);
+    if (this.#at === NOWHERE) return;
+    const from = this.#at + column;
+    if (first <= this.#bucket - BUCKETS) return into.set(this.#cells.subarray(from, from + into.length));
     for (let bucket = Math.max(0, first); bucket <= this.#bucket; bucket++) {
-      const row = (bucket % ROWS) * this.#columns + column;
+      const row = this.#rowOf(bucket) + column;
       for (let i = 0; i < into.length; i++) into[i]! += this.#cells[row + i]!;
     }
   }
 
   /** Forget everything. */
   clear(): void {
-    this.#cells.fill(0);
-    this.#totals.fill(0);
+    if (this.#at !== NOWHERE) this.#cells.fill(0, this.#at, this.#at + this.#length);
   }
 
   /**
@@ -107,39 +122,59 @@ export class Window {
    */
   resized(windowMs: number): Window {
     const resized = new Window(windowMs, this.#columns);
+    if (this.#at === NOWHERE) return resized;
     for (let bucket = Math.max(0, this.#bucket - BUCKETS); bucket <= this.#bucket; bucket++) {
-      resized.advance(bucket * this.bucketMs);
-      resized.#receive(this.#cells, (bucket % ROWS) * this.#columns);
+      resized.#receive(bucket * this.bucketMs, this.#cells, this.#rowOf(bucket));
     }
     return resized;
   }
 
-  #receive(cells: Uint32Array, row: number): void {
-    for (let column = 0; column < this.#columns; column++) {
-      const count = cells[row + column]!;
-      this.#cells[this.#row + column]! += count;
-      this.#totals[column]! += count;
-    }
+  #receive(nowMs: number, cells: Uint32Array, row: number): void {
+    for (let column = 0; column < this.#columns; column++) this.addMany(nowMs, column, cells[row + column]!);
+  }
+
+  get #length(): number {
+    return (1 + ROWS) * this.#columns;
+  }
+
+  #rowOf(bucket: number): number {
+    return this.#at + (1 + (bucket % ROWS)) * this.#columns;
   }
 
   /** Move on to the bucket of `nowMs`, emptying the rows in between; at most the whole ring. */
   #roll(nowMs: number): void {
     const bucket = Math.floor(nowMs / this.bucketMs);
     const steps = bucket - this.#bucket;
-    if (steps >= ROWS) {
-      this.clear();
-    } else {
-      for (let step = 1; step <= steps; step++) this.#drop(((this.#bucket + step) % ROWS) * this.#columns);
-    }
+    if (this.#at === NOWHERE) this.#settle();
+    else if (steps >= ROWS) this.clear();
+    else for (let step = 1; step <= steps; step++) this.#drop(this.#rowOf(this.#bucket + step));
     this.#bucket = bucket;
-    this.#row = (bucket % ROWS) * this.#columns;
+    this.#row = this.#rowOf(bucket);
     this.#endMs = (bucket + 1) * this.bucketMs;
   }
 
   #drop(row: number): void {
+    const cells = this.#cells;
     for (let column = 0; column < this.#columns; column++) {
-      this.#totals[column]! -= this.#cells[row + column]!;
-      this.#cells[row + column] = 0;
+      cells[this.#at + column]! -= cells[row + column]!;
+      cells[row + column] = 0;
     }
+  }
+
+  /** The first event is coming: take a place. It is given back with those of all who share the array. */
+  #settle(): void {
+    const length = this.#length;
+    if (length > SHARE_MAX) {
+      this.#cells = new Uint32Array(length);
+      this.#at = 0;
+      return;
+    }
+    if (taken + length > shared.length) {
+      shared = new Uint32Array(SHARED_LENGTH);
+      taken = 0;
+    }
+    this.#cells = shared;
+    this.#at = taken;
+    taken += length;
   }
 }

@@ -222,4 +222,29 @@ describe('against a list of events', () => {
       { numRuns: 500 },
     );
   });
+
+  test('keeps its counts apart from those of thousands of others', () => {
+    const windows = Array.from({ length: 3000 }, () => windowOf(10_000));
+    for (const [index, window] of windows.entries()) {
+      window.addMany(5, 0, index);
+      window.add(300, 1);
+    }
+    for (const window of windows.slice(0, 1000)) window.clear();
+    expect(windows.map((window) => window.total(0))).toEqual(
+      windows.map((_, index) => (index < 1000 ? 0 : index)),
+    );
+    expect(windows.map((window) => totalAt(window, 10_250, 1)).reduce((sum, count) => sum + count)).toBe(
+      2000,
+    );
+  });
+
+  test('that nothing was counted in is empty whatever it is asked', () => {
+    const window = windowOf(10_000);
+    window.advance(20_000);
+    window.clear();
+    const into = new Uint32Array([7, 7]);
+    window.totalsSince(15_000, 0, into);
+    expect([window.total(1), window.totalSince(15_000, 0), ...into]).toEqual([0, 0, 0, 0]);
+    expect(window.resized(5_000).total(0)).toBe(0);
+  });
 });
