@@ -22,15 +22,17 @@ const sharedStatus = CircuitBreaker.newStatus({
 /** opossum insists on an action; ours is never run. */
 const noAction = (): Promise<never> => Promise.reject(new Error('A circuit is asked, not fired.'));
 
-/** The state of one circuit. `state` is opossum's, read once after each move so that the request path reads a field. */
+/**
+ * The state of one circuit. `state` is opossum's, read once after each move so that the request path reads a field.
+ * There is no opossum before the first move: of tens of thousands of circuits few ever make one.
+ */
 export class Circuit {
   #state: CircuitState = 'closed';
-  #circuit: CircuitBreaker;
+  #circuit: CircuitBreaker | null = null;
   readonly #name: string;
 
   constructor(name: string) {
     this.#name = name;
-    this.#circuit = createOpossum(name, 'closed');
   }
 
   get state(): CircuitState {
@@ -39,11 +41,13 @@ export class Circuit {
 
   /** Move to `state`; staying where one is, is a move without effect. */
   enter(state: CircuitState): void {
-    if (state === 'open') this.#circuit.open();
-    else if (state === 'closed') this.#circuit.close();
+    let circuit = this.#circuit ?? createOpossum(this.#name, 'closed');
+    if (state === 'open') circuit.open();
+    else if (state === 'closed') circuit.close();
     // There is no public way into half-open but a circuit that starts there. A thousand a second would be cheap.
-    else if (!this.#circuit.halfOpen) this.#circuit = createOpossum(this.#name, 'half-open');
-    this.#state = stateOf(this.#circuit);
+    else if (!circuit.halfOpen) circuit = createOpossum(this.#name, 'half-open');
+    this.#circuit = circuit;
+    this.#state = stateOf(circuit);
   }
 }
 
