@@ -53,7 +53,7 @@ export function compile(config: Config, runtime: RuntimeState, version: number):
       compileExperiment(name, experiment, runtime.experiments.get(name) ?? null, { layering, segments }),
     ]),
   );
-  const context = { config, upstreams, experiments };
+  const context = { config, upstreams, experiments, rules: new Map<string, RouteRules>() };
   return deepFreeze({
     version,
     hash: configHash(config),
@@ -77,7 +77,11 @@ interface Context {
   readonly config: Config;
   readonly upstreams: ReadonlyMap<string, Upstream>;
   readonly experiments: ReadonlyMap<string, Experiment>;
+  /** By all that the file says of a route but its name and its match: of thousands of routes most say the same. */
+  readonly rules: Map<string, RouteRules>;
 }
+
+type RouteRules = Omit<Route, 'name' | 'index' | 'direction' | 'hosts' | 'parameters'>;
 
 function listeners(config: Config): ListenerSettings[] {
   if (config.listeners !== undefined) {
@@ -138,6 +142,21 @@ function routeTable(direction: Direction, context: Context): RouteTable<Route> {
 }
 
 function compileRoute(route: RouteConfig, index: number, context: Context): Route {
+  const { name: _, match, ...rest } = route;
+  const key = JSON.stringify(rest);
+  const rules = context.rules.get(key) ?? compileRouteRules(route, context);
+  context.rules.set(key, rules);
+  return {
+    name: route.name,
+    index,
+    direction: route.direction,
+    hosts: match.host ?? [],
+    parameters: pathParameters(match.path),
+    ...rules,
+  };
+}
+
+function compileRouteRules(route: RouteConfig, context: Context): RouteRules {
   const upstream = required(
     context.upstreams,
     route.upstream ?? Object.keys(context.config.upstreams)[0] ?? '',
@@ -148,16 +167,11 @@ function compileRoute(route: RouteConfig, index: number, context: Context): Rout
   const assigned = experiments.map(({ experiment }) => experiment);
   const order = evaluationOrder(assigned, context.experiments);
   return {
-    name: route.name,
-    index,
-    direction: route.direction,
-    hosts: route.match.host ?? [],
     upstream,
     experiments,
     order,
     cache: compileCache(route.cache, order ?? assigned, context.config),
     isStreaming: route.streaming,
-    parameters: pathParameters(route.match.path),
     retry: compileRetries(route.retries),
     failover: compileFailover(route.failover),
     failures: compileFailures(route.failures),

@@ -95,6 +95,28 @@ describe('the smallest file', () => {
   });
 });
 
+describe('routes', () => {
+  test('that say the same but for their names and matches share what it comes to', () => {
+    const { all } = snapshotOf(
+      minimal(
+        'routes:',
+        '  - { name: a, match: { path: /a/* }, experiments: [e] }',
+        '  - { name: b, match: { path: "/b/{id}", method: [GET] }, experiments: [e] }',
+        '  - { name: c, match: { path: /c/* }, experiments: [e], streaming: true }',
+        'experiments: { e: { variants: { control: {}, candidate: { weight: 5% } }, breaker: { window: 10s } } }',
+      ),
+    ).routes.inbound;
+    const [a, b, c] = all;
+    expect([a?.name, b?.name]).toEqual(['a', 'b']);
+    expect([a?.index, b?.index, a?.parameters, b?.parameters?.get('id')]).toEqual([0, 1, null, 1]);
+    for (const shared of ['experiments', 'cache', 'retry', 'failover'] as const) {
+      expect(b?.[shared], shared).toBe(a?.[shared]);
+      expect(c?.[shared], shared).not.toBe(a?.[shared]);
+    }
+    expect([a?.isStreaming, c?.isStreaming]).toEqual([false, true]);
+  });
+});
+
 describe('an experiment', () => {
   test('the fallback gets the rest of the weights, and the split is by x-user-id', () => {
     const experiment = snapshotOf(withExperiment()).experiments.get('ranking');
