@@ -12,13 +12,14 @@ import { UpstreamSocket } from './upstream-socket.ts';
 export const Outcome = { refused: 0, sent: 1, waiting: 2 } as const;
 export type Outcome = (typeof Outcome)[keyof typeof Outcome];
 
-interface Handle {
+/** The side of a socket that is libuv's. */
+export interface WriteHandle {
   /** Answers 0, or an error number when nothing was written. `request` is used only when something waits. */
   writeLatin1String(request: WriteWrap, text: string): number;
 }
 
 interface Internals {
-  readonly _handle: Handle | null;
+  readonly _handle: WriteHandle | null;
   readonly connecting: boolean;
 }
 
@@ -26,15 +27,15 @@ const wrap = streamWrap();
 /** Unused so far. */
 let spare: WriteWrap | null = null;
 
-/** Whether the socket is one of those this knows: no TLS, no other stream. */
-export function hasDirectWrites(socket: Socket): boolean {
-  return wrap !== null && (socket.constructor === Socket || socket.constructor === UpstreamSocket);
+/** To write to `socket` by; null: not yet, or it is none of those this knows: no TLS, no other stream. */
+export function writeHandle(socket: Socket): WriteHandle | null {
+  if (wrap === null || (socket.constructor !== Socket && socket.constructor !== UpstreamSocket)) return null;
+  const { _handle: handle, connecting } = socket as unknown as Internals;
+  return connecting || typeof handle?.writeLatin1String !== 'function' ? null : handle;
 }
 
-/** Only where `hasDirectWrites`, and nothing may wait in the stream of `socket`. */
-export function writeDirectly(socket: Socket, text: string): Outcome {
-  const { _handle: handle, connecting } = socket as unknown as Internals;
-  if (connecting || !handle) return Outcome.refused;
+/** `handle`: that of `socket`, in whose stream nothing may wait. One that was closed since refuses. */
+export function writeDirectly(handle: WriteHandle, text: string, socket: Socket): Outcome {
   const { state, isWriteWaiting, WriteWrap } = wrap!;
   spare ??= new WriteWrap();
   // The stream makes an error of it, and a socket that was reset stays so.

@@ -17,7 +17,7 @@ import { Exchange } from './exchange.ts';
 import { Intake } from './intake.ts';
 import type { Peer } from './peer.ts';
 import { ReadBuffer } from './read-buffer.ts';
-import { readInto } from './shared-reads.ts';
+import { type Reader, readInto } from './shared-reads.ts';
 import { reset } from './tls-server.ts';
 import { Writer } from './writer.ts';
 
@@ -29,7 +29,7 @@ const LINGER_MAX_BYTES = 1_048_576;
 
 type State = 'open' | 'lingering' | 'closed';
 
-export class Downstream implements Timed {
+export class Downstream implements Timed, Reader {
   readonly plane: DataPlane;
   readonly socket: Socket;
   /** Its `write` answers false when the client does not take it all: wait for `clientDrained`. */
@@ -53,7 +53,7 @@ export class Downstream implements Timed {
   readonly #onClosed: () => void;
   readonly #framing = new Framing();
   readonly #intake = new Intake();
-  readonly #reads: ReadBuffer;
+  readonly reads: ReadBuffer;
   /** Reads into a buffer that others read into as well. */
   readonly #isSharing: boolean;
 
@@ -75,12 +75,11 @@ export class Downstream implements Timed {
     const { nodeInternals } = plane.plan.snapshot;
     this.writer = new Writer(socket, plane.burst, false, nodeInternals);
     this.#onClosed = onClosed;
-    this.#reads = new ReadBuffer(plane.largeBuffers);
+    this.reads = new ReadBuffer(plane.largeBuffers);
     this.deadlineMs = deadline(plane.clock.now(), plane.plan.snapshot.timeouts.requestHeadMs);
     plane.deadlines.add(this);
     socket.setNoDelay(true);
-    this.#isSharing =
-      nodeInternals && readInto(socket, (length, bytes) => this.#onShared(length, bytes), this.#reads.next);
+    this.#isSharing = nodeInternals && readInto(socket, this);
     if (!this.#isSharing) socket.on('data', (chunk: Buffer) => this.#onData(chunk, chunk.length));
     socket.on('drain', () => this.#onDrain());
     socket.on('end', () => this.#onEnd());
@@ -164,17 +163,16 @@ export class Downstream implements Timed {
 
   /** A large request body is coming in. */
   enlargeReads(): void {
-    if (this.#isSharing) this.#reads.enlarge();
+    if (this.#isSharing) this.reads.enlarge();
   }
 
   /** Bytes [0, length) of a buffer that is read into again. */
-  #onShared(length: number, bytes: Buffer): true {
+  onRead(length: number, bytes: Buffer): void {
     this.#onData(bytes, length);
     const { exchange } = this;
-    if (this.#reads.isLarge && (!exchange.isActive || exchange.requestBody.isDone)) {
-      this.#reads.shrink(exchange.attempt.connection?.writer.isSent === true);
+    if (this.reads.isLarge && (!exchange.isActive || exchange.requestBody.isDone)) {
+      this.reads.shrink(exchange.attempt.connection?.writer.isSent === true);
     }
-    return true;
   }
 
   #onData(chunk: Buffer, length: number): void {
@@ -256,7 +254,7 @@ export class Downstream implements Timed {
 
   /** See `pieceOf`: what is parked, and what came with a 'data' event, is nobody else's. */
   #viewMinBytes(bytes: Buffer): number {
-    return !this.#isSharing || bytes === this.#intake.bytes ? 0 : this.#reads.viewMinBytes;
+    return !this.#isSharing || bytes === this.#intake.bytes ? 0 : this.reads.viewMinBytes;
   }
 
   /** Parse a head and start its exchange. Answers where it ends, 0 when it is incomplete or refused. */
@@ -338,7 +336,7 @@ export class Downstream implements Timed {
     this.#state = 'closed';
     this.plane.deadlines.remove(this);
     this.#intake.clear();
-    this.#reads.shrink(false);
+    this.reads.shrink(false);
     this.exchange.abort();
     this.#onClosed();
   }

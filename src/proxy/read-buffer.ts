@@ -52,7 +52,8 @@ export const NO_LARGE_BUFFERS = new LargeBuffers(0);
 export class ReadBuffer {
   readonly #buffers: LargeBuffers;
   #own: Buffer | null = null;
-  #inUse: Buffer | null = null;
+  /** What the socket reads into; null: it has not been told. */
+  inUse: Buffer | null = null;
 
   constructor(buffers: LargeBuffers) {
     this.#buffers = buffers;
@@ -60,7 +61,7 @@ export class ReadBuffer {
 
   /** From how many bytes on a piece of what is read may be written as it is; Infinity: never. */
   get viewMinBytes(): number {
-    return this.#own !== null && this.#own === this.#inUse ? VIEW_MIN_BYTES : Number.POSITIVE_INFINITY;
+    return this.#own !== null && this.#own === this.inUse ? VIEW_MIN_BYTES : Number.POSITIVE_INFINITY;
   }
 
   /** A large body is moved. */
@@ -69,18 +70,18 @@ export class ReadBuffer {
   }
 
   /** What the socket is to read into from now on, asked after every read; null: what it has. */
-  readonly next = (): Buffer | null => {
+  next(): Buffer | null {
     const wanted = this.#own ?? shared;
-    if (wanted === this.#inUse) return null;
-    this.#inUse = wanted;
+    if (wanted === this.inUse) return null;
+    this.inUse = wanted;
     return wanted;
-  };
+  }
 
   /** As `next`, and never null: for a socket that tries several addresses, which has another handle for each. */
-  readonly always = (): Buffer => {
-    this.#inUse = this.#own ?? shared;
-    return this.#inUse;
-  };
+  always(): Buffer {
+    this.inUse = this.#own ?? shared;
+    return this.inUse;
+  }
 
   /** A large body is coming in. */
   enlarge(): void {

@@ -4,7 +4,8 @@
  * `onread` would have set, after a look whether everything is where Node 24 has it; where it is not, the answer is
  * no, and the caller uses 'data' events. The setting `nodeInternals: false` turns it off.
  */
-import { Socket } from 'node:net';
+import { type OnReadOpts, Socket } from 'node:net';
+import type { ReadBuffer } from './read-buffer.ts';
 import { streamWrap } from './stream-wrap.ts';
 
 /** What a socket with `onread` holds, by the descriptions of the symbols. */
@@ -29,58 +30,63 @@ function findSymbols(): readonly symbol[] | null {
   return found.some((symbol) => symbol === undefined) ? null : (found as symbol[]);
 }
 
-/** Always answers true: reading is paused by the socket's own `pause`. */
-type OnRead = (length: number, buffer: Buffer) => true;
+/** Whoever reads a socket, into the buffers that `reads` names. */
+export interface Reader {
+  readonly reads: ReadBuffer;
+  /** Bytes [0, length) of a buffer that is read into again after the call. */
+  onRead(length: number, bytes: Buffer): void;
+}
 
 /**
- * From now on `socket` calls `onRead(length, buffer)` and emits no 'data'. `next` is asked for the buffer now and
- * after each read; null: the same as before. False: not with this Node or this socket, and nothing is changed.
+ * From now on `reader` gets what `socket`, which was accepted, reads, and there is no 'data'. False: not with this
+ * Node or this socket, and nothing is changed.
  */
-export function readInto(
-  socket: Socket,
-  onRead: OnRead,
-  next: () => Buffer | null,
-): boolean {
+export function readInto(socket: Socket, reader: Reader): boolean {
   if (symbols === null || socket.constructor !== Socket) return false;
   const internals = socket as unknown as Internals;
   const handle = internals._handle;
   const isUntouched = symbols.every((symbol) => internals[symbol] === null);
   if (!isUntouched || typeof handle?.useUserBuffer !== 'function') return false;
-  const buffer = next();
+  const buffer = reader.reads.next();
   if (buffer === null) return false;
   const [kBuffer, kBufferCb, kBufferGen] = symbols as [symbol, symbol, symbol];
+  const { buffer: next, callback } = onreadOf(reader);
   internals[kBuffer] = buffer;
-  internals[kBufferCb] = onRead;
+  internals[kBufferCb] = callback;
   internals[kBufferGen] = next;
   handle.useUserBuffer(buffer);
-  shortenReads(socket);
+  shortenReads(socket, reader);
   return true;
 }
 
+/** The option `onread` of a socket that connects; `isFresh`: see `ReadBuffer.always`. */
+export function onreadOf(reader: Reader, isFresh = false): OnReadOpts {
+  const { reads } = reader;
+  return {
+    buffer: isFresh ? () => reads.always() : (): Uint8Array => reads.next()!,
+    callback(length, bytes) {
+      reader.onRead(length, bytes as Buffer);
+      return true;
+    },
+  };
+}
+
 /**
- * For a socket that reads by `readInto` or `onread`, and is connected: what is read goes to its callback without the
- * stream's bookkeeping for timeouts that nobody has set. Ends and errors go the long way. Nothing changes for others.
+ * For a socket that is connected and reads for `reader`, by `readInto` or `onreadOf`: what is read goes there without
+ * what the stream keeps for timeouts that nobody has set. Ends and errors go the long way. Where Node is not as
+ * expected nothing changes.
  */
-export function shortenReads(socket: Socket): void {
+export function shortenReads(socket: Socket, reader: Reader): void {
   const wrap = streamWrap();
-  const internals = socket as unknown as Internals;
-  const handle = internals._handle;
-  if (symbols === null || wrap === null || typeof handle?.onread !== 'function') return;
-  const [kBuffer, kBufferCb, kBufferGen] = symbols as [symbol, symbol, symbol];
-  const callback = internals[kBufferCb] as OnRead | null;
-  const next = internals[kBufferGen] as (() => Buffer | null) | null;
-  let buffer = internals[kBuffer] as Buffer;
-  if (typeof callback !== 'function' || typeof next !== 'function' || !(buffer instanceof Uint8Array)) return;
+  const handle = (socket as unknown as Internals)._handle;
+  if (wrap === null || typeof handle?.onread !== 'function') return;
   const { state, readBytes } = wrap;
   const long = handle.onread;
   handle.onread = function (unused) {
     const length = state[readBytes]!;
     if (length <= 0) return long.call(this, unused);
-    callback(length, buffer);
-    const other = next();
-    if (other === null) return;
-    buffer = other;
-    internals[kBuffer] = other;
-    return other;
+    const { reads } = reader;
+    reader.onRead(length, reads.inUse!);
+    return reads.next() ?? undefined;
   };
 }

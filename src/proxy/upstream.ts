@@ -10,7 +10,7 @@ import { deadline, type Timed } from './deadlines.ts';
 import type { Endpoint } from './endpoint.ts';
 import type { Pool } from './pool.ts';
 import { NO_LARGE_BUFFERS, ReadBuffer } from './read-buffer.ts';
-import { shortenReads } from './shared-reads.ts';
+import { onreadOf, type Reader, shortenReads } from './shared-reads.ts';
 import { UpstreamSocket } from './upstream-socket.ts';
 import { Writer } from './writer.ts';
 
@@ -32,7 +32,7 @@ const WEAR_JITTER = 0.1;
 
 type State = 'connecting' | 'busy' | 'idle' | 'closed';
 
-export class UpstreamConnection implements Timed {
+export class UpstreamConnection implements Timed, Reader {
   readonly socket: UpstreamSocket | TLSSocket;
   /** Its `write` answers false when the upstream does not take it all: wait for `upstreamDrained`. */
   readonly writer: Writer;
@@ -58,10 +58,7 @@ export class UpstreamConnection implements Timed {
     this.#user = user;
     const { endpoint, tls } = pool;
     this.reads = new ReadBuffer(tls === null ? pool.plane.largeBuffers : NO_LARGE_BUFFERS);
-    const onread = {
-      buffer: endpoint.others.length > 0 ? this.reads.always : (this.reads.next as () => Uint8Array),
-      callback: (length: number, bytes: Uint8Array) => this.#onRead(length, bytes as Buffer),
-    };
+    const onread = onreadOf(this, endpoint.others.length > 0);
     this.socket = tls === null ? openPlain(endpoint, onread) : tls.connect(endpoint, onread);
     this.writer = new Writer(this.socket, pool.plane.burst, true, pool.plane.plan.snapshot.nodeInternals);
     this.socket.on(tls === null ? 'connect' : 'secureConnect', () => this.#onConnect());
@@ -151,21 +148,22 @@ export class UpstreamConnection implements Timed {
     if (this.#state !== 'connecting') return;
     this.#state = 'busy';
     this.deadlineMs = Number.POSITIVE_INFINITY;
-    if (this.pool.tls === null && this.pool.plane.plan.snapshot.nodeInternals) shortenReads(this.socket);
+    if (this.pool.tls === null && this.pool.plane.plan.snapshot.nodeInternals)
+      shortenReads(this.socket, this);
     // Which of the addresses of its name it was.
     if (this.pool.endpoint.others.length > 0)
       this.pool.plane.connected(this.pool, this.socket.remoteAddress ?? '');
     this.#user?.upstreamConnected();
   }
 
-  #onRead(length: number, bytes: Buffer): true {
+  /** Bytes that nobody asked for poison the connection. */
+  onRead(length: number, bytes: Buffer): void {
     if (this.#user === null) this.destroy();
     else {
       this.#isReading = true;
       this.#user.upstreamData(bytes, length);
       this.#isReading = false;
     }
-    return true;
   }
 
   #onEnd(): void {

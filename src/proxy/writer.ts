@@ -5,7 +5,7 @@
  * used only while it pays, and looked at again each tick. Nothing is held beyond the turn it was written in.
  */
 import type { Socket } from 'node:net';
-import { hasDirectWrites, Outcome, writeDirectly } from './direct-writes.ts';
+import { Outcome, type WriteHandle, writeDirectly, writeHandle } from './direct-writes.ts';
 import type { Piece } from './relay.ts';
 import { giveBack } from './slab.ts';
 
@@ -58,22 +58,29 @@ function flushAll(writers: Writer[]): Writer[] {
   return writers;
 }
 
-/** The sending side of one socket. */
+/**
+ * The sending side of one socket. All that is written to it goes through here, so while no stream was needed, nothing
+ * of the socket has to be looked at.
+ */
 export class Writer {
   readonly isUpstream: boolean;
   readonly #socket: Socket;
   readonly #burst: Burst;
   readonly #isDirect: boolean;
+  /** Null: not yet known, or never, and everything goes by the stream. */
+  #handle: WriteHandle | null = null;
   #held = '';
   /** The rest of a direct write waits for the peer. */
   #isWaiting = false;
+  /** Something was written by the stream, which may not have sent it all. */
+  #isStreamUsed = false;
 
   /** `isDirect`: see `direct-writes.ts`. */
   constructor(socket: Socket, burst: Burst, isUpstream: boolean, isDirect: boolean) {
     this.#socket = socket;
     this.#burst = burst;
     this.isUpstream = isUpstream;
-    this.#isDirect = isDirect && hasDirectWrites(socket);
+    this.#isDirect = isDirect;
   }
 
   /** Answers false when the peer does not take it all: wait for the socket's 'drain'. */
@@ -81,18 +88,21 @@ export class Writer {
     if (typeof piece === 'string' && this.#burst.isHolding) return this.#hold(piece);
     this.flush();
     if (typeof piece === 'string') return this.#send(piece);
+    this.#isStreamUsed = true;
     // A write above the high-water mark answers false also when the kernel took all of it.
     return (this.#socket.write(piece) && !this.#isWaiting) || this.isSent;
   }
 
   /** The peer does not take what was written to it. */
   get isClogged(): boolean {
-    return this.#isWaiting || this.#socket.writableNeedDrain;
+    return this.#isWaiting || (this.#isStreamUsed && this.#socket.writableNeedDrain);
   }
 
   /** Nothing that was written waits in this process. */
   get isSent(): boolean {
-    return this.#held === '' && !this.#isWaiting && this.#socket.writableLength === 0;
+    return (
+      this.#held === '' && !this.#isWaiting && (!this.#isStreamUsed || this.#socket.writableLength === 0)
+    );
   }
 
   /**
@@ -105,6 +115,7 @@ export class Writer {
     if (head === '') return this.write(piece);
     const text = this.#held + head;
     this.#held = '';
+    this.#isStreamUsed = true;
     this.#socket.cork();
     this.#socket.write(text, 'latin1');
     const isTaken = this.#socket.write(piece);
@@ -128,7 +139,7 @@ export class Writer {
     if (this.#held === '') return;
     const text = this.#held;
     this.#held = '';
-    if (!this.#socket.destroyed) this.#send(text);
+    this.#send(text);
   }
 
   #hold(text: string): boolean {
@@ -139,18 +150,33 @@ export class Writer {
   }
 
   #send(text: string): boolean {
-    const socket = this.#socket;
-    if (this.#isDirect && !this.#isWaiting && socket.writableLength === 0) {
-      const outcome = writeDirectly(socket, text);
+    const handle = this.#handle ?? this.#find();
+    if (handle !== null && !this.#isWaiting && (!this.#isStreamUsed || this.#isStreamEmpty())) {
+      const outcome = writeDirectly(handle, text, this.#socket);
       if (outcome === Outcome.sent) return true;
       if (outcome === Outcome.waiting) return this.#wait();
     }
-    return socket.write(text, 'latin1') && !this.#isWaiting;
+    if (this.#socket.destroyed) return false;
+    this.#isStreamUsed = true;
+    return this.#socket.write(text, 'latin1') && !this.#isWaiting;
+  }
+
+  #find(): WriteHandle | null {
+    if (this.#isDirect) this.#handle = writeHandle(this.#socket);
+    return this.#handle;
+  }
+
+  /** Whether the stream has sent all that it got, and waits for nobody. */
+  #isStreamEmpty(): boolean {
+    const { writableLength, writableNeedDrain } = this.#socket;
+    if (writableLength === 0) this.#isStreamUsed = writableNeedDrain;
+    return writableLength === 0;
   }
 
   /** The stream knows nothing of what waits, so it gets an empty piece behind it that is written when it is. */
   #wait(): false {
     this.#isWaiting = true;
+    this.#isStreamUsed = true;
     this.#socket.write('', 'latin1', this.#onTaken);
     return false;
   }

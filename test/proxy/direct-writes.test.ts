@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { hasDirectWrites, Outcome, writeDirectly } from '../../src/proxy/direct-writes.ts';
+import { Outcome, type WriteHandle, writeDirectly, writeHandle } from '../../src/proxy/direct-writes.ts';
 import { UpstreamSocket } from '../../src/proxy/upstream-socket.ts';
 import { Burst, Writer } from '../../src/proxy/writer.ts';
 
@@ -15,7 +15,7 @@ afterEach(() => {
   for (const close of closers.splice(0)) close();
 });
 
-/** Both ends of a connection; `near` has written before, as the first write of a process teaches what to do. */
+/** Both ends of a connection; `near` has written before. */
 async function pair(near: Socket = new Socket(), path?: string): Promise<{ near: Socket; far: Socket }> {
   const server = createServer({ allowHalfOpen: true });
   await new Promise<void>((resolve) =>
@@ -33,7 +33,6 @@ async function pair(near: Socket = new Socket(), path?: string): Promise<{ near:
     () => far.destroy(),
     () => server.close(),
   );
-  writeDirectly(near, '.');
   near.write('.', 'latin1');
   await once(far, 'data');
   far.pause();
@@ -53,7 +52,7 @@ describe('a direct write', () => {
       const { near, far } = await pair(undefined, path);
       const write = vi.spyOn(near, 'write');
       const arrived = once(far, 'data');
-      expect(writeDirectly(near, 'hello \u00ff')).toBe(Outcome.sent);
+      expect(writeDirectly(writeHandle(near)!, 'hello \u00ff', near)).toBe(Outcome.sent);
       expect(write).not.toHaveBeenCalled();
       far.resume();
       expect((await arrived)[0].toString('latin1')).toBe('hello \u00ff');
@@ -62,23 +61,27 @@ describe('a direct write', () => {
 
   it('is only for sockets it knows, and for none that is still connecting', async () => {
     class OtherSocket extends Socket {}
-    expect([new Socket(), new UpstreamSocket(), new OtherSocket()].map(hasDirectWrites)).toEqual([
-      true,
-      true,
-      false,
-    ]);
+    const others: Socket[] = [new OtherSocket()];
+    for (const socket of [new Socket(), new UpstreamSocket(), ...others]) {
+      const { near } = await pair(socket);
+      expect(writeHandle(near) !== null).toBe(!others.includes(socket));
+    }
     const { far } = await pair();
     const connecting = connect(far.localPort!, '127.0.0.1');
     closers.push(() => connecting.destroy());
-    expect(writeDirectly(connecting, 'a')).toBe(Outcome.refused);
+    expect(writeHandle(connecting)).toBeNull();
   });
 
   it('is refused by a socket that cannot send any more', async () => {
     const { near } = await pair();
+    const handle = writeHandle(near) as WriteHandle;
     near.end();
-    expect(writeDirectly(near, 'a')).toBe(Outcome.refused);
+    expect(writeDirectly(handle, 'a', near)).toBe(Outcome.refused);
     near.destroy();
-    expect(writeDirectly(near, 'a')).toBe(Outcome.refused);
+    expect(writeDirectly(handle, 'a', near)).toBe(Outcome.refused);
+    await expect.poll(() => near.closed).toBe(true);
+    expect(writeDirectly(handle, 'a', near)).toBe(Outcome.refused);
+    expect(writeHandle(near)).toBeNull();
   });
 });
 

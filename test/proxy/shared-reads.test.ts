@@ -5,7 +5,7 @@
 import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
 import { describe, expect, it } from 'vitest';
-import { LARGE_BODY_BYTES, LargeBuffers, ReadBuffer } from '../../src/proxy/read-buffer.ts';
+import { LARGE_BODY_BYTES, LargeBuffers, NO_LARGE_BUFFERS, ReadBuffer } from '../../src/proxy/read-buffer.ts';
 import { readInto } from '../../src/proxy/shared-reads.ts';
 import { hashOf, MIB, Sink, sendBody } from '../support/flow.ts';
 import { answer, get, ok, post, useRig } from '../support/rig.ts';
@@ -31,16 +31,17 @@ describe('readInto', () => {
     const buffers = [Buffer.alloc(4), Buffer.alloc(8), null, null];
     const got: [Buffer, string][] = [];
     const arrived = new Promise<void>((resolve) => {
-      const isReading = readInto(
-        accepted,
-        (length, buffer) => {
-          got.push([buffer, buffer.toString('latin1', 0, length)]);
-          if (got.length === 3) resolve();
-          return true;
-        },
-        () => buffers.shift() ?? null,
-      );
-      expect(isReading).toBe(true);
+      const reads = new ReadBuffer(NO_LARGE_BUFFERS);
+      reads.next = () => {
+        const buffer = buffers.shift() ?? null;
+        reads.inUse = buffer ?? reads.inUse;
+        return buffer;
+      };
+      const onRead = (length: number, buffer: Buffer) => {
+        got.push([buffer, buffer.toString('latin1', 0, length)]);
+        if (got.length === 3) resolve();
+      };
+      expect(readInto(accepted, { reads, onRead })).toBe(true);
     });
     accepted.resume();
     client.write('abcdefghijklmnop');
@@ -54,12 +55,12 @@ describe('readInto', () => {
 
   it('leaves a socket alone that has a buffer already, or is closed', async () => {
     const { accepted, client } = await pair();
-    const next = () => Buffer.alloc(8);
-    expect(readInto(accepted, () => true, next)).toBe(true);
-    expect(readInto(accepted, () => true, next)).toBe(false);
+    const reader = () => ({ reads: new ReadBuffer(NO_LARGE_BUFFERS), onRead() {} });
+    expect(readInto(accepted, reader())).toBe(true);
+    expect(readInto(accepted, reader())).toBe(false);
     client.destroy();
     await once(client, 'close');
-    expect(readInto(client, () => true, next)).toBe(false);
+    expect(readInto(client, reader())).toBe(false);
   });
 });
 
