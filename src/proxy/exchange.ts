@@ -236,13 +236,15 @@ export class Exchange implements UpstreamUser, ResponseHandler {
 
   // ---- Relay ----------------------------------------------------------------------------------------------------
 
-  /** Response body bytes [start, end); `text` is the head that goes out in the same write, or ''. */
-  #relay(bytes: Buffer, start: number, end: number, text: string): void {
+  /** Response body bytes [start, end). In front `text`, a head or ''; null: that of the plane, just as it came. */
+  #relay(bytes: Buffer, start: number, end: number, text: string | null): void {
+    const from = text === null ? this.plane.responseHead.start : start;
     const body = this.responseBody;
     let piece: Piece | null = null;
     let at = start;
-    if (!body.isDone && start < end) {
-      piece = body.take(bytes, start, end, this.attempt.connection!.reads.viewMinBytes);
+    if (body.isDone || start === end) piece = from < start ? bytes.latin1Slice(from, start) : null;
+    else {
+      piece = body.take(bytes, start, end, this.attempt.connection!.reads.viewMinBytes, from);
       at = body.consumedTo;
       if (body.failure !== null) {
         // With its head still here, the response has not begun.
@@ -253,7 +255,7 @@ export class Exchange implements UpstreamUser, ResponseHandler {
     // Surplus bytes would be taken for the answer to somebody else's request.
     if (at < end) this.response.isUpstreamReusable = false;
     const { writer } = this.downstream;
-    if (!writer.writeTogether(text, piece) && !body.isDone) this.#pauseForClient();
+    if (!writer.writeTogether(text ?? '', piece) && !body.isDone) this.#pauseForClient();
     writer.release(piece);
     if (body.isDone) this.#finish();
     else this.expiry.arm(this.decision.route!.timeouts.stallMs);

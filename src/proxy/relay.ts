@@ -65,10 +65,11 @@ export class BodyRelay {
 
   /**
    * Bytes [start, end) came in; `consumedTo` tells how far they belong to this body. Null: nothing to write yet.
-   * `viewMinBytes`: see `pieceOf`.
+   * `viewMinBytes`: see `pieceOf`. `from`: where the head in front begins that goes out with it just as it came; not for
+   * bodies that are chunked on either side.
    */
   consumedTo = 0;
-  take(bytes: Buffer, start: number, end: number, viewMinBytes: number): Piece | null {
+  take(bytes: Buffer, start: number, end: number, viewMinBytes: number, from = start): Piece | null {
     if (this.#kind === Body.chunked) return this.#takeChunked(bytes, start, end);
     let to = end;
     if (this.#kind === Body.length) {
@@ -81,7 +82,7 @@ export class BodyRelay {
     if (length === 0) return null;
     this.bytes += length;
     if (this.#isChunkedOut) return `${chunkHead(length)}${bytes.latin1Slice(start, to)}\r\n`;
-    return pieceOf(bytes, start, to, viewMinBytes);
+    return pieceOf(bytes, from, to, viewMinBytes);
   }
 
   /** The connection ended. For a body until close that is the end; what to write for it, or null for nothing. */

@@ -4,7 +4,7 @@ import { Field } from '../http1/field.ts';
 import { Body, type Framing } from '../http1/framing.ts';
 import type { Head } from '../http1/head.ts';
 import { cacheLines } from '../routing/cache-policy.ts';
-import { forwardResponse, type ResponseFacts } from '../routing/forward.ts';
+import { editedResponse, forwardResponse, type ResponseFacts } from '../routing/forward.ts';
 import { measureHead } from './collection.ts';
 import type { Exchange } from './exchange.ts';
 import { servedText } from './served-text.ts';
@@ -38,10 +38,15 @@ export function isSentChunked(versionMinor: number, framing: Framing): boolean {
   return versionMinor === 1 && (framing.kind === Body.chunked || framing.kind === Body.untilClose);
 }
 
-/** The final head. `isClose`: the client's connection ends behind this response. */
-export function responseHead(exchange: Exchange, head: Head, framing: Framing, isClose: boolean): string {
+/** The final head; null: just as it came. `isClose`: the client's connection ends behind this response. */
+export function responseHead(
+  exchange: Exchange,
+  head: Head,
+  framing: Framing,
+  isClose: boolean,
+): string | null {
   const { versionMinor } = exchange.request;
-  return forwardResponse(head, {
+  return editedResponse(head, {
     isChunked: isSentChunked(versionMinor, framing),
     isClose,
     isKeptAlive10: versionMinor === 0 && !isClose,

@@ -147,6 +147,11 @@ export interface ResponseFacts {
 
 /** The response head to send to the client: status line, fields, empty line. */
 export function forwardResponse(head: Head, facts: ResponseFacts): string {
+  return editedResponse(head, facts) ?? head.text(head.start, head.end);
+}
+
+/** The same, or null where it goes out just as it came, so that it can be sent in one piece with what is behind it. */
+export function editedResponse(head: Head, facts: ResponseFacts): string | null {
   let text = '';
   let from = head.start;
   if (head.versionMinor === 0) {
@@ -158,12 +163,17 @@ export function forwardResponse(head: Head, facts: ResponseFacts): string {
     text += head.text(from, head.nameStart[i]!);
     from = head.lineEnd[i]!;
   }
-  text += head.text(from, head.end - 2);
-  if (facts.isChunked) text += TRANSFER_ENCODING_CHUNKED;
+  const added = addedResponseFields(head, facts);
+  if (from === head.start && added === '') return null;
+  return `${text}${head.text(from, head.end - 2)}${added}\r\n`;
+}
+
+function addedResponseFields(head: Head, facts: ResponseFacts): string {
+  let text = facts.isChunked ? TRANSFER_ENCODING_CHUNKED : '';
   if (facts.isUpgrade) text += `connection: upgrade\r\nupgrade: ${head.header('upgrade')}\r\n`;
   else if (facts.isClose) text += 'connection: close\r\n';
   else if (facts.isKeptAlive10) text += 'connection: keep-alive\r\n';
-  return `${text}${facts.fields}\r\n`;
+  return text + facts.fields;
 }
 
 function isResponseFieldCut(head: Head, i: number, replaced: string | null): boolean {
