@@ -75,11 +75,12 @@ export class Expiry {
 
   /** What is written for them, each time that the request is sent. */
   lines(): string {
+    if (this.#asked === null) return '';
     const { method, isUpgradeAsked } = this.#exchange.request;
     // Who cannot be served elsewhere has all of it.
     const variantMs = isIdempotent(method) && !isUpgradeAsked ? this.#variantMs : NEVER;
     const endMs = Math.min(this.#requestMs, this.#perTryMs, variantMs);
-    if (this.#asked === null || endMs === NEVER) return '';
+    if (endMs === NEVER) return '';
     return timeLines(this.#asked, Math.max(0, endMs - this.#exchange.plane.clock.now()));
   }
 

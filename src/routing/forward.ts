@@ -147,11 +147,17 @@ export interface ResponseFacts {
 
 /** The response head to send to the client: status line, fields, empty line. */
 export function forwardResponse(head: Head, facts: ResponseFacts): string {
-  return editedResponse(head, facts) ?? head.text(head.start, head.end);
+  return editedResponse(head, facts) ?? head.bytes.latin1Slice(head.start, head.end);
 }
 
-/** The same, or null where it goes out just as it came, so that it can be sent in one piece with what is behind it. */
+/**
+ * The same, or null where bytes [head.start, head.end) are what goes out, so that it can be sent in one piece with what
+ * is behind it. For that the first part of the head is moved over the fields that are cut: of what `head` says then only
+ * `start` and `end` are true.
+ */
 export function editedResponse(head: Head, facts: ResponseFacts): string | null {
+  const added = addedResponseFields(head, facts);
+  if (added === '' && head.versionMinor === 1 && closesGap(head, facts.replaced)) return null;
   let text = '';
   let from = head.start;
   if (head.versionMinor === 0) {
@@ -163,9 +169,22 @@ export function editedResponse(head: Head, facts: ResponseFacts): string | null 
     text += head.text(from, head.nameStart[i]!);
     from = head.lineEnd[i]!;
   }
-  const added = addedResponseFields(head, facts);
-  if (from === head.start && added === '') return null;
   return `${text}${head.text(from, head.end - 2)}${added}\r\n`;
+}
+
+/** Cuts in place what is to be cut; false: nothing is done, since that is fields in several places. */
+function closesGap(head: Head, replaced: string | null): boolean {
+  let first = 0;
+  while (first < head.count && !isResponseFieldCut(head, first, replaced)) first++;
+  if (first === head.count) return true;
+  let last = first;
+  while (last + 1 < head.count && isResponseFieldCut(head, last + 1, replaced)) last++;
+  for (let i = last + 2; i < head.count; i++) if (isResponseFieldCut(head, i, replaced)) return false;
+  const { start } = head;
+  const gapStart = head.nameStart[first]!;
+  head.start = start + head.lineEnd[last]! - gapStart;
+  head.bytes.copyWithin(head.start, start, gapStart);
+  return true;
 }
 
 function addedResponseFields(head: Head, facts: ResponseFacts): string {
