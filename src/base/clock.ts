@@ -18,7 +18,7 @@ export interface Clock {
 export interface Random {
   /** A number in [0, 1). */
   next(): number;
-  /** `bytes` random bytes as lower-case hex, never all zero. At most 64 bytes a call. */
+  /** `bytes` random bytes as lower-case hex, never all zero. At most 8192 bytes a call. */
   hex(bytes: number): string;
 }
 

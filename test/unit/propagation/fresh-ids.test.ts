@@ -1,8 +1,7 @@
 import { expect, test } from 'vitest';
-import { systemRandom } from '../../../src/base/clock.ts';
+import { type Random, systemRandom } from '../../../src/base/clock.ts';
 import { FreshIds } from '../../../src/propagation/fresh-ids.ts';
 import { isTraceparent } from '../../../src/propagation/trace.ts';
-import { countingRandom } from '../../support/experiment.ts';
 
 test('each pair is valid, not marked as sampled, and shares no id with another', () => {
   const ids = new FreshIds(systemRandom);
@@ -17,11 +16,17 @@ test('each pair is valid, not marked as sampled, and shares no id with another',
   expect(seen.size).toBe(3000);
 });
 
+/** Digits that count up, of which each id gets others. */
+const counting: Random = {
+  next: () => 0.5,
+  hex: (bytes) => Array.from({ length: bytes }, (_, i) => (i % 256).toString(16).padStart(2, '0')).join(''),
+};
+
 test('the lines hold the ids, and stay the same until the next pair', () => {
-  const ids = new FreshIds(countingRandom());
+  const ids = new FreshIds(counting);
   ids.advance();
-  const requestId = '00000000000000000000000000000001';
-  const traceparent = '00-00000000000000000000000000000002-0000000000000003-00';
+  const requestId = '000102030405060708090a0b0c0d0e0f';
+  const traceparent = '00-101112131415161718191a1b1c1d1e1f-2021222324252627-00';
   for (let again = 0; again < 2; again++) {
     expect(ids.requestId).toBe(requestId);
     expect(ids.traceparent).toBe(traceparent);
@@ -29,4 +34,10 @@ test('the lines hold the ids, and stay the same until the next pair', () => {
     expect(ids.traceparentLine).toBe(`traceparent: ${traceparent}\r\n`);
     expect(ids.lines).toBe(ids.requestIdLine + ids.traceparentLine);
   }
+});
+
+test('no id is all zero, whatever the entropy', () => {
+  const ids = new FreshIds({ next: () => 0, hex: (bytes) => '00'.repeat(bytes) });
+  ids.advance();
+  expect(isTraceparent(ids.traceparent)).toBe(true);
 });
