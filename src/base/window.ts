@@ -35,20 +35,21 @@ let taken = 0;
  * the newest bucket is counted in the newest bucket.
  */
 export class Window {
-  readonly windowMs: number;
-  /** Width of a bucket. */
-  readonly bucketMs: number;
-  readonly #columns: number;
-  /** From `#at` on the totals, then the rows. */
+  // First what `add` reads: with thousands of windows each line of memory is fetched anew.
+  /** When the newest bucket is over. */
+  #endMs = 0;
+  /** From `#at` on the totals and the counts of the newest bucket, side by side, then those of the buckets before. */
   #cells: Uint32Array = NO_CELLS;
   /** `NOWHERE`: nothing has been counted yet. */
   #at = NOWHERE;
+  /** Where the newest bucket's counts are in `#cells`. */
+  #newest = 0;
   /** Number of the newest bucket since time 0. */
   #bucket = 0;
-  /** Where the newest bucket's row is in `#cells`. */
-  #row = 0;
-  /** When the newest bucket is over. */
-  #endMs = 0;
+  readonly #columns: number;
+  readonly windowMs: number;
+  /** Width of a bucket. */
+  readonly bucketMs: number;
 
   constructor(windowMs: number, columns: number) {
     if (!(windowMs > 0 && windowMs < Number.POSITIVE_INFINITY)) {
@@ -63,14 +64,14 @@ export class Window {
   add(nowMs: number, column: number): void {
     if (nowMs >= this.#endMs) this.#roll(nowMs);
     const cells = this.#cells;
-    cells[this.#row + column]! += 1;
+    cells[this.#newest + column]! += 1;
     cells[this.#at + column]! += 1;
   }
 
   /** Count several events that came in together. */
   addMany(nowMs: number, column: number, count: number): void {
     if (nowMs >= this.#endMs) this.#roll(nowMs);
-    this.#cells[this.#row + column]! += count;
+    this.#cells[this.#newest + column]! += count;
     this.#cells[this.#at + column]! += count;
   }
 
@@ -134,11 +135,16 @@ export class Window {
   }
 
   get #length(): number {
-    return (1 + ROWS) * this.#columns;
+    return (2 + ROWS) * this.#columns;
   }
 
+  /** Where the counts of a bucket are. */
   #rowOf(bucket: number): number {
-    return this.#at + (1 + (bucket % ROWS)) * this.#columns;
+    return bucket === this.#bucket ? this.#newest : this.#ringRowOf(bucket);
+  }
+
+  #ringRowOf(bucket: number): number {
+    return this.#at + (2 + (bucket % ROWS)) * this.#columns;
   }
 
   /** Move on to the bucket of `nowMs`, emptying the rows in between; at most the whole ring. */
@@ -147,10 +153,22 @@ export class Window {
     const steps = bucket - this.#bucket;
     if (this.#at === NOWHERE) this.#settle();
     else if (steps >= ROWS) this.clear();
-    else for (let step = 1; step <= steps; step++) this.#drop(this.#rowOf(this.#bucket + step));
+    else {
+      this.#putAway();
+      for (let step = 1; step <= steps; step++) this.#drop(this.#ringRowOf(this.#bucket + step));
+    }
     this.#bucket = bucket;
-    this.#row = this.#rowOf(bucket);
     this.#endMs = (bucket + 1) * this.bucketMs;
+  }
+
+  /** The newest bucket is over. */
+  #putAway(): void {
+    const cells = this.#cells;
+    const row = this.#ringRowOf(this.#bucket);
+    for (let column = 0; column < this.#columns; column++) {
+      cells[row + column] = cells[this.#newest + column]!;
+      cells[this.#newest + column] = 0;
+    }
   }
 
   #drop(row: number): void {
@@ -164,17 +182,14 @@ export class Window {
   /** The first event is coming: take a place. It is given back with those of all who share the array. */
   #settle(): void {
     const length = this.#length;
-    if (length > SHARE_MAX) {
-      this.#cells = new Uint32Array(length);
-      this.#at = 0;
-      return;
-    }
-    if (taken + length > shared.length) {
+    const isShared = length <= SHARE_MAX;
+    if (isShared && taken + length > shared.length) {
       shared = new Uint32Array(SHARED_LENGTH);
       taken = 0;
     }
-    this.#cells = shared;
-    this.#at = taken;
-    taken += length;
+    this.#cells = isShared ? shared : new Uint32Array(length);
+    this.#at = isShared ? taken : 0;
+    this.#newest = this.#at + this.#columns;
+    if (isShared) taken += length;
   }
 }

@@ -6,6 +6,7 @@ import type { Clock, Random } from '../base/clock.ts';
 import { Breaker, type BreakerView, type KeptBreaker, type Transition } from '../resilience/breaker.ts';
 import type { BreakerMemory } from '../resilience/breaker-view.ts';
 import type { ForceKind } from '../resilience/mode.ts';
+import { ASLEEP, type Ticker } from '../resilience/ticker.ts';
 import type { BreakerSettings } from '../resilience/transition.ts';
 
 /** What is known of a breaker from before, and how long before. */
@@ -24,7 +25,7 @@ export interface BreakersOptions {
   readonly remembered?: (name: string) => Remembered | null;
 }
 
-export class Breakers {
+export class Breakers implements Ticker {
   readonly #options: BreakersOptions;
   readonly #all = new Map<string, Breaker>();
   readonly #awake: Breaker[] = [];
@@ -66,11 +67,21 @@ export class Breakers {
     for (let i = awake.length - 1; i >= 0; i--) {
       const breaker = awake[i]!;
       breaker.tick(nowMs);
-      if (!breaker.isAtRest) continue;
-      breaker.isAwake = false;
-      awake[i] = awake.at(-1)!;
-      awake.pop();
+      if (breaker.isAtRest && breaker.awakeAt >= 0) this.rest(breaker);
     }
+  }
+
+  wake(breaker: Breaker): void {
+    breaker.awakeAt = this.#awake.push(breaker) - 1;
+  }
+
+  rest(breaker: Breaker): void {
+    const last = this.#awake.pop()!;
+    if (last !== breaker) {
+      this.#awake[breaker.awakeAt] = last;
+      last.awakeAt = breaker.awakeAt;
+    }
+    breaker.awakeAt = ASLEEP;
   }
 
   views(): BreakerView[] {
@@ -100,6 +111,6 @@ export class Breakers {
 
   #make(name: string, settings: BreakerSettings): Breaker {
     const { random, onTransition, isShared = false } = this.#options;
-    return new Breaker(name, settings, random, onTransition, isShared, (awake) => this.#awake.push(awake));
+    return new Breaker(name, settings, random, onTransition, isShared, this);
   }
 }

@@ -25,37 +25,38 @@ import { Probes, probeLimitMs, rampedSlots } from './probes.ts';
 import { halfOpenReason, openReason } from './reason.ts';
 import { type Elsewhere, type Opening, type Report, Share, type Standing } from './sharing.ts';
 import { Stance } from './stance.ts';
+import { ASLEEP, NOBODY, type Ticker } from './ticker.ts';
 import type { BreakerSettings, Transition, TransitionCause } from './transition.ts';
 
 export type { BreakerView, KeptBreaker } from './breaker-view.ts';
 export { Call } from './in-flight.ts';
 export type { BreakerSettings, Transition, TransitionCause } from './transition.ts';
 
-/**
- * A breaker. All times are of one monotonic clock. `onTransition` is called once for each change of state, after it
- * is complete; it must not move the breaker itself.
- */
+/** A breaker. All times are of one monotonic clock. `onTransition` is called after each move, and must not make one. */
 export class Breaker {
-  readonly name: string;
-  /** Somebody calls `tick`. */
-  isAwake = false;
-  readonly #random: Random;
-  readonly #onAwake: (breaker: Breaker) => void;
-  readonly #circuit: Circuit;
+  // First what each call touches: with thousands of breakers each line of memory is fetched anew.
+  /** Where it is among those who are ticked. */
+  awakeAt = ASLEEP;
+  /** The circuit's state, as the next ones kept here so that the request path reads one field. */
+  #state: CircuitState = 'closed';
   readonly #calls: ClosedCalls;
   readonly #inFlight: InFlight;
-  readonly #criteria: Criteria;
-  /** That of `#stance`, kept here so that the request path reads one field. */
   #budget: Budget | null;
-  #settings: BreakerSettings;
-  /** The circuit's state, kept here so that the request path reads one field. */
-  #state: CircuitState = 'closed';
-  readonly #probes = new Probes();
-  /** With other workers; null: this process decides alone. */
-  readonly #share: Share | null;
-  readonly #stance: Stance;
   /** It moves, and turns nothing away. */
   #isObserving: boolean;
+  #isForced = false;
+  #isHeldBack = false;
+  #hasBegun = false;
+  #settings: BreakerSettings;
+  readonly #ticker: Ticker;
+  readonly #criteria: Criteria;
+  readonly #stance: Stance;
+  /** With other workers; null: this process decides alone. */
+  readonly #share: Share | null;
+  readonly #random: Random;
+  readonly #circuit: Circuit;
+  readonly #probes = new Probes();
+  readonly name: string;
   #turnedAway = 0;
   /** Let through only because it observes. */
   #wouldTurnAway = 0;
@@ -66,29 +67,26 @@ export class Breaker {
     random: Random,
     onTransition: (transition: Transition) => void,
     isShared = false,
-    onAwake: (breaker: Breaker) => void = () => {},
+    ticker: Ticker = NOBODY,
   ) {
     this.name = name;
     this.#settings = settings;
     this.#random = random;
     this.#stance = new Stance(name, settings, onTransition);
-    this.#onAwake = onAwake;
+    this.#ticker = ticker;
     this.#circuit = new Circuit(name);
     this.#share = isShared ? new Share() : null;
-    this.#calls = new ClosedCalls(settings);
+    this.#calls = new ClosedCalls(settings, isShared);
     this.#inFlight = this.#calls.inFlight;
     this.#criteria = new Criteria(settings, this.#calls, this.#stance);
     this.#budget = this.#stance.budget;
     this.#isObserving = isObserving(this.#stance.mode);
   }
 
-  /**
-   * Time alone changes nothing here, so `tick` need not be called until `onAwake` is. Whoever stops calling it sets
-   * `isAwake` to false.
-   */
+  /** Time alone changes nothing here, so `tick` need not be called until the ticker is told. */
   get isAtRest(): boolean {
-    if (this.#stance.force !== null || this.#budget?.isTaken === false) return false;
-    return this.#state === 'closed' && this.#calls.isQuiet && this.#criteria.held === null;
+    if (this.#isForced || this.#budget?.isTaken === false) return false;
+    return this.#state === 'closed' && this.#calls.isQuiet && !this.#isHeldBack;
   }
 
   /** As of the last call to any method. */
@@ -103,7 +101,7 @@ export class Breaker {
 
   /** May this call be made? True arms `call`, which must then be settled exactly once. Throws if it is armed already. */
   admit(call: Call, nowMs: number): boolean {
-    if (!this.isAwake) this.#wake(nowMs);
+    if (this.awakeAt < 0) this.#wake(nowMs);
     // A call that has become too old may open the circuit, before another one follows it.
     if (this.#calls.age(nowMs)) this.#judge(nowMs, false);
     if (this.#state !== 'closed' && !this.#admitProbe(nowMs)) {
@@ -149,6 +147,13 @@ export class Breaker {
 
   /** The end of an admitted call, exactly once; throws if the call is not in flight here. */
   settle(call: Call, end: CallEnd, nowMs: number): void {
+    this.#settle(call, end, nowMs);
+    // What is judged on ticks only is judged once more after the last call.
+    const mayRest = this.awakeAt >= 0 && this.#settings.compared === undefined;
+    if (mayRest && this.isAtRest) this.#ticker.rest(this);
+  }
+
+  #settle(call: Call, end: CallEnd, nowMs: number): void {
     this.#inFlight.remove(call);
     if (this.#calls.age(nowMs)) this.#judge(nowMs, false);
     // Every call is part of the budget, whatever the breaker makes of it.
@@ -183,7 +188,7 @@ export class Breaker {
    */
   force(kind: ForceKind, nowMs: number, reason: string, forMs: number): void {
     const force = forceFor(kind, forMs, reason, nowMs);
-    if (!this.isAwake) this.#wake(nowMs);
+    if (this.awakeAt < 0) this.#wake(nowMs);
     this.#obey(force);
     if (kind === 'open') this.#open('forced', force.reason, forMs, nowMs);
     else if (kind === 'closed') this.#move('closed', 'forced', force.reason, nowMs);
@@ -255,7 +260,7 @@ export class Breaker {
   /** Count what the other workers have, and judge the sum. */
   merge(elsewhere: Elsewhere, nowMs: number): void {
     if (elsewhere.era !== this.#share?.era || this.#state !== 'closed') return;
-    if (elsewhere.overdue > 0 && !this.isAwake) this.#wake(nowMs);
+    if (elsewhere.overdue > 0 && this.awakeAt < 0) this.#wake(nowMs);
     if (this.#calls.merge(elsewhere, nowMs)) this.#judge(nowMs, true);
   }
 
@@ -279,9 +284,9 @@ export class Breaker {
   }
 
   #wake(nowMs: number): void {
-    this.#calls.begin(nowMs);
-    this.isAwake = true;
-    this.#onAwake(this);
+    if (!this.#hasBegun) this.#calls.begin(nowMs);
+    this.#hasBegun = true;
+    this.#ticker.wake(this);
   }
 
   // Closed: judge every call.
@@ -290,6 +295,7 @@ export class Breaker {
     if (this.#stance.force !== null) this.#endForce(nowMs);
     if (this.#stance.force?.kind === 'closed') return;
     const breach = this.#criteria.breach(nowMs, isTick);
+    this.#isHeldBack = this.#criteria.held !== null;
     if (breach === null) return;
     if (this.#stance.hasLasted(this.#settings.windowMs, nowMs)) this.#stance.openings = 0;
     this.#openByItself(breach.cause, breach.reason, nowMs);
@@ -367,22 +373,25 @@ export class Breaker {
 
   #obey(force: Force | null): void {
     this.#stance.force = force;
+    this.#isForced = force !== null;
     this.#isObserving = isObserving(this.#stance.mode);
   }
 
   /** What was forced is over when its time is; with other workers that is for the primary to say. */
   #endForce(nowMs: number): void {
     if (this.#share !== null || !this.#stance.endForce(nowMs)) return;
+    this.#isForced = false;
     this.#isObserving = isObserving(this.#stance.mode);
   }
 
   /** The one place where the state changes: what was counted is forgotten, and what is in flight is stale. */
   #enter(to: CircuitState, reason: string, nowMs: number): void {
-    if (!this.isAwake) this.#wake(nowMs);
+    if (this.awakeAt < 0) this.#wake(nowMs);
     this.#circuit.enter(to);
     this.#state = this.#circuit.state;
     this.#calls.enter(to === 'closed', nowMs);
     this.#criteria.held = null;
+    this.#isHeldBack = false;
     this.#probes.clear();
     this.#stance.enter(to, reason, nowMs);
   }

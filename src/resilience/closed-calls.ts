@@ -16,29 +16,33 @@ const NOT_CLOSED = -2;
 
 export const NOT_STALLED = -1;
 
+const NEVER_ANSWERED = -1;
+
 const NO_LEVELS: readonly number[] = [];
 
 export class ClosedCalls {
-  readonly inFlight = new InFlight();
+  // First what each call touches: with thousands of breakers each line of memory is fetched anew.
   readonly evidence: Evidence;
-  isClosed = true;
-  /** Moves with every transition; calls of an earlier one are stale. */
-  generation = 0;
-  /** When a stall was first seen; -1: there is none. */
-  stalledMs = NOT_STALLED;
   /** `slow.thresholdMs`, or Infinity. */
   #slowAfterMs: number;
-  /** No call that was answered in time began later. */
-  #answeredFromMs = Number.NEGATIVE_INFINITY;
+  /** When a stall was first seen; -1: there is none. */
+  stalledMs = NOT_STALLED;
   /** Calls since then that were over the threshold when they ended without a good answer; when the first began, and the last ended. */
   #givenUp = 0;
+  /** No call that was answered in time began later than in this millisecond; whole, so that it is in here. */
+  #answeredFromMs = NEVER_ANSWERED;
+  readonly inFlight = new InFlight();
+  /** Moves with every transition; calls of an earlier one are stale. */
+  generation = 0;
+  isClosed = true;
   #givenUpFromMs = 0;
   #givenUpToMs = 0;
   /** Used again each time. */
   #sizes: Sizes | null = null;
 
-  constructor(limits: Limits) {
-    this.evidence = new Evidence(limits.windowMs, limits.watch);
+  /** @param isShared with other workers */
+  constructor(limits: Limits, isShared: boolean) {
+    this.evidence = new Evidence(limits.windowMs, limits.watch, isShared);
     this.#slowAfterMs = slowAfterMs(limits);
   }
 
@@ -58,7 +62,7 @@ export class ClosedCalls {
     this.isClosed = isClosed;
     this.generation++;
     this.stalledMs = NOT_STALLED;
-    this.#answeredFromMs = Number.NEGATIVE_INFINITY;
+    this.#answeredFromMs = NEVER_ANSWERED;
     this.#givenUp = 0;
     this.evidence.clear(nowMs);
   }
@@ -138,7 +142,7 @@ export class ClosedCalls {
   #answeredInTime(admittedMs: number): void {
     this.stalledMs = NOT_STALLED;
     this.#givenUp = 0;
-    if (admittedMs > this.#answeredFromMs) this.#answeredFromMs = admittedMs;
+    if (admittedMs > this.#answeredFromMs) this.#answeredFromMs = Math.floor(admittedMs);
   }
 
   #giveUp(admittedMs: number, nowMs: number): void {

@@ -57,25 +57,29 @@ const SLOW = 2;
 
 /** The counts of one breaker. Totals are as of the last `add` or `advance`. */
 export class Evidence {
+  // First what each call touches: with thousands of breakers each line of memory is fetched anew.
   #window: Window;
   /** How long calls took; null: nobody asks. */
   latencies: Latencies | null;
-  /** When it began to count; -Infinity: it has not. */
-  sinceMs = Number.NEGATIVE_INFINITY;
+  consecutiveFailures = 0;
+  /** Of the finished calls, those counted here since `take`: the other workers do not know of them. */
+  #requests = 0;
+  #lastFailures = 0;
   /** Calls in flight past the slow threshold: each is a request and a slow one now, and until its end. */
   overdue = 0;
   /** The same of the other workers; 0 without any. */
   overdueElsewhere = 0;
-  consecutiveFailures = 0;
-  /** Of the finished calls, those counted here since `take`: the other workers do not know of them. */
-  #requests = 0;
   #failures = 0;
   #slow = 0;
-  #lastFailures = 0;
+  /** When it began to count; -Infinity: it has not. */
+  sinceMs = Number.NEGATIVE_INFINITY;
+  readonly #isShared: boolean;
 
-  constructor(windowMs: number, watch?: Watch) {
+  /** @param isShared other workers count as well, so `take` is called */
+  constructor(windowMs: number, watch?: Watch, isShared = true) {
     this.#window = new Window(windowMs, 3);
-    this.latencies = watch === undefined ? null : new Latencies(windowMs, watch);
+    this.latencies = watch === undefined ? null : new Latencies(windowMs, watch, isShared);
+    this.#isShared = isShared;
   }
 
   get requests(): number {
@@ -172,7 +176,7 @@ export class Evidence {
     if (watch === undefined) this.latencies = null;
     else if (this.latencies?.layout === layoutOf(watch)) this.latencies.resize(windowMs);
     else {
-      this.latencies = new Latencies(windowMs, watch);
+      this.latencies = new Latencies(windowMs, watch, this.#isShared);
       this.sinceMs = nowMs;
     }
   }

@@ -23,25 +23,27 @@ const GOOD = 0;
 const PER_LEVEL = 2;
 
 export class Latencies {
-  readonly layout: string;
+  // First what each call touches: with thousands of breakers each line of memory is fetched anew.
   readonly #levelsMs: readonly number[];
+  #window: Window;
   /** Where the sizes begin. */
   readonly #sizes: number;
   readonly #columns: number;
-  #window: Window;
-  /** Counted here since `take`: the other workers do not know of them. */
-  readonly #untold: Uint32Array;
+  /** Counted here since `take`, by column: the other workers do not know of them. Null: there are none. */
+  readonly #untold: Uint32Array | null;
+  readonly layout: string;
   #isTold = true;
   /** In flight with the other workers, past each level. */
   agedElsewhere: readonly number[] = [];
 
-  constructor(windowMs: number, { levelsMs, hasHistogram }: Watch) {
+  /** @param isShared other workers count as well, so `take` is called */
+  constructor(windowMs: number, { levelsMs, hasHistogram }: Watch, isShared = true) {
     this.layout = layoutOf({ levelsMs, hasHistogram });
     this.#levelsMs = levelsMs;
     this.#sizes = 1 + PER_LEVEL * levelsMs.length;
     this.#columns = this.#sizes + (hasHistogram ? LATENCY_COLUMNS : 0);
     this.#window = new Window(windowMs, this.#columns);
-    this.#untold = new Uint32Array(this.#columns);
+    this.#untold = isShared ? new Uint32Array(this.#columns) : null;
   }
 
   get levelsMs(): readonly number[] {
@@ -104,7 +106,7 @@ export class Latencies {
 
   /** What `add` has counted since the last time, or null. */
   take(): LatencyTally | null {
-    if (this.#isTold) return null;
+    if (this.#isTold || this.#untold === null) return null;
     const counts: number[] = [];
     for (const [column, count] of this.#untold.entries()) if (count > 0) counts.push(column, count);
     this.#forgetUntold();
@@ -113,13 +115,14 @@ export class Latencies {
 
   #count(column: number, nowMs: number): void {
     this.#window.add(nowMs, column);
+    if (this.#untold === null) return;
     this.#untold[column]! += 1;
     this.#isTold = false;
   }
 
   #forgetUntold(): void {
     if (this.#isTold) return;
-    this.#untold.fill(0);
+    this.#untold?.fill(0);
     this.#isTold = true;
   }
 }

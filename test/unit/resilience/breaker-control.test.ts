@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { Breaker, Call } from '../../../src/resilience/breaker.ts';
+import { Breaker, type BreakerSettings, Call } from '../../../src/resilience/breaker.ts';
+import type { Ticker } from '../../../src/resilience/ticker.ts';
+import { COMPARED } from '../../support/arms-bench.ts';
 import { Bench, SETTINGS } from '../../support/breaker-bench.ts';
 
 describe('a trip by hand', () => {
@@ -213,27 +215,44 @@ describe('every admitted call is settled exactly once', () => {
 
 describe('a breaker that time alone does not move', () => {
   test('is at rest until it has a call in flight or is not closed, and says when', () => {
-    const random = { next: () => 0, hex: () => '' };
-    const awake: string[] = [];
-    const breaker = new Breaker(
-      'b',
-      SETTINGS,
-      random,
-      () => {},
-      false,
-      ({ name }) => awake.push(name),
-    );
-    expect([breaker.isAwake, breaker.isAtRest]).toEqual([false, true]);
+    const told: string[] = [];
+    const { breaker } = tickedBreaker(SETTINGS, told);
+    expect([breaker.awakeAt, breaker.isAtRest]).toEqual([-1, true]);
+    const [call, other] = [new Call(), new Call()];
+    breaker.admit(call, 0);
+    expect([breaker.awakeAt, breaker.isAtRest]).toEqual([0, false]);
+    breaker.admit(other, 1);
+    breaker.settle(call, 'ok', 2);
+    expect([breaker.isAtRest, told]).toEqual([false, ['wakes']]);
+    breaker.settle(other, 'ok', 3);
+    expect([breaker.isAtRest, breaker.awakeAt, told]).toEqual([true, -1, ['wakes', 'rests']]);
+    breaker.force('open', 4, 'game day', 1000);
+    expect([breaker.isAtRest, told.length]).toEqual([false, 3]);
+    breaker.reset(5, 'over');
+    expect(breaker.isAtRest).toBe(true);
+  });
+
+  test('is ticked once more after its last call where something is judged on ticks only', () => {
+    const told: string[] = [];
+    const { breaker } = tickedBreaker({ ...SETTINGS, compared: COMPARED }, told);
     const call = new Call();
     breaker.admit(call, 0);
-    expect([breaker.isAwake, breaker.isAtRest]).toEqual([true, false]);
     breaker.settle(call, 'ok', 1);
-    expect(breaker.isAtRest).toBe(true);
-    breaker.admit(call, 2);
-    breaker.settle(call, 'ok', 3);
-    expect(awake).toEqual(['b']);
-    breaker.isAwake = false;
-    breaker.force('open', 4, 'game day', 1000);
-    expect([breaker.isAtRest, awake.length]).toEqual([false, 2]);
+    expect([breaker.isAtRest, told]).toEqual([true, ['wakes']]);
   });
 });
+
+function tickedBreaker(settings: BreakerSettings, told: string[]): { breaker: Breaker } {
+  const random = { next: () => 0, hex: () => '' };
+  const ticker: Ticker = {
+    wake: (breaker) => {
+      breaker.awakeAt = 0;
+      told.push('wakes');
+    },
+    rest: (breaker) => {
+      breaker.awakeAt = -1;
+      told.push('rests');
+    },
+  };
+  return { breaker: new Breaker('b', settings, random, () => {}, false, ticker) };
+}
