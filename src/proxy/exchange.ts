@@ -49,7 +49,6 @@ export class Exchange implements UpstreamUser, ResponseHandler {
   readonly expiry = new Expiry(this);
   tunnel: Tunnel | null = null;
   #isPausedByClient = false;
-  readonly #framing = new Framing();
   readonly #reader: ResponseReader;
 
   constructor(plane: DataPlane, downstream: Downstream) {
@@ -58,7 +57,7 @@ export class Exchange implements UpstreamUser, ResponseHandler {
     this.plan = plane.plan;
     this.attempt = new Attempt(this);
     this.#reader = new ResponseReader(plane.responseHead, this);
-    this.decision = new Decision(plane.requestHead, plane.random, downstream);
+    this.decision = new Decision(plane.inquiry, downstream);
   }
 
   get isActive(): boolean {
@@ -212,9 +211,9 @@ export class Exchange implements UpstreamUser, ResponseHandler {
   }
 
   begin(head: Head, bytes: Buffer, at: number, end: number): void {
-    const framing = this.#framing;
+    const framing = this.plane.responseFraming;
     if (!responseFraming(head, this.request.method, framing)) return this.malformed(framing.failureDetail);
-    const { isStreaming } = this.decision.route!.route;
+    const { isStreaming } = this.decision.route!;
     this.attempt.answered(head.status, isStreaming ? -1 : this.request.completeMs);
     if (head.status === 101) return switchProtocols(this, head, { bytes, at, end });
     const { response } = this;

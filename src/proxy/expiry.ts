@@ -177,7 +177,7 @@ export class Expiry {
   /** The client may have gone away: its answer has to begin soon, and a stream to go on. */
   hurry(): void {
     const { downstream, phase, decision, plan, plane } = this.#exchange;
-    if (phase === 'relaying' && !decision.route!.route.isStreaming) return;
+    if (phase === 'relaying' && !decision.route!.isStreaming) return;
     const limitMs = deadline(plane.deadlines.nowMs, plan.snapshot.timeouts.halfClosedMs);
     if (limitMs < this.#silenceMs) this.#silenceMs = limitMs;
     if (limitMs < downstream.deadlineMs) downstream.deadlineMs = limitMs;
@@ -188,7 +188,7 @@ export class Expiry {
     const { phase, downstream, decision, requestBody } = this.#exchange;
     if (nowMs >= this.#requestMs) return this.#isAskedFor ? 'deadline_exceeded' : 'request_timeout';
     if (phase === 'relaying') {
-      const { isStreaming } = decision.route!.route;
+      const { isStreaming } = decision.route!;
       if (downstream.isClogged || (isStreaming && downstream.isEnded)) return null;
       return isStreaming ? 'stream_idle' : 'upstream_body_timeout';
     }

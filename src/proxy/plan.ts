@@ -184,11 +184,16 @@ interface Planning {
 function planRoute(route: Route, planning: Planning): RoutePlan {
   const { snapshot, memory, shared } = planning;
   const contexts = memory.contexts(snapshot.propagation.join);
+  const { isStreaming, order, parameters, cache } = route;
   const failover = failoverPlan(route);
   const experiments = route.experiments.map((experiment) => planExperiment(route, experiment, planning));
-  const assigned = route.order ?? route.experiments.map(({ experiment }) => experiment);
+  const assigned = order ?? route.experiments.map(({ experiment }) => experiment);
   const rules: RouteRules = {
-    timeouts: route.isStreaming ? shared.streaming : snapshot.timeouts,
+    isStreaming,
+    order,
+    parameters,
+    cache,
+    timeouts: isStreaming ? shared.streaming : snapshot.timeouts,
     retry: route.retry,
     failover: failover === null ? null : shared.failovers.of(failover),
     hedge: hedgeRule(route, memory.metrics),

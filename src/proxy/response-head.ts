@@ -58,7 +58,7 @@ export function responseHead(
 
 /** The hint for caches is ours: that of a sidecar further up says what served there. */
 function replacedBy({ decision }: Exchange): string | null {
-  return decision.count === 0 ? null : decision.route!.route.cache.keyHint;
+  return decision.count === 0 ? null : decision.route!.cache.keyHint;
 }
 
 /** Lines to add to the response head, '' for none: what is sticky, what caches are told, what a tester asked for. */
@@ -66,7 +66,7 @@ function responseFields(exchange: Exchange, head: Head): string {
   const { decision } = exchange;
   if (decision.count === 0) return '';
   if (decision.route!.isCollected) measureHead(exchange, head);
-  const { cache } = decision.route!.route;
+  const { cache } = decision.route!;
   if (cache.keyHint !== null || head.first(Field.xFairleadVariant) >= 0)
     exchange.plane.cacheWatch.look(decision, head, exchange.plane.deadlines.nowMs);
   // A 304 updates what caches have stored (RFC 9111 section 4.3.4), and that is not one client's.

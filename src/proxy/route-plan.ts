@@ -152,7 +152,7 @@ export interface RouteTimeouts {
 }
 
 /** What a route says, as every other one that says the same does. */
-export interface RouteRules {
+export interface RouteRules extends Pick<Route, 'isStreaming' | 'order' | 'parameters' | 'cache'> {
   readonly timeouts: RouteTimeouts;
   /** What is tried again. */
   readonly retry: RetrySettings;
@@ -284,5 +284,21 @@ export class RoutePlan implements RouteRules {
 
   get calls(): OutboundCalls | null {
     return this.#rules.calls;
+  }
+
+  get isStreaming(): boolean {
+    return this.#rules.isStreaming;
+  }
+
+  get order(): Route['order'] {
+    return this.#rules.order;
+  }
+
+  get parameters(): Route['parameters'] {
+    return this.#rules.parameters;
+  }
+
+  get cache(): Route['cache'] {
+    return this.#rules.cache;
   }
 }

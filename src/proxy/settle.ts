@@ -80,7 +80,7 @@ function settleCalls(exchange: Exchange, nowMs: number): void {
 /** Give back the places that the request had. */
 function leavePlaces(exchange: Exchange, nowMs: number): void {
   const { request, response, error, decision } = exchange;
-  const isQuiet = response.status === 101 || decision.route!.route.isStreaming || request.completeMs < 0;
+  const isQuiet = response.status === 101 || decision.route!.isStreaming || request.completeMs < 0;
   const isGood = error === null && response.status < 500;
   leave(decision, isQuiet ? NOTHING_SAID : request.upstreamTimeMs(nowMs), isGood, nowMs);
 }
@@ -168,7 +168,7 @@ function settleSpan(exchange: Exchange, nowMs: number, durationMs: number): void
 /** What the histogram gets: of a stream the time to its head, since how long it lasts would hide what is slow. */
 function recordedMs(exchange: Exchange, nowMs: number): number {
   const { request, decision } = exchange;
-  const isStream = decision.route?.route.isStreaming && request.answeredMs >= 0;
+  const isStream = decision.route?.isStreaming && request.answeredMs >= 0;
   return (isStream ? request.answeredMs : nowMs) - request.beganMs;
 }
 
