@@ -49,6 +49,7 @@ export class Exchange implements UpstreamUser, ResponseHandler {
   readonly expiry = new Expiry(this);
   tunnel: Tunnel | null = null;
   #isPausedByClient = false;
+  readonly #framing = new Framing();
   readonly #reader: ResponseReader;
 
   constructor(plane: DataPlane, downstream: Downstream) {
@@ -57,7 +58,7 @@ export class Exchange implements UpstreamUser, ResponseHandler {
     this.plan = plane.plan;
     this.attempt = new Attempt(this);
     this.#reader = new ResponseReader(plane.responseHead, this);
-    this.decision = new Decision(plane.inquiry, downstream);
+    this.decision = new Decision(plane.requestHead, plane.random, downstream);
   }
 
   get isActive(): boolean {
@@ -211,7 +212,7 @@ export class Exchange implements UpstreamUser, ResponseHandler {
   }
 
   begin(head: Head, bytes: Buffer, at: number, end: number): void {
-    const framing = this.plane.responseFraming;
+    const framing = this.#framing;
     if (!responseFraming(head, this.request.method, framing)) return this.malformed(framing.failureDetail);
     const { isStreaming } = this.decision.route!;
     this.attempt.answered(head.status, isStreaming ? -1 : this.request.completeMs);
