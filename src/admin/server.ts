@@ -135,9 +135,20 @@ export async function listen(app: FastifyInstance, address: SocketAddress): Prom
   return typeof bound === 'object' && bound !== null ? bound.port : 0;
 }
 
+/** No route has a JSON schema, bodies are read by zod: fastify need not load its compilers for them, ajv among them. */
+const WITHOUT_SCHEMAS = {
+  buildValidator: neverBuilt,
+  buildSerializer: neverBuilt,
+};
+
+function neverBuilt(): never {
+  throw new Error('a route of the admin API has a JSON schema, and there is nothing to compile it with');
+}
+
 function newServer(log: Log, connectionsMax: number): FastifyInstance {
   const app = fastify({
     logger: false,
+    schemaController: { compilersFactory: WITHOUT_SCHEMAS },
     bodyLimit: BODY_MAX_BYTES,
     requestTimeout: REQUEST_MS,
     keepAliveTimeout: KEEP_ALIVE_MS,
