@@ -6,7 +6,6 @@
  * the clients refuse it by themselves.
  */
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
-import { createSecureContext } from 'node:tls';
 import type { ConfigIssue, ConfigPath } from '../config/issue.ts';
 import type { IssueAt } from '../config/parse.ts';
 import { authorities, certificateBlocks, type KeyPairUse, keyPairs } from '../config/pem.ts';
@@ -96,7 +95,10 @@ function mismatchOf(pair: KeyPairUse, chain: readonly X509Certificate[], key: Ke
 /** What OpenSSL has against the pair, such as a key that is too short; it is asked in the way the proxy will. */
 function refusal(pair: KeyPairUse): string | null {
   try {
-    createSecureContext({ cert: pair.certificate.pem, key: pair.key.pem });
+    // Loaded only where there are certificates.
+    process
+      .getBuiltinModule('node:tls')
+      .createSecureContext({ cert: pair.certificate.pem, key: pair.key.pem });
     return null;
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code ?? 'unknown';

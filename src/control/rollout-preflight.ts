@@ -4,14 +4,16 @@
  * and requests of the experiment are being counted. Each thing that is not so is one sentence. Changes nothing.
  */
 import { request as httpRequest, type IncomingMessage, type RequestOptions } from 'node:http';
-import { request as httpsRequest } from 'node:https';
 import { connect } from 'node:net';
-import { connect as connectTls } from 'node:tls';
 import type { RolloutPlan } from '../analysis/rollout/rollout-plan.ts';
 import type { RolloutSettings } from '../config/compile-rollout.ts';
 import type { ProbeConfig } from '../config/schema-rollout.ts';
 import type { DeclaredEndpoint, Snapshot, SocketAddress, Upstream } from '../config/snapshot.ts';
 import type { RolloutEvidence } from './rollout-evidence.ts';
+
+// Loaded only for an upstream with TLS.
+const nodeTls = () => process.getBuiltinModule('node:tls');
+const nodeHttps = () => process.getBuiltinModule('node:https');
 
 /** Of one upstream so many endpoints are tried. */
 const ENDPOINTS_MAX = 5;
@@ -98,7 +100,7 @@ async function reachable(
 function tryConnection({ tls }: Upstream, address: SocketAddress, timeoutMs: number): Promise<string | null> {
   return new Promise((resolve) => {
     const to = targetOf(address);
-    const socket = tls === null ? connect(to) : connectTls({ ...to, ...tlsOptions(tls, address) });
+    const socket = tls === null ? connect(to) : nodeTls().connect({ ...to, ...tlsOptions(tls, address) });
     const done = (problem: string | null): void => {
       clearTimeout(timer);
       socket.destroy();
@@ -170,7 +172,7 @@ function send(
     const sent =
       tls === null
         ? httpRequest(options, onAnswer)
-        : httpsRequest({ ...options, ...tlsOptions(tls, address) }, onAnswer);
+        : nodeHttps().request({ ...options, ...tlsOptions(tls, address) }, onAnswer);
     sent.on('error', (error: NodeJS.ErrnoException) =>
       resolve({ status: null, problem: error.code ?? 'failed', dateMs: null }),
     );

@@ -4,19 +4,12 @@
  * the next connection is cheaper. Other settings, or another certificate of ours, are another object of this class.
  */
 import { isIP, type OnReadOpts } from 'node:net';
-import {
-  type ConnectionOptions,
-  checkServerIdentity,
-  connect,
-  createSecureContext,
-  type PeerCertificate,
-  type SecureContext,
-  type TLSSocket,
-} from 'node:tls';
+import type { ConnectionOptions, PeerCertificate, SecureContext, TLSSocket } from 'node:tls';
 import { isDeepStrictEqual } from 'node:util';
 import { ProxyError } from '../base/error.ts';
 import type { UpstreamTls } from '../config/snapshot.ts';
 import type { Endpoint } from './endpoint.ts';
+import { nodeTls } from './node-tls.ts';
 import { hasAltName } from './tls-identity.ts';
 
 /** What the endpoint's certificate fails with when it is for somebody else; Node's own code for that. */
@@ -34,7 +27,7 @@ export class TlsClient {
   constructor(settings: UpstreamTls) {
     const { ca, keyPair, minVersion } = settings;
     this.settings = settings;
-    this.#context = createSecureContext({
+    this.#context = nodeTls().createSecureContext({
       minVersion,
       ...(ca === null ? {} : { ca }),
       ...(keyPair === null ? {} : { cert: keyPair.certificate, key: keyPair.key }),
@@ -61,7 +54,7 @@ export class TlsClient {
       noDelay: address.kind === 'tcp',
       ...(onread === null ? {} : { onread }),
     };
-    const socket = connect(options);
+    const socket = nodeTls().connect(options);
     socket.on('session', (fresh) => this.#remember(endpoint.id, fresh));
     return socket;
   }
@@ -93,7 +86,7 @@ export class TlsClient {
 
   #check(name: string, certificate: PeerCertificate): Error | undefined {
     const { subjectAltNames } = this.settings;
-    if (subjectAltNames.length === 0) return checkServerIdentity(name, certificate);
+    if (subjectAltNames.length === 0) return nodeTls().checkServerIdentity(name, certificate);
     if (hasAltName(certificate.subjectaltname ?? '', subjectAltNames)) return undefined;
     return Object.assign(new Error('none of the expected names'), { code: WRONG_NAME });
   }

@@ -5,16 +5,9 @@
  */
 import { constants, X509Certificate } from 'node:crypto';
 import type { Socket } from 'node:net';
-import {
-  createSecureContext,
-  createServer,
-  type SecureContext,
-  type SecureContextOptions,
-  type Server,
-  TLSSocket,
-  type TlsOptions,
-} from 'node:tls';
+import type { SecureContext, SecureContextOptions, Server, TLSSocket, TlsOptions } from 'node:tls';
 import type { KeyPair, ListenerTls } from '../config/snapshot.ts';
+import { nodeTls } from './node-tls.ts';
 import { identityOf } from './tls-identity.ts';
 
 /** Why a handshake did not succeed; a label of `fairlead_tls_handshake_failures_total`. */
@@ -52,7 +45,7 @@ export class TlsServer {
     const [first, ...others] = settings.keyPairs;
     const named = others.length === 0 ? [] : namedCertificates(settings);
     this.settings = settings;
-    this.#server = createServer({
+    this.#server = nodeTls().createServer({
       ...contextOptions(settings, first!),
       // In the order we like them; an HTTP/1.0 client may ask for its own.
       ALPNProtocols: ['http/1.1', 'http/1.0'],
@@ -97,9 +90,7 @@ export class TlsServer {
 /** What carries a TLS socket; any other socket is its own. */
 export function transportOf(socket: Socket): Socket {
   // Node has this link in no public way, and its event only has the outer socket.
-  return socket instanceof TLSSocket
-    ? ((socket as unknown as { _parent?: Socket })._parent ?? socket)
-    : socket;
+  return isEncrypted(socket) ? ((socket as unknown as { _parent?: Socket })._parent ?? socket) : socket;
 }
 
 /**
@@ -108,8 +99,13 @@ export function transportOf(socket: Socket): Socket {
  */
 export function reset(socket: Socket): void {
   const transport = transportOf(socket);
-  if (transport.remoteAddress === undefined || transport instanceof TLSSocket) socket.destroy();
+  if (transport.remoteAddress === undefined || isEncrypted(transport)) socket.destroy();
   else transport.resetAndDestroy();
+}
+
+/** Whether it is one of `node:tls`; asked without loading that. */
+function isEncrypted(socket: Socket): boolean {
+  return (socket as Partial<TLSSocket>).encrypted === true;
 }
 
 function contextOptions(settings: ListenerTls, pair: KeyPair): SecureContextOptions {
@@ -127,7 +123,7 @@ function contextOptions(settings: ListenerTls, pair: KeyPair): SecureContextOpti
 function namedCertificates(settings: ListenerTls): Named[] {
   return settings.keyPairs.map((pair, index) => ({
     certificate: new X509Certificate(pair.certificate),
-    context: index === 0 ? undefined : createSecureContext(contextOptions(settings, pair)),
+    context: index === 0 ? undefined : nodeTls().createSecureContext(contextOptions(settings, pair)),
   }));
 }
 
