@@ -45,6 +45,9 @@ import {
 } from './schema-values.ts';
 import { webhooksSchema } from './schema-webhook.ts';
 
+// A parser compiled for each object is worth its time and memory where much is read; this reads a file now and then.
+z.config({ jitless: true });
+
 const direction = z.enum(['inbound', 'outbound']);
 
 const listener = z.strictObject({
