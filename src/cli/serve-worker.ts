@@ -27,6 +27,7 @@ import { RemoteLines } from '../workers/remote-lines.ts';
 import { RemoteTaps } from '../workers/remote-taps.ts';
 import { shareOfUpstreams, withListenersOf } from '../workers/share.ts';
 import { SharedRecords } from '../workers/shared-records.ts';
+import { HeapTidying } from './heap-tidying.ts';
 import { addressesOf, connectPlane, upstreamsOf } from './serve-single.ts';
 import { buildInfo } from './version.ts';
 
@@ -122,7 +123,10 @@ class Worker {
     this.#taps = new RemoteTaps((query, take) => openTap(this.#plane, query, take), send);
     this.#started = this.#plane.start(({ name }) => bindings[name] ?? { kind: 'alone' });
     this.#started.then(
-      () => send({ kind: 'serving', addresses: addressesOf(this.#plane), version: rules.version }),
+      () => {
+        send({ kind: 'serving', addresses: addressesOf(this.#plane), version: rules.version });
+        new HeapTidying(() => this.#plane.inFlight() === 0).soon();
+      },
       (error: Error) => send({ kind: 'failed', message: error.message }, () => process.exit(1)),
     );
   }

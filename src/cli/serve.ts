@@ -30,6 +30,7 @@ import { BreakerSupport } from './breaker-support.ts';
 import { DescribedIdentity } from './described-identity.ts';
 import { experimentSamples } from './experiment-samples.ts';
 import { liveExplainer } from './explain-live.ts';
+import { HeapTidying } from './heap-tidying.ts';
 import { Exit, type Io } from './io.ts';
 import { packagePath } from './package-root.ts';
 import { openRollouts } from './rollout-support.ts';
@@ -93,6 +94,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
   analysis.setRefresh(() => traffic.tellCollected());
   breakers.start(() => traffic.keepBreakers());
   const life = new Life(traffic);
+  const tidying = new HeapTidying(() => traffic.inFlight() === 0);
   const faults = new FaultRegistry({
     clock,
     onChange: (all) => traffic.inject(all),
@@ -136,6 +138,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
   const reload = async (cause: 'file' | 'signal' | 'admin'): Promise<ReloadResult> => {
     const result = await control.reload(cause);
     metrics.reloaded(result);
+    tidying.soon();
     return result;
   };
   const port = {
@@ -168,6 +171,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
   let watcher: ConfigWatcher | null = null;
   const release = async (): Promise<void> => {
     watcher?.close();
+    tidying.close();
     staleness.close();
     faults.close();
     rollouts.close();
@@ -230,6 +234,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
   }
   life.isStarted = true;
   rollouts.open();
+  tidying.soon();
   log.info(
     { addresses, hash: snapshot.hash, ...traffic.describe() },
     `fairlead ${buildInfo().version} is ready: ${describe(addresses)}`,
