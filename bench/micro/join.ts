@@ -5,7 +5,7 @@
  */
 import { closeSync } from 'node:fs';
 import { systemRandom } from '../../src/base/clock.ts';
-import { FreshIds } from '../../src/propagation/fresh-ids.ts';
+import { FreshIds, requestIdIn, traceparentIn } from '../../src/propagation/fresh-ids.ts';
 import { TraceMemory } from '../../src/propagation/memory.ts';
 import { openSharedRecords, SharedRecords } from '../../src/workers/shared-records.ts';
 
@@ -18,8 +18,8 @@ const traces: string[] = [];
 const requests: string[] = [];
 for (let i = 0; i < CALLS; i++) {
   ids.advance();
-  traces.push(ids.traceparent);
-  requests.push(ids.requestId);
+  traces.push(traceparentIn(ids.lines));
+  requests.push(requestIdIn(ids.lines));
 }
 
 function nanoseconds(what: string, call: (i: number) => unknown): void {

@@ -19,6 +19,16 @@ const LINE_END = 2;
 const ID_BYTES = 16 + 16 + 8;
 const ZERO = 0x30;
 
+/** The request id in `lines`. */
+export function requestIdIn(lines: string): string {
+  return lines.slice(REQUEST_ID, TRACE_LINE - LINE_END);
+}
+
+/** The traceparent in `lines`. */
+export function traceparentIn(lines: string): string {
+  return lines.slice(TRACEPARENT, LINES.length - LINE_END);
+}
+
 export class FreshIds {
   readonly #random: Random;
   readonly #bytes = Buffer.from(LINES.repeat(BLOCK), 'latin1');
@@ -35,14 +45,6 @@ export class FreshIds {
   advance(): void {
     this.#at += LINES.length;
     if (this.#at >= this.#bytes.length) this.#fill();
-  }
-
-  get requestId(): string {
-    return this.#part(REQUEST_ID, TRACE_LINE - LINE_END);
-  }
-
-  get traceparent(): string {
-    return this.#part(TRACEPARENT, LINES.length - LINE_END);
   }
 
   /** Both lines, each with its CRLF. */

@@ -6,6 +6,7 @@
 import type { Clock, Random } from '../base/clock.ts';
 import type { JwtSettings } from '../config/compile-identity.ts';
 import type { Direction, ListenerSettings, RouteVariant, Snapshot, Upstream } from '../config/snapshot.ts';
+import { Framing } from '../http1/framing.ts';
 import { Head } from '../http1/head.ts';
 import { FreshIds } from '../propagation/fresh-ids.ts';
 import type { MemorySettings } from '../propagation/memory.ts';
@@ -27,6 +28,7 @@ import { Certificates } from './certificates.ts';
 import { ClaimReaders } from './claim-reader.ts';
 import { ContextMemory, type Contexts, type OtherMemories } from './context-memory.ts';
 import { Deadlines, TICK_MS } from './deadlines.ts';
+import { Inquiry } from './decision.ts';
 import { fitToDescriptors } from './descriptors.ts';
 import { DnsNames } from './dns-names.ts';
 import type { Downstream } from './downstream.ts';
@@ -85,9 +87,12 @@ export class DataPlane implements Memory {
   readonly ids: FreshIds;
   readonly burst = new Burst();
   readonly largeBuffers = new LargeBuffers();
-  /** Shared by all connections: a head is used up in the call that parsed it. */
+  /** Shared by all connections: a head, and what is asked of it, is used up in the call that parsed it. */
   readonly requestHead = new Head();
+  readonly requestFraming = new Framing();
   readonly responseHead = new Head();
+  readonly responseFraming = new Framing();
+  readonly inquiry: Inquiry;
   readonly cacheWatch: CacheWatch;
   /** Requests that no route matched. */
   readonly unrouted: Readonly<Record<Direction, RequestSeries>>;
@@ -121,6 +126,7 @@ export class DataPlane implements Memory {
     this.clock = options.clock;
     this.random = options.random;
     this.ids = new FreshIds(options.random);
+    this.inquiry = new Inquiry(this.requestHead, options.random);
     this.metrics = options.metrics;
     this.log = options.log;
     this.cacheWatch = new CacheWatch(options.metrics, options.log);

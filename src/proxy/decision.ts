@@ -18,7 +18,7 @@ import { type NamedVariant, writeBaggage } from '../propagation/baggage.ts';
 import { type Carried, readCarried, writeExperimentHeader } from '../propagation/header.ts';
 import { Call } from '../resilience/breaker.ts';
 import type { Limiter } from '../resilience/limiter.ts';
-import { HeadAttributes } from '../routing/attributes.ts';
+import { type Client, HeadAttributes } from '../routing/attributes.ts';
 import { admit, cancel, refuse } from './admission.ts';
 import { clientOf, type Peer } from './peer.ts';
 import type { ExperimentPlan, FallbackCause, Plan, RoutePlan, VariantTarget } from './plan.ts';
@@ -54,6 +54,33 @@ interface Sender {
 const NOTHING: readonly string[] = [];
 const NOBODY: readonly NamedVariant[] = [];
 
+/**
+ * What decisions are made from, which a request says while its head is there: one for all connections, since a decision
+ * is made in one go, and so it stays where the processor has it at hand.
+ */
+export class Inquiry {
+  readonly attributes: HeadAttributes;
+  readonly given: { -readonly [Field in keyof Given]: Given[Field] };
+
+  constructor(head: Head, random: Random) {
+    this.attributes = new HeadAttributes(head, NOBODY_KNOWN);
+    this.given = {
+      request: this.attributes,
+      context: null,
+      overrides: null,
+      random,
+      wallMs: 0,
+      before: NONE_BEFORE,
+      sticky: null,
+      excluded: null,
+      ignoresRoutingKeys: false,
+    };
+  }
+}
+
+const NOBODY_KNOWN: Client = { identity: null, address: null };
+const NONE_BEFORE: readonly Assignment[] = [];
+
 export class Decision {
   route: RoutePlan | null = null;
   group: UpstreamGroup | null = null;
@@ -76,26 +103,18 @@ export class Decision {
   #plan: Plan | null = null;
   /** Null: the sender is believed. */
   #gate: TrustGate | null = null;
-  readonly #attributes: HeadAttributes;
+  readonly #inquiry: Inquiry;
+  readonly #client: Client;
+  /** What was assigned in the order of what requires what; only where a route has such an order. */
   readonly #before: Assignment[] = [];
+  #ignoresRoutingKeys = false;
   /** Made when the first route needs it. */
   #sticky: StickySession | null = null;
-  readonly #given: { -readonly [Field in keyof Given]: Given[Field] };
 
-  constructor(head: Head, random: Random, from: Sender) {
+  constructor(inquiry: Inquiry, from: Sender) {
     this.#from = from;
-    this.#attributes = new HeadAttributes(head, clientOf(from.peer));
-    this.#given = {
-      request: this.#attributes,
-      context: null,
-      overrides: null,
-      random,
-      wallMs: 0,
-      before: this.#before,
-      sticky: null,
-      excluded: null,
-      ignoresRoutingKeys: false,
-    };
+    this.#inquiry = inquiry;
+    this.#client = clientOf(from.peer);
   }
 
   /** Nothing is decided yet. */
@@ -111,7 +130,7 @@ export class Decision {
 
   /** What the assignments came from; valid while the head is. */
   get given(): Given {
-    return this.#given;
+    return this.#inquiry.given;
   }
 
   /** In the order in which they were made, those that others on the route require among them. */
@@ -122,7 +141,7 @@ export class Decision {
 
   /** What the client was given before, without counting that it was asked for. */
   keptFor(experiment: Experiment): Kept | null {
-    const isAny = this.#given.sticky !== null && experiment.sticky !== null;
+    const isAny = this.given.sticky !== null && experiment.sticky !== null;
     return isAny ? this.#sticky!.peek(experiment) : null;
   }
 
@@ -143,16 +162,17 @@ export class Decision {
     this.replaced = NOTHING;
     this.carriedText = '';
     const { calls, admission } = route;
+    const { attributes, given } = this.#inquiry;
     if (admission !== null) {
-      this.#attributes.reset(route.parameters, route.claims);
+      this.#ask(route);
       this.limit = '';
       const refusal = refuse(this, admission, nowMs);
       if (refusal !== null) return refusal;
     }
     if (route.experiments.length === 0 && route.remembers === null && calls === null && gate === null)
       return admission === null ? null : admit(this, nowMs);
-    this.#attributes.reset(route.parameters, route.claims);
-    if (gate !== null) gate.open(head, this.#attributes, nowMs);
+    this.#ask(route);
+    if (gate !== null) gate.open(head, attributes, nowMs);
     const context = gate === null ? head.header(propagation.header) : gate.header;
     const baggage = gate === null ? baggageOf(head, propagation) : gate.baggage;
     const vouched = gate === null ? null : gate.vouched;
@@ -169,21 +189,28 @@ export class Decision {
       if (gate !== null) gate.close(this, carried);
       return admission === null ? null : admit(this, nowMs);
     }
-    this.#given.context = carried;
-    this.#given.overrides = gate === null ? this.#readOverrides(head, propagation) : gate.overrides;
-    this.#given.sticky = route.sticky === null ? null : this.#openSticky(route.sticky);
-    if (route.clock !== null) this.#given.wallMs = route.clock.wallMs();
-    const excluded = route.exclusion === null ? null : route.exclusion.classOf(head, this.#attributes);
-    this.#given.excluded = excluded;
+    given.context = carried;
+    given.overrides = gate === null ? this.#readOverrides(head, propagation) : gate.overrides;
+    given.sticky = route.sticky === null ? null : this.#openSticky(route.sticky);
+    given.ignoresRoutingKeys = this.#ignoresRoutingKeys;
+    if (route.clock !== null) given.wallMs = route.clock.wallMs();
+    const excluded = route.exclusion === null ? null : route.exclusion.classOf(head, attributes);
+    given.excluded = excluded;
     if (route.order !== null) this.#assignInOrder(route, route.order);
-    else
-      for (const planned of route.experiments) this.#join(planned, assign(planned.experiment, this.#given));
+    else for (const planned of route.experiments) this.#join(planned, assign(planned.experiment, given));
     if (excluded !== null) route.exclusion!.count(excluded, this.participations, this.count);
     if (context === null && baggage === null && joined === null && this.count === 1) this.#writeOnly();
     else this.#writeContext(propagation, baggage, carried, joined);
     if (gate !== null) gate.close(this, carried);
     if (route.refusesUnknown && this.#hasUnknown()) return 'variant_unknown';
     return admit(this, nowMs);
+  }
+
+  /** The questions are about this request from now on. */
+  #ask(route: RoutePlan): void {
+    const { attributes } = this.#inquiry;
+    attributes.from(this.#client);
+    attributes.reset(route.parameters, route.claims);
   }
 
   #hasUnknown(): boolean {
@@ -198,7 +225,7 @@ export class Decision {
   #adopt(plan: Plan): void {
     this.#plan = plan;
     this.#gate = gateFor(plan.trustOf(this.#from.listener), this.#from.peer);
-    this.#given.ignoresRoutingKeys = this.#gate !== null && !this.#gate.mayOverride;
+    this.#ignoresRoutingKeys = this.#gate !== null && !this.#gate.mayOverride;
   }
 
   /** What endpoints are chosen by where they are hashed, '' for nothing. While the head is there. */
@@ -206,13 +233,13 @@ export class Decision {
     const route = this.route!;
     const sources = this.group!.upstream.hashKey ?? route.group.upstream.hashKey;
     if (sources === null) return '';
-    this.#attributes.reset(route.parameters, route.claims);
-    return readUnit(sources, this.#attributes, null)?.id ?? '';
+    this.#ask(route);
+    return readUnit(sources, this.#inquiry.attributes, null)?.id ?? '';
   }
 
   #openSticky(plan: StickyPlan): StickySession {
     this.#sticky ??= new StickySession();
-    this.#sticky.begin(plan, this.#attributes);
+    this.#sticky.begin(plan, this.#inquiry.attributes);
     return this.#sticky;
   }
 
@@ -226,15 +253,17 @@ export class Decision {
     const header = head.header(propagation.overrideHeader);
     let cookie: string | null = null;
     if (head.first(Field.cookie) >= 0 && head.header('cookie')!.includes(propagation.overrideCookie)) {
-      cookie = this.#attributes.cookie(propagation.overrideCookie);
+      cookie = this.#inquiry.attributes.cookie(propagation.overrideCookie);
     }
     return header === null && cookie === null ? null : parseOverride(header, cookie);
   }
 
   /** What is required goes first, on this route or not; then those of the route join as they are listed. */
   #assignInOrder(route: RoutePlan, order: readonly Experiment[]): void {
+    const { given } = this.#inquiry;
     this.#before.length = 0;
-    for (const experiment of order) this.#before.push(assign(experiment, this.#given));
+    given.before = this.#before;
+    for (const experiment of order) this.#before.push(assign(experiment, given));
     for (const plan of route.experiments) this.#join(plan, this.#before[order.indexOf(plan.experiment)]!);
   }
 

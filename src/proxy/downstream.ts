@@ -7,14 +7,14 @@ import type { Socket } from 'node:net';
 import type { ErrorCode } from '../base/error.ts';
 import type { Direction, ListenerSettings } from '../config/snapshot.ts';
 import { Field } from '../http1/field.ts';
-import { Framing, requestFraming } from '../http1/framing.ts';
+import { requestFraming } from '../http1/framing.ts';
 import { type Head, parseRequestHead } from '../http1/head.ts';
 import { ForwardedLines } from '../routing/forwarded-lines.ts';
 import { localAnswer } from './answer.ts';
 import type { DataPlane } from './data-plane.ts';
 import { deadline, type Timed } from './deadlines.ts';
 import { Exchange } from './exchange.ts';
-import { Intake } from './intake.ts';
+import { NO_INTAKE, ownIntake } from './intake.ts';
 import type { Peer } from './peer.ts';
 import { ReadBuffer } from './read-buffer.ts';
 import { type Reader, readInto } from './shared-reads.ts';
@@ -51,8 +51,8 @@ export class Downstream implements Timed, Reader {
   #isFull = false;
   #lingeredBytes = 0;
   readonly #onClosed: () => void;
-  readonly #framing = new Framing();
-  readonly #intake = new Intake();
+  /** What came too early; nobody's while nothing did. */
+  #intake = NO_INTAKE;
   readonly reads: ReadBuffer;
   /** Reads into a buffer that others read into as well. */
   readonly #isSharing: boolean;
@@ -261,11 +261,11 @@ export class Downstream implements Timed, Reader {
   #startRequest(bytes: Buffer, start: number, end: number): number {
     const { plane } = this;
     const { snapshot } = plane.plan;
-    const head = plane.requestHead;
+    const { requestHead: head, requestFraming: framing } = plane;
     const after = parseRequestHead(head, bytes, start, end, snapshot.limits);
     if (after > 0) {
-      if (!requestFraming(head, this.#framing)) {
-        this.#refuse(this.#framing.failure!, this.#framing.failureDetail);
+      if (!requestFraming(head, framing)) {
+        this.#refuse(framing.failure!, framing.failureDetail);
       } else if (!isExpectationKnown(head)) {
         this.#refuse('expectation_failed');
       } else {
@@ -283,7 +283,7 @@ export class Downstream implements Timed, Reader {
   /** A fault of ours in deciding about one request must not take the others with it. */
   #startExchange(head: Head): void {
     try {
-      this.exchange.start(head, this.#framing);
+      this.exchange.start(head, this.plane.requestFraming);
     } catch (error) {
       this.plane.log.error(
         { error: (error as Error).stack },
@@ -297,8 +297,11 @@ export class Downstream implements Timed, Reader {
     const intake = this.#intake;
     if (this.#state !== 'open') return intake.clear();
     if (bytes === intake.bytes) intake.consumeTo(at);
-    else if (at < end) intake.append(bytes, at, end);
-    const isFull = intake.length > PARKED_MAX_BYTES && (this.exchange.isActive || this.isClogged);
+    else if (at < end) {
+      this.#intake = ownIntake(this.#intake);
+      this.#intake.append(bytes, at, end);
+    }
+    const isFull = this.#intake.length > PARKED_MAX_BYTES && (this.exchange.isActive || this.isClogged);
     if (isFull) this.pause();
     // An upstream that cannot take more either says so again at the next write.
     else if (this.#isFull) this.resume();

@@ -49,7 +49,6 @@ export class Exchange implements UpstreamUser, ResponseHandler {
   readonly expiry = new Expiry(this);
   tunnel: Tunnel | null = null;
   #isPausedByClient = false;
-  readonly #framing = new Framing();
   readonly #reader: ResponseReader;
 
   constructor(plane: DataPlane, downstream: Downstream) {
@@ -58,7 +57,7 @@ export class Exchange implements UpstreamUser, ResponseHandler {
     this.plan = plane.plan;
     this.attempt = new Attempt(this);
     this.#reader = new ResponseReader(plane.responseHead, this);
-    this.decision = new Decision(plane.requestHead, plane.random, downstream);
+    this.decision = new Decision(plane.inquiry, downstream);
   }
 
   get isActive(): boolean {
@@ -212,7 +211,7 @@ export class Exchange implements UpstreamUser, ResponseHandler {
   }
 
   begin(head: Head, bytes: Buffer, at: number, end: number): void {
-    const framing = this.#framing;
+    const framing = this.plane.responseFraming;
     if (!responseFraming(head, this.request.method, framing)) return this.malformed(framing.failureDetail);
     const { isStreaming } = this.decision.route!;
     this.attempt.answered(head.status, isStreaming ? -1 : this.request.completeMs);
@@ -278,11 +277,8 @@ export class Exchange implements UpstreamUser, ResponseHandler {
 
   #finish(): void {
     const { isUpstreamReusable, upstreamIdleMs, isClose } = this.response;
-    this.attempt.release(
-      isUpstreamReusable && this.requestBody.isDone,
-      upstreamIdleMs,
-      this.downstream.writer,
-    );
+    const isReusable = isUpstreamReusable && this.requestBody.isDone;
+    this.attempt.release(isReusable, upstreamIdleMs, this.downstream.writer);
     this.#settle();
     this.downstream.exchangeDone(isClose);
   }
@@ -392,6 +388,7 @@ export class Exchange implements UpstreamUser, ResponseHandler {
     this.expiry.end();
     this.attempt.commit();
     settle(this);
+    this.request.forget();
     this.tunnel = null;
   }
 }

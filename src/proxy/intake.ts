@@ -47,3 +47,11 @@ export class Intake {
 }
 
 const EMPTY: Buffer = Buffer.alloc(0);
+
+/** For all who hold nothing, which nearly all do nearly always. Nothing may be appended to it: see `ownIntake`. */
+export const NO_INTAKE = new Intake();
+
+/** `intake`, or one that may be appended to. */
+export function ownIntake(intake: Intake): Intake {
+  return intake === NO_INTAKE ? new Intake() : intake;
+}

@@ -1,5 +1,6 @@
 /** What is kept of a request after its head is gone, and when what happened to it. One object per connection, reused. */
 import type { Head } from '../http1/head.ts';
+import { requestIdIn, traceparentIn } from '../propagation/fresh-ids.ts';
 import type { Span } from '../propagation/span.ts';
 
 export class RequestFacts {
@@ -11,9 +12,13 @@ export class RequestFacts {
   #protocols: readonly string[] = NO_PROTOCOLS;
   /** The tester wants to know why. */
   isExplainAsked = false;
-  /** As received or as given by us; '' for none. */
-  requestId = '';
-  traceparent = '';
+  /** As received; '' for none. */
+  #requestId = '';
+  #traceparent = '';
+  /** The lines of `FreshIds` that it was given instead, of which parts are taken when somebody asks. */
+  #freshLines = '';
+  #isIdFresh = false;
+  #isTraceFresh = false;
   /** Ours, when it is recorded. */
   span: Span | null = null;
   /** What kind of program asks, where that is collected; a number of `AGENTS`. */
@@ -38,8 +43,8 @@ export class RequestFacts {
     this.#protocols = head.isUpgrade && head.versionMinor === 1 ? askedProtocols(head) : NO_PROTOCOLS;
     this.isUpgradeAsked = this.#protocols.length > 0;
     this.isExplainAsked = false;
-    this.requestId = '';
-    this.traceparent = '';
+    this.#isIdFresh = false;
+    this.#isTraceFresh = false;
     this.span = null;
     this.startedMs = startedMs;
     this.beganMs = startedMs;
@@ -47,6 +52,35 @@ export class RequestFacts {
     this.completeMs = -1;
     this.firstByteMs = -1;
     this.answeredMs = -1;
+  }
+
+  /** As received or as given by us; '' for none. */
+  get requestId(): string {
+    return this.#isIdFresh ? requestIdIn(this.#freshLines) : this.#requestId;
+  }
+
+  get traceparent(): string {
+    return this.#isTraceFresh ? traceparentIn(this.#freshLines) : this.#traceparent;
+  }
+
+  /** The ids that came with it, or a span's; '' for none. */
+  receiveIds(requestId: string, traceparent: string): void {
+    this.#requestId = requestId;
+    this.#traceparent = traceparent;
+    this.#isTraceFresh = false;
+  }
+
+  /** It gets ids of ours for those that are missing; `lines` as `FreshIds` has them. */
+  giveIds(lines: string, isId: boolean, isTrace: boolean): void {
+    this.#freshLines = lines;
+    this.#isIdFresh = isId;
+    this.#isTraceFresh = isTrace;
+  }
+
+  /** It is over. What an idle connection kept of its ids would hold the memory of a hundred others. */
+  forget(): void {
+    this.receiveIds('', '');
+    this.giveIds('', false, false);
   }
 
   /** It goes to somebody else, who has no part in the time before. */

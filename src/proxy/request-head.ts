@@ -24,29 +24,31 @@ export function requestHead(exchange: Exchange, head: Head, framing: Framing): s
   }
   if (exchange.expiry.names.length > 0) replaced = [...replaced, ...exchange.expiry.names];
   const { request } = exchange;
-  request.requestId = head.first(Field.requestId) >= 0 ? head.header('x-request-id')! : '';
-  request.traceparent = head.first(Field.traceparent) >= 0 ? head.header('traceparent')! : '';
-  const isIdNeeded = forwarding.requestId && request.requestId === '';
-  const isTraceNeeded = forwarding.traceparent && !isTraceparent(request.traceparent);
-  if (isIdNeeded || isTraceNeeded) ids.advance();
-  if (isIdNeeded) {
-    if (head.first(Field.requestId) >= 0) replaced = [...replaced, 'x-request-id'];
-    request.requestId = ids.requestId;
-    if (!isTraceNeeded) fields += ids.requestIdLine;
+  const receivedId = head.first(Field.requestId) >= 0 ? head.header('x-request-id')! : '';
+  const received = head.first(Field.traceparent) >= 0 ? head.header('traceparent')! : '';
+  request.receiveIds(receivedId, received);
+  const isIdNeeded = forwarding.requestId && receivedId === '';
+  const isTraceNeeded = forwarding.traceparent && !isTraceparent(received);
+  let lines = '';
+  if (isIdNeeded || isTraceNeeded) {
+    ids.advance();
+    lines = ids.lines;
+    request.giveIds(lines, isIdNeeded, isTraceNeeded);
   }
+  if (isIdNeeded && head.first(Field.requestId) >= 0) replaced = [...replaced, 'x-request-id'];
   const { malformed } = exchange.plan;
   if (exchange.plane.tracing !== null) beginSpan(exchange, isTraceNeeded);
+  // A span has a line of its own.
+  const isTraceAdded = isTraceNeeded && request.span === null;
+  if (isIdNeeded) fields += isTraceAdded ? lines : ids.requestIdLine;
+  else if (isTraceAdded) fields += ids.traceparentLine;
   if (isTraceNeeded) {
-    if (request.traceparent !== '') {
+    if (received !== '') {
       replaced = [...replaced, 'traceparent'];
       malformed.traceparent.value++;
     }
     // It belongs to the trace that could not be read, or to none.
     if (head.first(Field.tracestate) >= 0) replaced = [...replaced, 'tracestate'];
-    if (request.span === null) {
-      request.traceparent = ids.traceparent;
-      fields += isIdNeeded ? ids.lines : ids.traceparentLine;
-    } else if (isIdNeeded) fields += ids.requestIdLine;
   } else if (forwarding.traceparent && head.first(Field.tracestate) >= 0) {
     if (!isTracestate(head.header('tracestate')!)) {
       replaced = [...replaced, 'tracestate'];
@@ -55,8 +57,9 @@ export function requestHead(exchange: Exchange, head: Head, framing: Framing): s
   }
   if (request.span !== null && forwarding.traceparent) {
     if (!isTraceNeeded) replaced = [...replaced, 'traceparent'];
-    request.traceparent = request.span.traceparent;
-    fields += `traceparent: ${request.traceparent}\r\n`;
+    const { traceparent } = request.span;
+    request.receiveIds(receivedId, traceparent);
+    fields += `traceparent: ${traceparent}\r\n`;
   }
   const { remembers } = exchange.decision.route!;
   if (remembers !== null)
@@ -74,7 +77,7 @@ export function requestHead(exchange: Exchange, head: Head, framing: Framing): s
 
 /** Once for a request, however often its head is written. */
 function beginSpan({ plane, request }: Exchange, isFresh: boolean): void {
-  const traceparent = isFresh ? plane.ids.traceparent : request.traceparent;
+  const { traceparent } = request;
   if (isFresh || isTraceparent(traceparent)) request.span ??= plane.tracing!.begin(traceparent, isFresh);
 }
 

@@ -2,10 +2,13 @@
 import { Framing, responseFraming } from '../http1/framing.ts';
 import type { Head } from '../http1/head.ts';
 import { type HeadLimits, parseResponseHead } from '../http1/head.ts';
-import { Intake } from './intake.ts';
+import { NO_INTAKE, ownIntake } from './intake.ts';
 
 /** 1xx responses before the final one: more is an upstream that never answers. */
 const INFORMATIONAL_MAX = 32;
+
+/** Of what is informational, which is looked at for its failures only. */
+const framing = new Framing();
 
 /** Who reads: the exchange. `head` and `bytes` are valid during the call only. */
 export interface ResponseHandler {
@@ -19,8 +22,7 @@ export interface ResponseHandler {
 export class ResponseReader {
   readonly #handler: ResponseHandler;
   readonly #head: Head;
-  readonly #intake = new Intake();
-  readonly #framing = new Framing();
+  #intake = NO_INTAKE;
   #informational = 0;
 
   /** `head` may be shared with other readers. */
@@ -56,11 +58,13 @@ export class ResponseReader {
       if (this.#informational > INFORMATIONAL_MAX) {
         return this.#handler.malformed(`More than ${INFORMATIONAL_MAX} informational responses.`);
       }
-      if (!responseFraming(head, '', this.#framing))
-        return this.#handler.malformed(this.#framing.failureDetail);
+      if (!responseFraming(head, '', framing)) return this.#handler.malformed(framing.failureDetail);
       this.#handler.informational(head);
     }
     if (bytes === this.#intake.bytes) this.#intake.consumeTo(at);
-    else if (at < end) this.#intake.append(bytes, at, end);
+    else if (at < end) {
+      this.#intake = ownIntake(this.#intake);
+      this.#intake.append(bytes, at, end);
+    }
   }
 }

@@ -27,8 +27,7 @@ export interface Client {
 }
 
 export class HeadAttributes implements RequestAttributes {
-  readonly clientIdentity: string | null;
-  readonly clientAddress: string | null;
+  #client: Client;
   readonly #head: Head;
   #parameters: PathParameters | null = null;
   #claimSource: ClaimSource | null = null;
@@ -39,8 +38,20 @@ export class HeadAttributes implements RequestAttributes {
 
   constructor(head: Head, client: Client) {
     this.#head = head;
-    this.clientIdentity = client.identity;
-    this.clientAddress = client.address;
+    this.#client = client;
+  }
+
+  /** From now on the requests are those of `client`. */
+  from(client: Client): void {
+    this.#client = client;
+  }
+
+  get clientIdentity(): string | null {
+    return this.#client.identity;
+  }
+
+  get clientAddress(): string | null {
+    return this.#client.address;
   }
 
   /**

@@ -30,8 +30,8 @@ export class ForwardedLines {
       return this.#make(head, settings);
     if (settings !== this.#settings || !isExactly(head, host, this.#host)) {
       this.#settings = settings;
-      this.#host = head.value(host);
-      this.#lines = flat(this.#make(head, settings));
+      this.#host = shared(head.value(host));
+      this.#lines = shared(this.#make(head, settings));
     }
     return this.#lines;
   }
@@ -70,7 +70,19 @@ function isExactly(head: Head, i: number, text: string): boolean {
   return true;
 }
 
-/** The same text, not held together by references to its parts. */
-function flat(text: string): string {
-  return Buffer.from(text, 'latin1').latin1Slice();
+/** As many as differ among the connections of most sidecars; then it begins anew, which costs only memory. */
+const TEXTS_MAX = 1024;
+const texts = new Map<string, string>();
+
+/**
+ * The same text, of which there is one for all connections, and not held together by references to its parts: so it stays
+ * where the processor has it at hand, and an idle connection costs none of it.
+ */
+function shared(text: string): string {
+  const known = texts.get(text);
+  if (known !== undefined) return known;
+  if (texts.size >= TEXTS_MAX) texts.clear();
+  const flat = Buffer.from(text, 'latin1').latin1Slice();
+  texts.set(flat, flat);
+  return flat;
 }
