@@ -92,10 +92,13 @@ test('a sidecar starts with little memory, as the same process, and passes optio
   expect(lean.said[0]).toBe(lean.pid);
   expect(lean.said.slice(1)).toEqual([
     [
+      '--min-semi-space-size=2',
       '--max-semi-space-size=2',
       '--heap-growing-percent=30',
       '--no-maglev',
       '--v8-pool-size=1',
+      '--bytecode-old-age=1',
+      '--expose-gc',
       '--no-warnings',
     ],
     ['run', '-c', 'x.yaml'],
