@@ -15,7 +15,7 @@ export interface Spent {
   readonly failures: number;
 }
 
-/** A bucket that was read out: how long ago it began, in ms, calls and failures. */
+/** A bucket that was read out: how long ago it began, in ms to a thousandth, calls and failures. */
 export type SpanRow = readonly [ageMs: number, requests: number, failures: number];
 
 export class SpanRing {
@@ -67,8 +67,8 @@ export class SpanRing {
     for (let bucket = this.#newest - BUCKETS; bucket <= this.#newest; bucket++) {
       const requests = this.#requests[rowOf(bucket)]!;
       if (requests === 0) continue;
-      const ageMs = Math.round(nowMs - this.#originMs - bucket * this.#bucketMs);
-      rows.push([ageMs, requests, this.#failures[rowOf(bucket)]!]);
+      const ageMs = nowMs - this.#originMs - bucket * this.#bucketMs;
+      rows.push([Math.round(ageMs * 1000) / 1000, requests, this.#failures[rowOf(bucket)]!]);
     }
     return rows;
   }
