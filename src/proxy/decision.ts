@@ -169,7 +169,7 @@ export class Decision {
       const refusal = refuse(this, admission, nowMs);
       if (refusal !== null) return refusal;
     }
-    if (route.experiments.length === 0 && route.remembers === null && calls === null && gate === null)
+    if (route.experiments === null && route.remembers === null && calls === null && gate === null)
       return admission === null ? null : admit(this, nowMs);
     this.#ask(route);
     if (gate !== null) gate.open(head, attributes, nowMs);
@@ -183,7 +183,7 @@ export class Decision {
     }
     const joined = (calls === null ? null : calls.join(head, carried, nowMs)) ?? vouched;
     if (joined !== null) carried = joined;
-    if (route.experiments.length === 0) {
+    if (route.experiments === null) {
       if (joined !== null) this.#writeContext(propagation, baggage, carried, joined);
       else if (carried !== null) this.carriedText = writeExperimentHeader(carried, NOBODY);
       if (gate !== null) gate.close(this, carried);
@@ -197,7 +197,7 @@ export class Decision {
     const excluded = route.exclusion === null ? null : route.exclusion.classOf(head, attributes);
     given.excluded = excluded;
     if (route.order !== null) this.#assignInOrder(route, route.order);
-    else for (const planned of route.experiments) this.#join(planned, assign(planned.experiment, given));
+    else this.#assignEach(route.experiments, given);
     if (excluded !== null) route.exclusion!.count(excluded, this.participations, this.count);
     if (context === null && baggage === null && joined === null && this.count === 1) this.#writeOnly();
     else this.#writeContext(propagation, baggage, carried, joined);
@@ -258,13 +258,19 @@ export class Decision {
     return header === null && cookie === null ? null : parseOverride(header, cookie);
   }
 
+  #assignEach(first: ExperimentPlan, given: Given): void {
+    for (let plan: ExperimentPlan | null = first; plan !== null; plan = plan.next)
+      this.#join(plan, assign(plan.experiment, given));
+  }
+
   /** What is required goes first, on this route or not; then those of the route join as they are listed. */
   #assignInOrder(route: RoutePlan, order: readonly Experiment[]): void {
     const { given } = this.#inquiry;
     this.#before.length = 0;
     given.before = this.#before;
     for (const experiment of order) this.#before.push(assign(experiment, given));
-    for (const plan of route.experiments) this.#join(plan, this.#before[order.indexOf(plan.experiment)]!);
+    for (let plan = route.experiments; plan !== null; plan = plan.next)
+      this.#join(plan, this.#before[order.indexOf(plan.experiment)]!);
   }
 
   #join(plan: ExperimentPlan, assignment: Assignment): void {
@@ -276,7 +282,7 @@ export class Decision {
     this.count++;
     participation.plan = plan;
     participation.assignment = assignment;
-    participation.served = plan.targets[assignment.variant.index]!;
+    participation.served = plan.target(assignment.variant);
     participation.cause = null;
     participation.isAdmitted = false;
     plan.assigned(assignment.variant, assignment.reason).value++;

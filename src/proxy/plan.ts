@@ -244,7 +244,7 @@ function planExperiment(route: Route, planned: RouteExperiment, planning: Planni
     );
   });
   const collector = collectorFor(route, experiment, planning);
-  const plan = new ExperimentPlan(experiment, targets, collector, shared.counters(experiment));
+  const plan = new ExperimentPlan(targets, collector, shared.counters(experiment));
   for (const target of targets)
     target.breaker?.compareWith(target === plan.fallback ? null : plan.fallback.breaker);
   return plan;

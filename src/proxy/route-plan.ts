@@ -88,13 +88,13 @@ export class VariantTarget implements VariantRules {
 
 /** What is counted of the assignments of an experiment, on all routes. */
 export class ExperimentCounters {
-  readonly #experiment: Experiment;
+  readonly experiment: Experiment;
   readonly #metrics: Pick<Metrics, 'assignments' | 'fallbacks'>;
   readonly #assigned: Partial<Record<Reason, Counter>>[];
   readonly #fellBack: Partial<Record<FallbackCause, Counter>> = {};
 
   constructor(experiment: Experiment, metrics: Pick<Metrics, 'assignments' | 'fallbacks'>) {
-    this.#experiment = experiment;
+    this.experiment = experiment;
     this.#metrics = metrics;
     this.#assigned = experiment.variants.map(() => ({}));
   }
@@ -102,37 +102,54 @@ export class ExperimentCounters {
   /** Found without building a key, since it is asked for on every request. */
   assigned({ index, name }: Variant, reason: Reason): Counter {
     const ofVariant = this.#assigned[index]!;
-    ofVariant[reason] ??= this.#metrics.assignments(this.#experiment.name, name, reason);
+    ofVariant[reason] ??= this.#metrics.assignments(this.experiment.name, name, reason);
     return ofVariant[reason];
   }
 
   fellBack(cause: FallbackCause): Counter {
-    this.#fellBack[cause] ??= this.#metrics.fallbacks(this.#experiment.name, cause);
+    this.#fellBack[cause] ??= this.#metrics.fallbacks(this.experiment.name, cause);
     return this.#fellBack[cause];
   }
 }
 
+const NO_MORE: readonly VariantTarget[] = [];
+
 /** An experiment on a route. */
 export class ExperimentPlan {
-  /** In the order of `experiment.variants`. */
-  readonly targets: readonly VariantTarget[];
-  readonly experiment: Experiment;
+  // Without lists on the way: each would be two more lines of memory, fetched anew, for every request.
+  readonly #counters: ExperimentCounters;
+  readonly #first: VariantTarget;
+  readonly fallback: VariantTarget;
   /** Takes down what becomes of its requests; null: it is not analysed. */
   readonly collector: Collector | null;
-  readonly fallback: VariantTarget;
-  readonly #counters: ExperimentCounters;
+  /** The one after it on the route. */
+  next: ExperimentPlan | null = null;
+  readonly #second: VariantTarget;
+  /** What is after the second, which few have. */
+  readonly #more: readonly VariantTarget[];
 
-  constructor(
-    experiment: Experiment,
-    targets: readonly VariantTarget[],
-    collector: Collector | null,
-    counters: ExperimentCounters,
-  ) {
-    this.targets = targets;
-    this.experiment = experiment;
-    this.collector = collector;
-    this.fallback = targets[experiment.fallback.index]!;
+  /** @param targets in the order of `experiment.variants`, at least two */
+  constructor(targets: readonly VariantTarget[], collector: Collector | null, counters: ExperimentCounters) {
     this.#counters = counters;
+    this.#first = targets[0]!;
+    this.fallback = targets[counters.experiment.fallback.index]!;
+    this.collector = collector;
+    this.#second = targets[1]!;
+    this.#more = targets.length > 2 ? targets.slice(2) : NO_MORE;
+  }
+
+  get experiment(): Experiment {
+    return this.#counters.experiment;
+  }
+
+  /** In the order of `experiment.variants`. */
+  get targets(): readonly VariantTarget[] {
+    return [this.#first, this.#second, ...this.#more];
+  }
+
+  target({ index }: Variant): VariantTarget {
+    if (index === 0) return this.#first;
+    return index === 1 ? this.#second : this.#more[index - 2]!;
   }
 
   assigned(variant: Variant, reason: Reason): Counter {
@@ -142,6 +159,12 @@ export class ExperimentPlan {
   fellBack(cause: FallbackCause): Counter {
     return this.#counters.fellBack(cause);
   }
+}
+
+/** The first of those of a route, and with it the others. */
+function chained(plans: readonly ExperimentPlan[]): ExperimentPlan | null {
+  for (const [index, plan] of plans.entries()) plan.next = plans[index + 1] ?? null;
+  return plans[0] ?? null;
 }
 
 /** What a request on a route may take, in milliseconds; 0: no limit. See `Timeouts` of the Snapshot. */
@@ -193,7 +216,8 @@ export interface RouteRules extends Pick<Route, 'isStreaming' | 'order' | 'param
 /** A route. */
 export class RoutePlan implements RouteRules {
   readonly #rules: RouteRules;
-  readonly experiments: readonly ExperimentPlan[];
+  /** Its first experiment, which knows the next; null: it has none. */
+  readonly experiments: ExperimentPlan | null;
   /** For requests in no experiment. */
   readonly series: RequestSeries;
   readonly route: Route;
@@ -205,7 +229,7 @@ export class RoutePlan implements RouteRules {
     rules: RouteRules,
   ) {
     this.#rules = rules;
-    this.experiments = experiments;
+    this.experiments = chained(experiments);
     this.series = series;
     this.route = route;
   }
