@@ -36,7 +36,7 @@ let taken = 0;
  */
 export class Window {
   // First what `add` reads: with thousands of windows each line of memory is fetched anew.
-  /** When the newest bucket is over. */
+  /** Not before this is the newest bucket over; whole, so that it is in here and not behind a pointer. */
   #endMs = 0;
   /** From `#at` on the totals and the counts of the newest bucket, side by side, then those of the buckets before. */
   #cells: Uint32Array = NO_CELLS;
@@ -147,18 +147,19 @@ export class Window {
     return this.#at + (2 + (bucket % ROWS)) * this.#columns;
   }
 
-  /** Move on to the bucket of `nowMs`, emptying the rows in between; at most the whole ring. */
+  /** Move on to the bucket of `nowMs`, if it is a later one, emptying the rows in between; at most the whole ring. */
   #roll(nowMs: number): void {
     const bucket = Math.floor(nowMs / this.bucketMs);
     const steps = bucket - this.#bucket;
     if (this.#at === NOWHERE) this.#settle();
+    else if (steps <= 0) return;
     else if (steps >= ROWS) this.clear();
     else {
       this.#putAway();
       for (let step = 1; step <= steps; step++) this.#drop(this.#ringRowOf(this.#bucket + step));
     }
     this.#bucket = bucket;
-    this.#endMs = (bucket + 1) * this.bucketMs;
+    this.#endMs = Math.floor((bucket + 1) * this.bucketMs);
   }
 
   /** The newest bucket is over. */

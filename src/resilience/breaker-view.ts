@@ -96,7 +96,7 @@ export function breakerView(parts: BreakerParts, nowMs: number): BreakerView {
     errorRatio: requests === 0 ? null : failures / requests,
     slowRatio: requests === 0 ? null : slow / requests,
     consecutiveFailures,
-    inFlight: calls.inFlight.count,
+    inFlight: calls.count,
     overdue,
     heldBack,
     probes: probes.admitted,

@@ -18,7 +18,7 @@ import type { Budget } from './budget.ts';
 import { Circuit, type CircuitState } from './circuit.ts';
 import { ClosedCalls } from './closed-calls.ts';
 import { Criteria } from './criteria.ts';
-import { ageOf, type Call, type InFlight } from './in-flight.ts';
+import { ageOf, append, appendUncounted, type Call, check, remove, restart } from './in-flight.ts';
 import { type Force, type ForceKind, forceFor, isObserving } from './mode.ts';
 import type { CallEnd, Outcome } from './outcome.ts';
 import { Probes, probeLimitMs, rampedSlots } from './probes.ts';
@@ -40,7 +40,6 @@ export class Breaker {
   /** The circuit's state, as the next ones kept here so that the request path reads one field. */
   #state: CircuitState = 'closed';
   readonly #calls: ClosedCalls;
-  readonly #inFlight: InFlight;
   #budget: Budget | null;
   /** It moves, and turns nothing away. */
   #isObserving: boolean;
@@ -77,7 +76,6 @@ export class Breaker {
     this.#circuit = new Circuit(name);
     this.#share = isShared ? new Share() : null;
     this.#calls = new ClosedCalls(settings, isShared);
-    this.#inFlight = this.#calls.inFlight;
     this.#criteria = new Criteria(settings, this.#calls, this.#stance);
     this.#budget = this.#stance.budget;
     this.#isObserving = isObserving(this.#stance.mode);
@@ -110,10 +108,10 @@ export class Breaker {
         return false;
       }
       this.#wouldTurnAway++;
-      this.#inFlight.appendUncounted(call);
+      appendUncounted(this.#calls, call);
       return true;
     }
-    this.#inFlight.append(call, nowMs, this.#calls.generation);
+    append(this.#calls, call, nowMs);
     return true;
   }
 
@@ -122,17 +120,17 @@ export class Breaker {
    * has no age until `sent`. Throws if the call is not in flight here.
    */
   sending(call: Call): void {
-    this.#inFlight.check(call);
+    check(this.#calls, call);
     call.isSending = true;
   }
 
   /** The whole request has been sent: the call's clock starts now. Throws if the call is not in flight here. */
   sent(call: Call, nowMs: number): void {
-    this.#inFlight.check(call);
+    check(this.#calls, call);
     if (!call.isSending) return;
     call.isSending = false;
     // A stale call counts for nothing, and stays where it is so that the newest calls are those of this state.
-    if (call.generation === this.#calls.generation) this.#inFlight.restart(call, nowMs);
+    if (call.generation === this.#calls.generation) restart(this.#calls, call, nowMs);
   }
 
   /**
@@ -141,7 +139,7 @@ export class Breaker {
    * clients that read slowly. Throws if the call is not in flight here.
    */
   answered(call: Call, nowMs: number): void {
-    this.#inFlight.check(call);
+    check(this.#calls, call);
     call.answeredMs = nowMs;
   }
 
@@ -154,7 +152,7 @@ export class Breaker {
   }
 
   #settle(call: Call, end: CallEnd, nowMs: number): void {
-    this.#inFlight.remove(call);
+    remove(this.#calls, call);
     if (this.#calls.age(nowMs)) this.#judge(nowMs, false);
     // Every call is part of the budget, whatever the breaker makes of it.
     if (this.#budget !== null && end !== 'ignored' && end !== 'left') this.#budget.count(end === 'failure');
@@ -328,7 +326,7 @@ export class Breaker {
   }
 
   #judgeProbes(nowMs: number): void {
-    const { newest } = this.#inFlight;
+    const { newest } = this.#calls;
     const probe = newest?.generation === this.#calls.generation ? newest : null;
     const bad = this.#probes.judge(probe, probeLimitMs(this.#settings), this.#settings.openForMs, nowMs);
     if (bad !== null) this.#openByItself('probe-failed', bad, nowMs);

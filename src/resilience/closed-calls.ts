@@ -4,7 +4,16 @@
  */
 import type { Share } from './confidence.ts';
 import { Evidence } from './evidence.ts';
-import { ageOf, type Call, InFlight, type Waiting } from './in-flight.ts';
+import {
+  ageOf,
+  type Call,
+  countOverdue,
+  findWaiting,
+  type InFlight,
+  markOverdue,
+  rewind,
+  type Waiting,
+} from './in-flight.ts';
 import { columnOf } from './latency-scale.ts';
 import type { Limits } from './limits.ts';
 import type { CallEnd } from './outcome.ts';
@@ -20,8 +29,15 @@ const NEVER_ANSWERED = -1;
 
 const NO_LEVELS: readonly number[] = [];
 
-export class ClosedCalls {
+export class ClosedCalls implements InFlight {
   // First what each call touches: with thousands of breakers each line of memory is fetched anew.
+  fresh: Call | null = null;
+  newest: Call | null = null;
+  oldest: Call | null = null;
+  count = 0;
+  /** Moves with every transition; calls of an earlier one are stale. */
+  generation = 0;
+  isClosed = true;
   readonly evidence: Evidence;
   /** `slow.thresholdMs`, or Infinity. */
   #slowAfterMs: number;
@@ -31,10 +47,6 @@ export class ClosedCalls {
   #givenUp = 0;
   /** No call that was answered in time began later than in this millisecond; whole, so that it is in here. */
   #answeredFromMs = NEVER_ANSWERED;
-  readonly inFlight = new InFlight();
-  /** Moves with every transition; calls of an earlier one are stale. */
-  generation = 0;
-  isClosed = true;
   #givenUpFromMs = 0;
   #givenUpToMs = 0;
   /** Used again each time. */
@@ -49,7 +61,7 @@ export class ClosedCalls {
   /** Nothing is in flight and nothing counts as overdue: time changes nothing. */
   get isQuiet(): boolean {
     const { overdue, overdueElsewhere } = this.evidence;
-    return this.inFlight.count === 0 && overdue + overdueElsewhere === 0;
+    return this.count === 0 && overdue + overdueElsewhere === 0;
   }
 
   /** The first call is coming, unless there have been some. */
@@ -75,15 +87,15 @@ export class ClosedCalls {
     this.#slowAfterMs = afterMs;
     if (!this.isClosed) return;
     this.evidence.overdue = 0;
-    this.inFlight.rewind();
+    rewind(this);
   }
 
   /** Count the calls that have passed the slow threshold since last time; true: there are some. */
   age(nowMs: number): boolean {
-    if (this.inFlight.fresh === null) return false;
+    if (this.fresh === null) return false;
     // Calls of another state are looked at, and not counted.
     const generation = this.isClosed ? this.generation : NOT_CLOSED;
-    const overdue = this.inFlight.age(nowMs, this.#slowAfterMs, generation);
+    const overdue = markOverdue(this, nowMs, this.#slowAfterMs, generation);
     this.evidence.overdue += overdue;
     return overdue > 0;
   }
@@ -124,7 +136,7 @@ export class ClosedCalls {
 
   /** In flight here, for longer than `levelMs`. */
   agedOver(levelMs: number, nowMs: number): number {
-    return this.inFlight.older(nowMs, levelMs, this.generation);
+    return countOverdue(this, nowMs, levelMs);
   }
 
   /**
@@ -132,7 +144,7 @@ export class ClosedCalls {
    * them, within the window, that were given up.
    */
   waiting(nowMs: number, afterMs: number): Waiting {
-    const waiting = this.inFlight.waiting(nowMs, afterMs, this.#answeredFromMs, this.generation);
+    const waiting = findWaiting(this, nowMs, afterMs, this.#answeredFromMs);
     if (this.#givenUp === 0 || nowMs - this.#givenUpToMs > this.evidence.windowMs) return waiting;
     const forMs = Math.max(waiting.forMs, nowMs - this.#givenUpFromMs);
     return { calls: waiting.calls + this.#givenUp, forMs };
@@ -166,7 +178,7 @@ export class ClosedCalls {
     const { finished, inFlight } = this.#sizes;
     latencies.sizes(sinceMs, finished);
     inFlight.fill(0);
-    for (let call = this.inFlight.oldest; call !== null; call = call.newer)
+    for (let call = this.oldest; call !== null; call = call.newer)
       if (call.generation === this.generation) inFlight[columnOf(ageOf(call, nowMs))]! += 1;
     return this.#sizes;
   }

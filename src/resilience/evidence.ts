@@ -55,6 +55,30 @@ const REQUESTS = 0;
 const FAILURES = 1;
 const SLOW = 2;
 
+/** Calls that the other workers do not know of. */
+class Untold implements Tally {
+  requests = 0;
+  failures = 0;
+  slow = 0;
+  lastFailures = 0;
+
+  add(isFailure: boolean, isSlow: boolean): void {
+    this.requests++;
+    if (isSlow) this.slow++;
+    if (isFailure) {
+      this.failures++;
+      this.lastFailures++;
+    } else this.lastFailures = 0;
+  }
+
+  clear(): void {
+    this.requests = 0;
+    this.failures = 0;
+    this.slow = 0;
+    this.lastFailures = 0;
+  }
+}
+
 /** The counts of one breaker. Totals are as of the last `add` or `advance`. */
 export class Evidence {
   // First what each call touches: with thousands of breakers each line of memory is fetched anew.
@@ -62,24 +86,20 @@ export class Evidence {
   /** How long calls took; null: nobody asks. */
   latencies: Latencies | null;
   consecutiveFailures = 0;
-  /** Of the finished calls, those counted here since `take`: the other workers do not know of them. */
-  #requests = 0;
-  #lastFailures = 0;
+  /** Of the finished calls, those counted here since `take`: the other workers do not know of them. Null: there are none. */
+  readonly #untold: Untold | null;
   /** Calls in flight past the slow threshold: each is a request and a slow one now, and until its end. */
   overdue = 0;
   /** The same of the other workers; 0 without any. */
   overdueElsewhere = 0;
-  #failures = 0;
-  #slow = 0;
   /** When it began to count; -Infinity: it has not. */
   sinceMs = Number.NEGATIVE_INFINITY;
-  readonly #isShared: boolean;
 
   /** @param isShared other workers count as well, so `take` is called */
   constructor(windowMs: number, watch?: Watch, isShared = true) {
     this.#window = new Window(windowMs, 3);
     this.latencies = watch === undefined ? null : new Latencies(windowMs, watch, isShared);
-    this.#isShared = isShared;
+    this.#untold = isShared ? new Untold() : null;
   }
 
   get requests(): number {
@@ -113,20 +133,12 @@ export class Evidence {
   add(isFailure: boolean, isSlow: boolean, nowMs: number): void {
     const window = this.#window;
     window.add(nowMs, REQUESTS);
-    this.#requests++;
-    if (isSlow) {
-      window.add(nowMs, SLOW);
-      this.#slow++;
-    }
+    if (isSlow) window.add(nowMs, SLOW);
     if (isFailure) {
       window.add(nowMs, FAILURES);
       this.consecutiveFailures++;
-      this.#failures++;
-      this.#lastFailures++;
-    } else {
-      this.consecutiveFailures = 0;
-      this.#lastFailures = 0;
-    }
+    } else this.consecutiveFailures = 0;
+    if (this.#untold !== null) this.#untold.add(isFailure, isSlow);
   }
 
   /** Count calls that another worker has finished, as if they had ended now. */
@@ -141,16 +153,11 @@ export class Evidence {
   /** What `add` has counted since the last time, or null. */
   take(): Tally | null {
     const latencies = this.latencies?.take() ?? null;
-    if (this.#requests === 0 && latencies === null) return null;
-    const calls = {
-      requests: this.#requests,
-      failures: this.#failures,
-      slow: this.#slow,
-      lastFailures: this.#lastFailures,
-      ...(latencies === null ? {} : { latencies }),
-    };
-    this.#forgetTaken();
-    return calls;
+    const untold = this.#untold;
+    if (untold === null || (untold.requests === 0 && latencies === null)) return null;
+    const { requests, failures, slow, lastFailures } = untold;
+    untold.clear();
+    return { requests, failures, slow, lastFailures, ...(latencies === null ? {} : { latencies }) };
   }
 
   /** Forget what has left the window. */
@@ -167,7 +174,7 @@ export class Evidence {
     this.overdue = 0;
     this.overdueElsewhere = 0;
     this.consecutiveFailures = 0;
-    this.#forgetTaken();
+    this.#untold?.clear();
   }
 
   /** Go on with the same counts in a window of another length; latencies begin anew when others are asked for. */
@@ -176,7 +183,7 @@ export class Evidence {
     if (watch === undefined) this.latencies = null;
     else if (this.latencies?.layout === layoutOf(watch)) this.latencies.resize(windowMs);
     else {
-      this.latencies = new Latencies(windowMs, watch, this.#isShared);
+      this.latencies = new Latencies(windowMs, watch, this.#untold !== null);
       this.sinceMs = nowMs;
     }
   }
@@ -204,13 +211,6 @@ export class Evidence {
     const overdue = this.overdue + this.overdueElsewhere;
     const reason = slowRateReason(slow, requests, limit.ratio, limit.thresholdMs, overdue);
     return { cause: 'slow-rate', reason };
-  }
-
-  #forgetTaken(): void {
-    this.#requests = 0;
-    this.#failures = 0;
-    this.#slow = 0;
-    this.#lastFailures = 0;
   }
 }
 

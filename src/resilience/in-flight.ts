@@ -29,6 +29,19 @@ export class Call {
   }
 }
 
+/**
+ * Calls in order of admission. `fresh` is the oldest one that `Breaker` has not yet looked at for its age. It is a part of
+ * what a breaker keeps, and no object of its own, which would be a line of memory more to fetch for each call.
+ */
+export interface InFlight {
+  oldest: Call | null;
+  newest: Call | null;
+  fresh: Call | null;
+  count: number;
+  /** That of the calls that are admitted now. */
+  generation: number;
+}
+
 /** The generation of a call that no state of the breaker counts. */
 const UNCOUNTED = -1;
 
@@ -49,115 +62,110 @@ export interface Waiting {
   readonly forMs: number;
 }
 
-/** Calls in order of admission. `fresh` is the oldest one that `Breaker` has not yet looked at for its age. */
-export class InFlight {
-  oldest: Call | null = null;
-  newest: Call | null = null;
-  fresh: Call | null = null;
-  count = 0;
+export function append(list: InFlight, call: Call, nowMs: number): void {
+  if (call.list !== null) throw new Error('A call in flight was admitted a second time; settle it first.');
+  call.list = list;
+  call.generation = list.generation;
+  call.admittedMs = nowMs;
+  call.answeredMs = -1;
+  call.isSending = false;
+  call.isCounted = false;
+  const newest = list.newest;
+  call.older = newest;
+  if (newest === null) list.oldest = call;
+  else newest.newer = call;
+  list.newest = call;
+  if (list.fresh === null) list.fresh = call;
+  list.count++;
+}
 
-  append(call: Call, nowMs: number, generation: number): void {
-    if (call.list !== null) throw new Error('A call in flight was admitted a second time; settle it first.');
-    call.list = this;
-    call.generation = generation;
-    call.admittedMs = nowMs;
-    call.answeredMs = -1;
-    call.isSending = false;
-    call.isCounted = false;
-    const newest = this.newest;
-    call.older = newest;
-    if (newest === null) this.oldest = call;
-    else newest.newer = call;
-    this.newest = call;
-    if (this.fresh === null) this.fresh = call;
-    this.count++;
-  }
+/** A call that is of no state: it counts for nothing, and is out of the way of those that do. */
+export function appendUncounted(list: InFlight, call: Call): void {
+  if (call.list !== null) throw new Error('A call in flight was admitted a second time; settle it first.');
+  call.list = list;
+  call.generation = UNCOUNTED;
+  // Older than any, as its place in the list says.
+  call.admittedMs = Number.NEGATIVE_INFINITY;
+  call.answeredMs = -1;
+  call.isSending = false;
+  call.isCounted = false;
+  const oldest = list.oldest;
+  call.newer = oldest;
+  if (oldest === null) list.newest = call;
+  else oldest.older = call;
+  list.oldest = call;
+  list.count++;
+}
 
-  /** A call that is of no state: it counts for nothing, and is out of the way of those that do. */
-  appendUncounted(call: Call): void {
-    if (call.list !== null) throw new Error('A call in flight was admitted a second time; settle it first.');
-    call.list = this;
-    call.generation = UNCOUNTED;
-    // Older than any, as its place in the list says.
-    call.admittedMs = Number.NEGATIVE_INFINITY;
-    call.answeredMs = -1;
-    call.isSending = false;
-    call.isCounted = false;
-    const oldest = this.oldest;
-    call.newer = oldest;
-    if (oldest === null) this.newest = call;
-    else oldest.older = call;
-    this.oldest = call;
-    this.count++;
-  }
+/** Throws unless the call is in flight here. */
+export function check(list: InFlight, call: Call): void {
+  if (call.list !== list)
+    throw new Error('The call is not in flight here: settled already, or never admitted.');
+}
 
-  /** Throws unless the call is in flight here. */
-  check(call: Call): void {
-    if (call.list !== this)
-      throw new Error('The call is not in flight here: settled already, or never admitted.');
-  }
+export function remove(list: InFlight, call: Call): void {
+  check(list, call);
+  const { older, newer } = call;
+  if (older === null) list.oldest = newer;
+  else older.newer = newer;
+  if (newer === null) list.newest = older;
+  else newer.older = older;
+  if (list.fresh === call) list.fresh = newer;
+  call.list = null;
+  call.older = null;
+  call.newer = null;
+  list.count--;
+}
 
-  remove(call: Call): void {
-    this.check(call);
-    const { older, newer } = call;
-    if (older === null) this.oldest = newer;
-    else older.newer = newer;
-    if (newer === null) this.newest = older;
-    else newer.older = older;
-    if (this.fresh === call) this.fresh = newer;
-    call.list = null;
-    call.older = null;
-    call.newer = null;
-    this.count--;
-  }
-
-  /** Mark those of `generation` that have become older than `afterMs` since last time, and answer how many. */
-  age(nowMs: number, afterMs: number, generation: number): number {
-    let overdue = 0;
-    let call = this.fresh;
-    while (call !== null && nowMs - call.admittedMs > afterMs) {
-      if (call.generation === generation && isOverdue(call, afterMs)) {
-        call.isCounted = true;
-        overdue++;
-      }
-      call = call.newer;
+/** Mark those of `generation` that have become older than `afterMs` since last time, and answer how many. */
+export function markOverdue(list: InFlight, nowMs: number, afterMs: number, generation: number): number {
+  let overdue = 0;
+  let call = list.fresh;
+  while (call !== null && nowMs - call.admittedMs > afterMs) {
+    if (call.generation === generation && isOverdue(call, afterMs)) {
+      call.isCounted = true;
+      overdue++;
     }
-    this.fresh = call;
-    return overdue;
+    call = call.newer;
   }
+  list.fresh = call;
+  return overdue;
+}
 
-  /** How many calls of `generation` are older than `afterMs`. Looks at those that are, and those of other generations. */
-  older(nowMs: number, afterMs: number, generation: number): number {
-    let older = 0;
-    for (let call = this.oldest; call !== null && nowMs - call.admittedMs > afterMs; call = call.newer)
-      if (call.generation === generation && isOverdue(call, afterMs)) older++;
-    return older;
-  }
+/** How many calls of its generation are older than `afterMs`. Looks at those that are, and those of other generations. */
+export function countOverdue(list: InFlight, nowMs: number, afterMs: number): number {
+  const { generation } = list;
+  let overdue = 0;
+  for (let call = list.oldest; call !== null && nowMs - call.admittedMs > afterMs; call = call.newer)
+    if (call.generation === generation && isOverdue(call, afterMs)) overdue++;
+  return overdue;
+}
 
-  /** Of the calls of `generation` that began after `sinceMs` and wait for longer than `afterMs`: how many, and how long. */
-  waiting(nowMs: number, afterMs: number, sinceMs: number, generation: number): Waiting {
-    let calls = 0;
-    let forMs = 0;
-    for (let call = this.oldest; call !== null && nowMs - call.admittedMs > afterMs; call = call.newer) {
-      if (call.generation !== generation || call.isSending || call.answeredMs >= 0) continue;
-      if (call.admittedMs <= sinceMs) continue;
-      if (calls === 0) forMs = nowMs - call.admittedMs;
-      calls++;
-    }
-    return { calls, forMs };
+/** Of the calls of its generation that began after `sinceMs` and wait for longer than `afterMs`: how many, and how long. */
+export function findWaiting(list: InFlight, nowMs: number, afterMs: number, sinceMs: number): Waiting {
+  const { generation } = list;
+  let calls = 0;
+  let forMs = 0;
+  for (let call = list.oldest; call !== null && nowMs - call.admittedMs > afterMs; call = call.newer) {
+    if (call.generation !== generation || call.isSending || call.answeredMs >= 0) continue;
+    if (call.admittedMs <= sinceMs) continue;
+    if (calls === 0) forMs = nowMs - call.admittedMs;
+    calls++;
   }
+  return { calls, forMs };
+}
 
-  /** Start the call's clock again; it becomes the newest. */
-  restart(call: Call, nowMs: number): void {
-    const { generation, isCounted } = call;
-    this.remove(call);
-    this.append(call, nowMs, generation);
-    call.isCounted = isCounted;
-  }
+/** Start the call's clock again; it becomes the newest. */
+export function restart(list: InFlight, call: Call, nowMs: number): void {
+  const { generation, isCounted } = call;
+  remove(list, call);
+  append(list, call, nowMs);
+  call.generation = generation;
+  call.isCounted = isCounted;
+}
 
-  /** Forget which calls were looked at and counted. */
-  rewind(): void {
-    for (let call = this.oldest; call !== null; call = call.newer) call.isCounted = false;
-    this.fresh = this.oldest;
-  }
+/** Forget which calls were looked at and counted. */
+export function rewind(list: InFlight): void {
+  for (let call = list.oldest; call !== null; call = call.newer) call.isCounted = false;
+  list.fresh = list.oldest;
 }
