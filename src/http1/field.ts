@@ -3,7 +3,7 @@
  * and last byte finds the only candidate, then every byte is compared. No allocation; no name is taken for
  * another one.
  */
-import { ascii, isWord, LOWER } from './grammar.ts';
+import { ascii, fours, isWord, isWordByFours, LOWER } from './grammar.ts';
 
 /** Numbers for the names that something here asks about; everything else is `other`. */
 export const Field = {
@@ -79,6 +79,11 @@ export const FIELD_NAMES: readonly string[] = [
 ];
 
 const WORDS: readonly Uint8Array[] = FIELD_NAMES.map(ascii);
+/** Shorter ones are compared byte by byte. */
+const FOURS_MIN_LENGTH = 4;
+const WORD_FOURS: readonly Int32Array[] = WORDS.map((word) =>
+  word.length < FOURS_MIN_LENGTH ? new Int32Array() : fours(word),
+);
 
 /** 128 places for 30 names; the multipliers were searched for so that no two names share a place. */
 const PLACES = 128;
@@ -90,10 +95,16 @@ const BY_HASH: Uint8Array = hashTable();
 /** By `Field` id, 1 for what is meant for every recipient: a Connection field that names it does not remove it. */
 export const IS_END_TO_END: Uint8Array = endToEndTable();
 
-/** The `Field` id of the name bytes[start, end), in any case. The range must not be empty. */
-export function recognise(bytes: Uint8Array, start: number, end: number): number {
-  const id = BY_HASH[hash(end - start, LOWER[bytes[start]!]!, LOWER[bytes[end - 1]!]!)]!;
-  return id !== Field.other && isWord(bytes, start, end, WORDS[id]!) ? id : Field.other;
+/** The `Field` id of the name bytes[start, end), in any case. The range must not be empty; `view` is of the same bytes. */
+export function recognise(bytes: Uint8Array, view: DataView, start: number, end: number): number {
+  const length = end - start;
+  const id = BY_HASH[hash(length, LOWER[bytes[start]!]!, LOWER[bytes[end - 1]!]!)]!;
+  if (id === Field.other || WORDS[id]!.length !== length) return Field.other;
+  const isIt =
+    length < FOURS_MIN_LENGTH
+      ? isWord(bytes, start, end, WORDS[id]!)
+      : isWordByFours(view, start, end, WORD_FOURS[id]!);
+  return isIt ? id : Field.other;
 }
 
 function hash(length: number, first: number, last: number): number {

@@ -82,6 +82,48 @@ export function isWord(bytes: Uint8Array, start: number, end: number, word: Uint
   return true;
 }
 
+/**
+ * A lower-case word of four bytes or more as `isWordByFours` wants it: for each four of its bytes, the last four once more,
+ * what makes capitals small there, which is 0x20 where it has a letter, and the bytes themselves.
+ */
+export function fours(word: Uint8Array): Int32Array {
+  const small = word.map((byte) => (byte >= 0x61 && byte <= 0x7a ? 0x20 : 0));
+  const at = (bytes: Uint8Array, i: number): number =>
+    new DataView(bytes.buffer, bytes.byteOffset).getInt32(Math.min(4 * i, word.length - 4), true);
+  const count = Math.ceil(word.length / 4);
+  return Int32Array.from({ length: 2 * count }, (_, i) => at(i % 2 === 0 ? small : word, i >> 1));
+}
+
+/** Whether as many bytes as the word has, from `start` to `end`, are the word that `word` is made from, in any case. */
+export function isWordByFours(view: DataView, start: number, end: number, word: Int32Array): boolean {
+  const last = word.length - 2;
+  for (let i = 0, at = start; i < last; i += 2, at += 4)
+    if ((view.getInt32(at, true) | word[i]!) !== word[i + 1]) return false;
+  return (view.getInt32(end - 4, true) | word[last]!) === word[last + 1];
+}
+
+/**
+ * The offset of the first byte from `start` on that cannot be in a field value, or `stop`. Four bytes at a time, of which
+ * any below 0x20 or equal to 0x7f leaves a high bit (Anderson, Bit Twiddling Hacks, "hasless" and "haszero"); those four
+ * are then looked at one by one, since a tab is allowed.
+ */
+export function endOfValue(bytes: Uint8Array, view: DataView, start: number, stop: number): number {
+  let at = start;
+  while (at < stop) {
+    while (at + 3 < stop) {
+      const four = view.getInt32(at, true);
+      const del = four ^ 0x7f7f_7f7f;
+      if ((((four - 0x2020_2020) & ~four) | ((del - 0x0101_0101) & ~del)) & 0x8080_8080) break;
+      at += 4;
+    }
+    // The four with the end in it, or with a tab, or the last.
+    const next = Math.min(stop, at + 4);
+    while (at < next && (CLASS[bytes[at]!]! & VALUE) !== 0) at++;
+    if (at < next) return at;
+  }
+  return at;
+}
+
 /** The same for a string; only for names that the configuration chose. */
 export function isText(bytes: Uint8Array, start: number, end: number, lower: string): boolean {
   if (end - start !== lower.length) return false;

@@ -15,6 +15,7 @@ import {
   CLASS,
   COLON,
   CR,
+  endOfValue,
   isAuthority,
   isSpace,
   isText,
@@ -22,7 +23,6 @@ import {
   LF,
   TOKEN,
   trimEnd,
-  VALUE,
 } from './grammar.ts';
 import { isCountingForwards, readMaxForwards } from './max-forwards.ts';
 import { hasOption, readOptions } from './options.ts';
@@ -44,12 +44,20 @@ const BYTES_A_FIELD = 20;
 const END_TO_END_NAMES: readonly Uint8Array[] = ['authorization', 'forwarded', 'x-real-ip'].map(ascii);
 const END_TO_END_PREFIXES: readonly Uint8Array[] = ['content-', 'x-forwarded-'].map(ascii);
 
+const NO_BYTES: Buffer = Buffer.alloc(0);
+
+function viewOf(bytes: Buffer): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+}
+
 /**
  * One parsed head; a connection keeps one and parses into it again and again. Everything is valid only after a
  * parse function answered a number above 0, and only while the bytes it was parsed from are unchanged.
  */
 export class Head {
-  bytes: Buffer = Buffer.alloc(0);
+  bytes: Buffer = NO_BYTES;
+  /** Of the same bytes. */
+  view = viewOf(NO_BYTES);
   /** The head is bytes[start, end); `end` is after the empty line. */
   start = 0;
   end = 0;
@@ -168,7 +176,10 @@ export class Head {
 
   /** Forgets the previous head. For the parse functions. */
   reset(bytes: Buffer): void {
-    this.bytes = bytes;
+    if (bytes !== this.bytes) {
+      this.bytes = bytes;
+      this.view = viewOf(bytes);
+    }
     this.#text = null;
     this.count = 0;
     this.seen = 0;
@@ -271,7 +282,7 @@ export function parseResponseHead(
 
 /** Field lines up to and with the empty line. */
 function parseFields(head: Head, start: number, stop: number, fieldsMax: number): number {
-  const bytes = head.bytes;
+  const { bytes, view } = head;
   let at = start;
   head.fieldsStart = start;
   for (let i = 0; at < stop; i++) {
@@ -285,17 +296,7 @@ function parseFields(head: Head, start: number, stop: number, fieldsMax: number)
     const nameEnd = at++;
     while (at < stop && isSpace(bytes[at]!)) at++;
     const valueStart = at;
-    while (
-      at + 3 < stop &&
-      (CLASS[bytes[at]!]! &
-        CLASS[bytes[at + 1]!]! &
-        CLASS[bytes[at + 2]!]! &
-        CLASS[bytes[at + 3]!]! &
-        VALUE) !==
-        0
-    )
-      at += 4;
-    while (at < stop && (CLASS[bytes[at]!]! & VALUE) !== 0) at++;
+    at = endOfValue(bytes, view, at, stop);
     if (at === stop) return 0;
     if (bytes[at] !== CR)
       return head.fail('request_malformed', 'a field value holds a control character or a bare line feed');
@@ -304,7 +305,7 @@ function parseFields(head: Head, start: number, stop: number, fieldsMax: number)
     if (i === head.id.length) head.grow(i * 2);
     const valueEnd = trimEnd(bytes, valueStart, at);
     at += 2;
-    const id = recognise(bytes, nameStart, nameEnd);
+    const id = recognise(bytes, view, nameStart, nameEnd);
     head.nameStart[i] = nameStart;
     head.nameEnd[i] = nameEnd;
     head.valueStart[i] = valueStart;

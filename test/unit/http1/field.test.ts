@@ -3,7 +3,8 @@ import { FIELD_NAMES, Field, recognise } from '../../../src/http1/field.ts';
 
 function idOf(name: string): number {
   const bytes = Buffer.from(`<${name}>`, 'latin1');
-  return recognise(bytes, 1, bytes.length - 1);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  return recognise(bytes, view, 1, bytes.length - 1);
 }
 
 describe('recognise', () => {

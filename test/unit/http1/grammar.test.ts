@@ -1,7 +1,9 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
   CLASS,
   DIGIT,
+  endOfValue,
   HEX,
   HEX_VALUE,
   isAuthority,
@@ -132,6 +134,41 @@ describe('isAuthority', () => {
       if (authority(`a${String.fromCharCode(byte)}b`)) taken.push(String.fromCharCode(byte));
     expect(taken.join('')).toBe(
       "!$&'()*+-.0123456789;=ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz~",
+    );
+  });
+});
+
+describe('the end of a value', () => {
+  const viewOf = (bytes: Uint8Array) => new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+
+  it('is the first byte that no value can hold, wherever it is and whatever is around it', () => {
+    for (const around of [0x09, 0x20, 0x21, 0x7e, 0x80, 0xff]) {
+      for (let byte = 0; byte < 256; byte++) {
+        const isEnd = (CLASS[byte]! & VALUE) === 0;
+        for (let at = 0; at < 13; at++) {
+          const bytes = new Uint8Array(13).fill(around);
+          bytes[at] = byte;
+          const end = endOfValue(bytes, viewOf(bytes), 0, bytes.length);
+          if (end !== (isEnd ? at : bytes.length))
+            expect.fail(`byte ${byte} at ${at} among ${around}: ${end}`);
+        }
+      }
+    }
+  });
+
+  it('is where a look at each byte finds it, and no byte behind the range is read', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 64 }), fc.nat(64), fc.nat(64), (bytes, a, b) => {
+        const start = Math.min(a, b, bytes.length);
+        const stop = Math.min(Math.max(a, b), bytes.length);
+        let expected = start;
+        while (expected < stop && (CLASS[bytes[expected]!]! & VALUE) !== 0) expected++;
+        const behind = bytes.slice();
+        behind.fill(0, stop);
+        expect(endOfValue(bytes, viewOf(bytes), start, stop)).toBe(expected);
+        expect(endOfValue(behind, viewOf(behind), start, stop)).toBe(expected);
+      }),
+      { numRuns: 2000 },
     );
   });
 });
