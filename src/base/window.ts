@@ -42,22 +42,22 @@ export class Window {
   #cells: Uint32Array = NO_CELLS;
   /** `NOWHERE`: nothing has been counted yet. */
   #at = NOWHERE;
-  /** Where the newest bucket's counts are in `#cells`. */
-  #newest = 0;
+  readonly #columns: number;
   /** Number of the newest bucket since time 0. */
   #bucket = 0;
-  readonly #columns: number;
   readonly windowMs: number;
-  /** Width of a bucket. */
-  readonly bucketMs: number;
 
   constructor(windowMs: number, columns: number) {
     if (!(windowMs > 0 && windowMs < Number.POSITIVE_INFINITY)) {
       throw new RangeError(`A window needs a length above 0 ms, not ${windowMs}.`);
     }
     this.windowMs = windowMs;
-    this.bucketMs = windowMs / BUCKETS;
     this.#columns = columns;
+  }
+
+  /** Width of a bucket. */
+  get bucketMs(): number {
+    return this.windowMs / BUCKETS;
   }
 
   /** Count one event in a column. Hot: one comparison and two additions while the bucket lasts. */
@@ -134,6 +134,11 @@ export class Window {
     for (let column = 0; column < this.#columns; column++) this.addMany(nowMs, column, cells[row + column]!);
   }
 
+  /** Where the newest bucket's counts are in `#cells`. */
+  get #newest(): number {
+    return this.#at + this.#columns;
+  }
+
   get #length(): number {
     return (2 + ROWS) * this.#columns;
   }
@@ -190,7 +195,6 @@ export class Window {
     }
     this.#cells = isShared ? shared : new Uint32Array(length);
     this.#at = isShared ? taken : 0;
-    this.#newest = this.#at + this.#columns;
     if (isShared) taken += length;
   }
 }
