@@ -74,7 +74,7 @@ export function appendHistogram(out: Sample[], name: string, labels: Labels, his
   const { boundsSeconds } = histogram.buckets;
   let total = 0;
   for (const [index, le] of boundsSeconds.entries()) {
-    total += histogram.counts[index] as number;
+    total += histogram.count(index);
     out.push(
       withExemplar(
         { value: total, labels: { le }, sharedLabels: labels, metricName: bucketName },
@@ -83,7 +83,7 @@ export function appendHistogram(out: Sample[], name: string, labels: Labels, his
       ),
     );
   }
-  total += histogram.counts[boundsSeconds.length] as number;
+  total += histogram.count(boundsSeconds.length);
   const last = { value: total, labels: { le: '+Inf' }, sharedLabels: labels, metricName: bucketName };
   out.push(withExemplar(last, histogram, boundsSeconds.length));
   const sumSeconds = Math.round(histogram.sumMs * 1e3) / 1e6;

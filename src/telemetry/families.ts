@@ -91,7 +91,7 @@ function requestSamples(labels: Sample['labels'], series: RequestSeries): Sample
   const out: Sample[] = [];
   for (const [classIndex, codeClass] of CODE_CLASSES.entries()) {
     for (const [outcomeIndex, outcome] of OUTCOMES.entries()) {
-      const value = series.requests[classIndex * OUTCOMES.length + outcomeIndex] as number;
+      const value = series.requests(classIndex, outcomeIndex);
       if (value === 0 && !ALWAYS_SHOWN.has(`${codeClass} ${outcome}`)) continue;
       out.push({ value, labels: { code_class: codeClass, outcome }, sharedLabels: labels });
     }

@@ -8,6 +8,8 @@
  * Bounds are inclusive upper ends, as Prometheus has them. Never reads a clock.
  */
 
+import { NO_NUMBERS, NOWHERE, takeRow } from './shared-numbers.ts';
+
 /** Cells per octave as a power of two. Bounds may not be closer than 2^-4 = 6.25 %. */
 const CELL_BITS = 4;
 const CELLS_PER_OCTAVE = 1 << CELL_BITS;
@@ -81,29 +83,52 @@ export interface Exemplar {
   readonly durationMs: number;
 }
 
-/** Counts of one label set. `counts` is not cumulative; the exposition adds it up. */
+/** Counts of one label set, not cumulative; the exposition adds them up. Takes its place with the first of them. */
 export class Histogram {
+  /** At `#at` the sum in milliseconds, and behind it the buckets. */
+  #numbers = NO_NUMBERS;
+  #at = NOWHERE;
   readonly buckets: Buckets;
-  readonly counts: Float64Array;
-  sumMs = 0;
   /** The latest of each bucket, by its index; null: there never was one. */
   exemplars: Exemplar[] | null = null;
 
   constructor(buckets: Buckets) {
     this.buckets = buckets;
-    this.counts = new Float64Array(buckets.count);
   }
 
   /** Whether nothing was counted yet. */
   get isEmpty(): boolean {
-    return this.counts.every((count) => count === 0);
+    return this.#at === NOWHERE;
+  }
+
+  get sumMs(): number {
+    return this.isEmpty ? 0 : this.#numbers[this.#at]!;
+  }
+
+  /** How many there are in a bucket. */
+  count(index: number): number {
+    return this.isEmpty ? 0 : this.#numbers[this.#at + 1 + index]!;
+  }
+
+  /** How many there are in all. */
+  get total(): number {
+    let total = 0;
+    for (let index = 0; index < this.buckets.count; index++) total += this.count(index);
+    return total;
   }
 
   /** Counts one duration in milliseconds. HOT. */
   record(durationMs: number): void {
-    const index = this.buckets.indexOf(durationMs);
-    this.counts[index] = (this.counts[index] as number) + 1;
-    if (durationMs > 0) this.sumMs += durationMs;
+    if (this.#at === NOWHERE) this.#settle();
+    const numbers = this.#numbers;
+    numbers[this.#at + 1 + this.buckets.indexOf(durationMs)]! += 1;
+    if (durationMs > 0) numbers[this.#at]! += durationMs;
+  }
+
+  #settle(): void {
+    const { numbers, at } = takeRow(1 + this.buckets.count);
+    this.#numbers = numbers;
+    this.#at = at;
   }
 
   /** An example of what was counted; the latest takes the place of the one before. */

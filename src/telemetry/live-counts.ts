@@ -49,7 +49,7 @@ export async function liveCounts(
     });
     if (!overheads.has(item.overhead)) {
       overheads.add(item.overhead);
-      forwarded.set(route, (forwarded.get(route) ?? 0) + sum(item.overhead.counts));
+      forwarded.set(route, (forwarded.get(route) ?? 0) + item.overhead.total);
     }
     if (series.length % TURN_SERIES === 0) await nextTurn();
   }
@@ -59,20 +59,16 @@ export async function liveCounts(
 const FAILURE = OUTCOMES.indexOf('failure');
 const SLOW = OUTCOMES.indexOf('slow');
 
-function numbersOf({ requests, duration, inFlight }: RequestSeries): Float64Array {
+function numbersOf(series: RequestSeries): Float64Array {
+  const { duration, inFlight } = series;
   const numbers = new Float64Array(NUMBERS);
-  numbers[AT.requests] = sum(requests);
-  for (let at = 0; at < CODE_CLASSES.length * OUTCOMES.length; at += OUTCOMES.length) {
-    numbers[AT.failures] = numbers[AT.failures]! + requests[at + FAILURE]!;
-    numbers[AT.slow] = numbers[AT.slow]! + requests[at + SLOW]!;
+  for (const codeClass of CODE_CLASSES.keys()) {
+    for (const outcome of OUTCOMES.keys()) numbers[AT.requests]! += series.requests(codeClass, outcome);
+    numbers[AT.failures]! += series.requests(codeClass, FAILURE);
+    numbers[AT.slow]! += series.requests(codeClass, SLOW);
   }
   numbers[AT.inFlight] = inFlight;
-  numbers.set(duration.counts, AT.buckets);
+  for (let bucket = 0; bucket < duration.buckets.count; bucket++)
+    numbers[AT.buckets + bucket] = duration.count(bucket);
   return numbers;
-}
-
-function sum(counts: Float64Array): number {
-  let total = 0;
-  for (const count of counts) total += count;
-  return total;
 }

@@ -1,8 +1,9 @@
 /**
- * What the request path counts into: plain fields and one typed array per label set, resolved once and kept by
- * the caller. Reading them out is `exposition.ts`'s work, at scrape time. Never allocates after construction.
+ * What the request path counts into: plain fields and a row of numbers per label set, resolved once and kept by
+ * the caller. Reading them out is `exposition.ts`'s work, at scrape time. Never allocates after the first request.
  */
 import { DURATION_BUCKETS, Histogram } from './histogram.ts';
+import { NO_NUMBERS, NOWHERE, takeRow } from './shared-numbers.ts';
 
 /** What became of a request, as `resilience/outcome.ts` judged it. */
 export type Outcome = 'ok' | 'failure' | 'slow' | 'ignored';
@@ -37,8 +38,9 @@ export class ProcessCounters {
 export class RequestSeries {
   /** Requests begun and not settled; the exchange adds and subtracts. */
   inFlight = 0;
-  /** Requests by code class and outcome: cell `class * 4 + outcome`. */
-  readonly requests = new Float64Array(CODE_CLASSES.length * OUTCOMES.length);
+  /** From `#at` on requests by code class and outcome: cell `class * 4 + outcome`. */
+  #numbers = NO_NUMBERS;
+  #at = NOWHERE;
   readonly duration = new Histogram(DURATION_BUCKETS);
   /** Shared by all series of one (direction, route). */
   readonly overhead: Histogram;
@@ -54,10 +56,21 @@ export class RequestSeries {
    *   recorded in one series each, and gives its overhead to the first only.
    */
   record(status: number, outcome: Outcome, durationMs: number, overheadMs: number): void {
-    const cell = codeClassOf(status) * 4 + outcomeIndex(outcome);
-    this.requests[cell] = (this.requests[cell] as number) + 1;
+    if (this.#at === NOWHERE) this.#settle();
+    this.#numbers[this.#at + codeClassOf(status) * 4 + outcomeIndex(outcome)]! += 1;
     this.duration.record(durationMs);
     if (overheadMs >= 0) this.overhead.record(overheadMs);
+  }
+
+  /** Settled requests, by their places in `CODE_CLASSES` and `OUTCOMES`. */
+  requests(codeClass: number, outcome: number): number {
+    return this.#at === NOWHERE ? 0 : this.#numbers[this.#at + codeClass * OUTCOMES.length + outcome]!;
+  }
+
+  #settle(): void {
+    const { numbers, at } = takeRow(CODE_CLASSES.length * OUTCOMES.length);
+    this.#numbers = numbers;
+    this.#at = at;
   }
 }
 

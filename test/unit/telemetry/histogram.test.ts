@@ -8,6 +8,10 @@ function search(boundsMs: Float64Array, durationMs: number): number {
   return index < 0 ? boundsMs.length : index;
 }
 
+function counts(histogram: Histogram): number[] {
+  return Array.from({ length: histogram.buckets.count }, (_, index) => histogram.count(index));
+}
+
 describe('a bucket', () => {
   test('includes its upper end and nothing above it', () => {
     const index = (ms: number) => DURATION_BUCKETS.indexOf(ms);
@@ -54,7 +58,7 @@ describe('a histogram', () => {
   test('counts and adds up', () => {
     const histogram = new Histogram(new Buckets([0.001, 0.01]));
     for (const ms of [0.2, 1, 1.5, 20]) histogram.record(ms);
-    expect([...histogram.counts]).toEqual([2, 1, 1]);
+    expect(counts(histogram)).toEqual([2, 1, 1]);
     expect(histogram.sumMs).toBeCloseTo(22.7);
   });
 
@@ -62,7 +66,19 @@ describe('a histogram', () => {
     const histogram = new Histogram(new Buckets([0.001]));
     histogram.record(Number.NaN);
     histogram.record(0.5);
-    expect([...histogram.counts]).toEqual([2, 0]);
+    expect(counts(histogram)).toEqual([2, 0]);
     expect(histogram.sumMs).toBe(0.5);
+  });
+
+  test('is empty until the first, and counts nothing of the thousands beside it', () => {
+    const histograms = Array.from({ length: 2000 }, () => new Histogram(DURATION_BUCKETS));
+    expect(histograms.every(({ isEmpty, total, sumMs }) => isEmpty && total + sumMs === 0)).toBe(true);
+    for (const [index, histogram] of histograms.entries())
+      for (let call = 0; call < index % 5; call++) histogram.record(index);
+    for (const [index, histogram] of histograms.entries()) {
+      const calls = index % 5;
+      expect([histogram.total, histogram.sumMs]).toEqual([calls, calls * index]);
+      expect(histogram.count(DURATION_BUCKETS.indexOf(index))).toBe(calls);
+    }
   });
 });
