@@ -5,9 +5,8 @@
  * threshold, from the moment it is; the breaker opens when a limit is reached. Open: everything is turned away until
  * a time. Half-open: a bounded number of calls go through as probes; all good closes, one bad opens again, for longer.
  *
- * It is told the time and has no timer: `tick` only makes it notice sooner. Memory is fixed. In the closed state
- * `admit` and `settle` allocate nothing. A call counts only for the state it was admitted in: what was under way
- * when the circuit moved is stale and neither closes nor opens anything.
+ * It is told the time and has no timer: `tick` only makes it notice sooner. Memory is fixed from the first call on, and
+ * a closed one allocates nothing. A call counts only for the state it was admitted in, and is stale in any other.
  *
  * Invariants: every admitted call is settled exactly once (anything else throws); half-open always ends, because a
  * probe that neither answers nor ends is bad after a bounded time. docs/breakers.md is for users.
@@ -16,7 +15,7 @@ import type { Random } from '../base/clock.ts';
 import { type BreakerMemory, type BreakerView, breakerView } from './breaker-view.ts';
 import type { Budget } from './budget.ts';
 import { Circuit, type CircuitState } from './circuit.ts';
-import { ClosedCalls } from './closed-calls.ts';
+import { ClosedCalls, UNCALLED } from './closed-calls.ts';
 import { Criteria } from './criteria.ts';
 import { ageOf, append, appendUncounted, type Call, check, remove, restart } from './in-flight.ts';
 import { type Force, type ForceKind, forceFor, isObserving } from './mode.ts';
@@ -37,9 +36,10 @@ export class Breaker {
   // First what each call touches: with thousands of breakers each line of memory is fetched anew.
   /** Where it is among those who are ticked. */
   awakeAt = ASLEEP;
-  /** The circuit's state, as the next ones kept here so that the request path reads one field. */
+  /** The circuit's, kept here as the next ones are. */
   #state: CircuitState = 'closed';
-  readonly #calls: ClosedCalls;
+  /** Null: nobody has called yet. So those in use lie side by side, and the others take no memory. */
+  #calls: ClosedCalls | null = null;
   #budget: Budget | null;
   /** It moves, and turns nothing away. */
   #isObserving: boolean;
@@ -57,7 +57,6 @@ export class Breaker {
   readonly #probes = new Probes();
   readonly name: string;
   #turnedAway = 0;
-  /** Let through only because it observes. */
   #wouldTurnAway = 0;
 
   constructor(
@@ -75,16 +74,21 @@ export class Breaker {
     this.#ticker = ticker;
     this.#circuit = new Circuit(name);
     this.#share = isShared ? new Share() : null;
-    this.#calls = new ClosedCalls(settings, isShared);
-    this.#criteria = new Criteria(settings, this.#calls, this.#stance);
+    this.#criteria = new Criteria(settings, this, this.#stance);
     this.#budget = this.#stance.budget;
     this.#isObserving = isObserving(this.#stance.mode);
+  }
+
+  /** What is counted while it is closed. */
+  get calls(): ClosedCalls {
+    this.#calls ??= new ClosedCalls(this.#settings, this.#share !== null);
+    return this.#calls;
   }
 
   /** Time alone changes nothing here, so `tick` need not be called until the ticker is told. */
   get isAtRest(): boolean {
     if (this.#isForced || this.#budget?.isTaken === false) return false;
-    return this.#state === 'closed' && this.#calls.isQuiet && !this.#isHeldBack;
+    return this.#state === 'closed' && this.#calls?.isQuiet !== false && !this.#isHeldBack;
   }
 
   /** As of the last call to any method. */
@@ -101,17 +105,17 @@ export class Breaker {
   admit(call: Call, nowMs: number): boolean {
     if (this.awakeAt < 0) this.#wake(nowMs);
     // A call that has become too old may open the circuit, before another one follows it.
-    if (this.#calls.age(nowMs)) this.#judge(nowMs, false);
+    if (this.calls.age(nowMs)) this.#judge(nowMs, false);
     if (this.#state !== 'closed' && !this.#admitProbe(nowMs)) {
       if (!this.#isObserving) {
         this.#turnedAway++;
         return false;
       }
       this.#wouldTurnAway++;
-      appendUncounted(this.#calls, call);
+      appendUncounted(this.calls, call);
       return true;
     }
-    append(this.#calls, call, nowMs);
+    append(this.calls, call, nowMs);
     return true;
   }
 
@@ -120,17 +124,17 @@ export class Breaker {
    * has no age until `sent`. Throws if the call is not in flight here.
    */
   sending(call: Call): void {
-    check(this.#calls, call);
+    check(this.calls, call);
     call.isSending = true;
   }
 
   /** The whole request has been sent: the call's clock starts now. Throws if the call is not in flight here. */
   sent(call: Call, nowMs: number): void {
-    check(this.#calls, call);
+    check(this.calls, call);
     if (!call.isSending) return;
     call.isSending = false;
     // A stale call counts for nothing, and stays where it is so that the newest calls are those of this state.
-    if (call.generation === this.#calls.generation) restart(this.#calls, call, nowMs);
+    if (call.generation === this.calls.generation) restart(this.calls, call, nowMs);
   }
 
   /**
@@ -139,7 +143,7 @@ export class Breaker {
    * clients that read slowly. Throws if the call is not in flight here.
    */
   answered(call: Call, nowMs: number): void {
-    check(this.#calls, call);
+    check(this.calls, call);
     call.answeredMs = nowMs;
   }
 
@@ -147,20 +151,20 @@ export class Breaker {
   settle(call: Call, end: CallEnd, nowMs: number): void {
     this.#settle(call, end, nowMs);
     // What is judged on ticks only is judged once more after the last call.
-    const mayRest = this.awakeAt >= 0 && this.#settings.compared === undefined;
-    if (mayRest && this.isAtRest) this.#ticker.rest(this);
+    if (this.awakeAt < 0 || this.#settings.compared !== undefined) return;
+    if (this.isAtRest) this.#ticker.rest(this);
   }
 
   #settle(call: Call, end: CallEnd, nowMs: number): void {
-    remove(this.#calls, call);
-    if (this.#calls.age(nowMs)) this.#judge(nowMs, false);
+    remove(this.calls, call);
+    if (this.calls.age(nowMs)) this.#judge(nowMs, false);
     // Every call is part of the budget, whatever the breaker makes of it.
     if (this.#budget !== null && end !== 'ignored' && end !== 'left') this.#budget.count(end === 'failure');
-    if (call.generation !== this.#calls.generation) return;
+    if (call.generation !== this.calls.generation) return;
     const ageMs = ageOf(call, nowMs);
     if (this.#state === 'half-open') {
       this.#settleProbe(call, end === 'left' ? 'ignored' : end, ageMs, nowMs);
-    } else if (this.#calls.end(call, end, ageMs, nowMs)) {
+    } else if (this.calls.end(call, end, ageMs, nowMs)) {
       this.#judge(nowMs, false);
     }
   }
@@ -170,7 +174,7 @@ export class Breaker {
     this.#endForce(nowMs);
     if (this.#budget !== null) this.#spend(this.#budget, nowMs);
     if (this.#state === 'closed') {
-      if (this.#calls.age(nowMs)) this.#judge(nowMs, false);
+      if (this.calls.age(nowMs)) this.#judge(nowMs, false);
       // Good calls leave the window while hung ones stay: the rate can rise without a new call.
       if (this.#criteria.isWatching) this.#judge(nowMs, true);
     } else if (this.#state === 'half-open') {
@@ -206,13 +210,13 @@ export class Breaker {
     this.#stance.reconfigure(settings, nowMs);
     this.#budget = this.#stance.budget;
     this.#isObserving = isObserving(this.#stance.mode);
-    this.#calls.reconfigure(settings, nowMs);
+    this.#calls?.reconfigure(settings, nowMs);
     this.#criteria.reconfigure(settings);
   }
 
   /** Judge the calls beside those of the control from now on; null: there is none. */
   compareWith(control: Breaker | null): void {
-    this.#criteria.compareWith(control === null ? null : control.#calls);
+    this.#criteria.compareWith(control);
     this.#stance.compareWith(control === null ? null : control.#stance);
   }
 
@@ -223,12 +227,12 @@ export class Breaker {
 
   /** Everything there is to see, as of `nowMs`. */
   view(nowMs: number): BreakerView {
-    this.#calls.evidence.advance(nowMs);
+    this.#calls?.evidence.advance(nowMs);
     return breakerView(
       {
         name: this.name,
         stance: this.#stance,
-        calls: this.#calls,
+        calls: this.#calls ?? UNCALLED,
         heldBack: this.#criteria.held,
         probes: this.#probes,
         turnedAway: this.#turnedAway,
@@ -259,15 +263,15 @@ export class Breaker {
   merge(elsewhere: Elsewhere, nowMs: number): void {
     if (elsewhere.era !== this.#share?.era || this.#state !== 'closed') return;
     if (elsewhere.overdue > 0 && this.awakeAt < 0) this.#wake(nowMs);
-    if (this.#calls.merge(elsewhere, nowMs)) this.#judge(nowMs, true);
+    if (this.calls.merge(elsewhere, nowMs)) this.#judge(nowMs, true);
   }
 
   /** What the others need to know of the calls here; null: nothing new since the last time. */
   report(nowMs: number): Report | null {
     if (this.#share === null) return null;
     return this.#share.report(this.name, {
-      evidence: this.#calls.evidence,
-      aged: this.#calls.aged(nowMs),
+      evidence: this.calls.evidence,
+      aged: this.calls.aged(nowMs),
       held: this.#criteria.held,
       probes: this.#probes,
       budget: this.#budget,
@@ -282,7 +286,7 @@ export class Breaker {
   }
 
   #wake(nowMs: number): void {
-    if (!this.#hasBegun) this.#calls.begin(nowMs);
+    if (!this.#hasBegun) this.calls.begin(nowMs);
     this.#hasBegun = true;
     this.#ticker.wake(this);
   }
@@ -326,8 +330,8 @@ export class Breaker {
   }
 
   #judgeProbes(nowMs: number): void {
-    const { newest } = this.#calls;
-    const probe = newest?.generation === this.#calls.generation ? newest : null;
+    const { newest } = this.calls;
+    const probe = newest?.generation === this.calls.generation ? newest : null;
     const bad = this.#probes.judge(probe, probeLimitMs(this.#settings), this.#settings.openForMs, nowMs);
     if (bad !== null) this.#openByItself('probe-failed', bad, nowMs);
     else this.#closeIfProven(nowMs);
@@ -387,7 +391,7 @@ export class Breaker {
     if (this.awakeAt < 0) this.#wake(nowMs);
     this.#circuit.enter(to);
     this.#state = this.#circuit.state;
-    this.#calls.enter(to === 'closed', nowMs);
+    this.calls.enter(to === 'closed', nowMs);
     this.#criteria.held = null;
     this.#isHeldBack = false;
     this.#probes.clear();

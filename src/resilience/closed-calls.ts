@@ -187,3 +187,9 @@ export class ClosedCalls implements InFlight {
 function slowAfterMs({ slow }: Limits): number {
   return slow?.thresholdMs ?? Number.POSITIVE_INFINITY;
 }
+
+/** What a breaker shows that nobody has called. */
+export const UNCALLED = new ClosedCalls(
+  { windowMs: 1, minimumRequests: 1, errorRatio: null, slow: null, consecutiveFailures: null },
+  false,
+);

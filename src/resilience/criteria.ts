@@ -23,28 +23,37 @@ const NEAR = 0.5;
 /** A stall is seen this much later than the threshold: time to tell what hangs from what was just about to be answered. */
 const STALL_BEYOND_MS = 100;
 
+/** Whose calls are counted; they are made when they are first asked for. */
+export interface Counted {
+  readonly calls: ClosedCalls;
+}
+
 /** No worse than the control. */
 const SAME: Relative = { factor: 1, plus: 0 };
 
 export class Criteria {
   /** Why a limit that is reached does not open the breaker; null: none is reached, or it has opened. */
   held: string | null = null;
-  readonly #calls: ClosedCalls;
+  readonly #counted: Counted;
   readonly #stance: Stance;
   #limits: Limits;
-  #control: ClosedCalls | null = null;
+  #control: Counted | null = null;
   /** When it was last said that a limit is held back. */
   #toldMs = Number.NEGATIVE_INFINITY;
 
-  constructor(limits: Limits, calls: ClosedCalls, stance: Stance) {
+  constructor(limits: Limits, counted: Counted, stance: Stance) {
     this.#limits = limits;
-    this.#calls = calls;
+    this.#counted = counted;
     this.#stance = stance;
   }
 
   /** Null: there is nobody to compare with. */
-  compareWith(control: ClosedCalls | null): void {
+  compareWith(control: Counted | null): void {
     this.#control = control;
+  }
+
+  get #calls(): ClosedCalls {
+    return this.#counted.calls;
   }
 
   reconfigure(limits: Limits): void {
@@ -173,13 +182,13 @@ export class Criteria {
 
   /** The control, if a shared outage holds the breaker back. */
   #holder(): ClosedCalls | null {
-    return this.#limits.sharedOutage?.policy === 'hold' ? this.#control : null;
+    return this.#limits.sharedOutage?.policy === 'hold' ? (this.#control?.calls ?? null) : null;
   }
 
   // Limits that are compared.
 
   #comparedBreach(compared: Compared, nowMs: number): Breach | null {
-    const control = this.#control;
+    const control = this.#control?.calls ?? null;
     control?.evidence.advance(nowMs);
     for (const quantile of compared.quantiles) {
       const breach =
@@ -250,7 +259,7 @@ export class Criteria {
     limit: Relative,
     nowMs: number,
   ): Breach | null {
-    const control = this.#control;
+    const control = this.#control?.calls ?? null;
     if (control === null || !control.isClosed) return null;
     const { minimumRequests, windowMs } = this.#limits;
     const since = this.#since(control, nowMs);

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { Bench } from '../../support/breaker-bench.ts';
+import { Bench, SETTINGS } from '../../support/breaker-bench.ts';
 
 describe('the error rate', () => {
   test('trips the breaker when it reaches the limit, with a sentence that says so', () => {
@@ -26,6 +26,17 @@ describe('the error rate', () => {
     const bench = new Bench();
     bench.run(19, 'failure');
     expect(bench.state).toBe('closed');
+  });
+
+  test('of nobody is shown as none, and judged from the first call on by the settings of then', () => {
+    const bench = new Bench();
+    bench.wait(1000);
+    expect(bench.view()).toMatchObject({ state: 'closed', requests: 0, failures: 0, inFlight: 0 });
+    bench.breaker.reconfigure({ ...SETTINGS, minimumRequests: 5 }, bench.nowMs);
+    bench.run(4, 'failure');
+    expect(bench.state).toBe('closed');
+    bench.run(1, 'failure');
+    expect(bench.last.reason).toBe('error rate 100% >= 50% (5 of 5 calls in 10s); open for 5s');
   });
 
   test('is judged when a good call makes up the minimum', () => {
