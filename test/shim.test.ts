@@ -96,6 +96,8 @@ test('a sidecar starts with little memory, as the same process, and passes optio
       '--max-semi-space-size=2',
       '--heap-growing-percent=30',
       '--no-maglev',
+      '--max-inlined-bytecode-size-cumulative=3000',
+      '--max-inlined-bytecode-size=1000',
       '--v8-pool-size=1',
       '--bytecode-old-age=1',
       '--expose-gc',
