@@ -6,7 +6,8 @@ import { type Effort, type Extent, extent } from './question.ts';
 import { measure, shotCount } from './rounds.ts';
 import { runWrk, shoot } from './wrk.ts';
 
-const FULL: Extent = { rounds: 7, blocks: 1, shotSeconds: 1, warmSeconds: 2 };
+// The same program started twice can sit 15 % apart, so one block would compare processes and not numbers.
+const FULL: Extent = { rounds: 5, blocks: 3, shotSeconds: 1, warmSeconds: 2 };
 const FLAT_RATIO = 1.05;
 
 interface Flatness {
@@ -19,8 +20,9 @@ interface Flatness {
 
 /** How long `measureFlatness` takes, about. */
 export function flatnessSeconds(candidates: readonly Candidate[], effort: Effort): number {
-  const { rounds, shotSeconds, warmSeconds } = extent(effort, FULL);
-  return shotCount(candidates, rounds, 1) * (shotSeconds + 0.15) + candidates.length * (warmSeconds + 1);
+  const { rounds, blocks, shotSeconds, warmSeconds } = extent(effort, FULL);
+  const warming = blocks * candidates.length * (warmSeconds + 1);
+  return shotCount(candidates, rounds, blocks) * (shotSeconds + 0.15) + warming;
 }
 
 /** CPU per request of each candidate, to the first one's; `services` as the load has it, by candidate. */
