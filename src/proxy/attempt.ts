@@ -102,7 +102,7 @@ export class Attempt implements Waiting, Hedged {
    */
   connect(group: UpstreamGroup): boolean {
     const isAgain = group === this.#group;
-    const avoided = isAgain ? this.pool : null;
+    const failed = isAgain ? this.pool : null;
     // A pooled connection may be as dead as the one before.
     const isFresh = isAgain && !this.isAnswered;
     this.#group = group;
@@ -110,7 +110,7 @@ export class Attempt implements Waiting, Hedged {
     this.count++;
     this.isHeadSent = false;
     this.isAnswered = false;
-    this.pool = group.choose(avoided, this.hashKey);
+    this.pool = failed === null ? group.choose(null, this.hashKey) : group.chooseAfter(failed, this.hashKey);
     this.connection = null;
     this.#fromMs = -1;
     if (this.pool === null) return false;
@@ -175,7 +175,7 @@ export class Attempt implements Waiting, Hedged {
 
   /** The next attempt at the same upstream goes to another endpoint. */
   get hasOtherEndpoint(): boolean {
-    return this.#group!.pools.length > 1;
+    return this.#group!.hasOther(this.pool!);
   }
 
   /** `bodyBytes` of the body were taken: are they, and the head, still here to be sent again? */

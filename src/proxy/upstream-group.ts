@@ -59,6 +59,27 @@ export class UpstreamGroup {
     return pool.isFull ? this.#leastBusy(avoided) : pool;
   }
 
+  /**
+   * The endpoint for another attempt at what `failed` has just failed at. When that is the only usable one, it is one
+   * that is put aside, which was a guess from some time ago; not one that says itself that it is not well.
+   */
+  chooseAfter(failed: Pool, key: string): Pool | null {
+    if (this.successor !== null) return this.successor.chooseAfter(failed, key);
+    const pool = this.choose(failed, key);
+    if (pool !== failed) return pool;
+    let best = failed;
+    for (const one of this.pools)
+      if (one !== failed && one.state === 'ejected' && (best === failed || one.inFlight < best.inFlight))
+        best = one;
+    return best;
+  }
+
+  /** Whether there is an endpoint for another attempt besides `failed`. */
+  hasOther(failed: Pool): boolean {
+    if (this.successor !== null) return this.successor.hasOther(failed);
+    return this.pools.some((one) => one !== failed && (one.isUsable || one.state === 'ejected'));
+  }
+
   /** Other endpoints from now on; what is known of those that stay is kept. */
   setPools(pools: readonly Pool[]): void {
     const { balance, outlier } = this.upstream;

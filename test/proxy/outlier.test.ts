@@ -158,3 +158,44 @@ describe('ringHash', () => {
     expect(new Set(await bodies(client, 6)).size).toBe(3);
   });
 });
+
+describe('the only endpoint that is not put aside fails', () => {
+  /** The first has been put aside, is well again, and has a long time to go. */
+  async function asideAndWell(settings: object = {}) {
+    let isWell = false;
+    const rigged = await three(settings, (index, socket) => index === 0 && !isWell && socket.write(FAILED));
+    const users = (from: number) => (i: number) => `x-user-id: u-${from + i}\r\n`;
+    const ask = async (count: number, from = 0): Promise<string[]> => {
+      const found: string[] = [];
+      for (let i = 0; i < count; i++) found.push(...(await bodies(rigged.client, 1, users(from)(i))));
+      return found;
+    };
+    await ask(60);
+    expect(stateOf(rigged.plane, rigged.upstreams[0]!).state).toBe('ejected');
+    isWell = true;
+    return { ...rigged, ask };
+  }
+
+  it.each([{}, { balance: 'ringHash', hashKey: { header: 'x-user-id' } }])(
+    'and the same request is sent to the one that is (%j)',
+    async (settings) => {
+      const { plane, upstreams, ask } = await asideAndWell(settings);
+      plane.plane.drainEndpoints([{ upstream: 'app', endpoint: upstreams[1]!.endpoint }]);
+      expect(new Set(await ask(10))).toEqual(new Set(['2']));
+      upstreams[2]!.close();
+      expect(new Set(await ask(20))).toEqual(new Set(['0']));
+      expect(stateOf(plane, upstreams[0]!).state).toBe('ejected');
+    },
+  );
+
+  it('but not to one that was taken out by hand', async () => {
+    const { plane, upstreams, ask } = await asideAndWell();
+    plane.plane.drainEndpoints([{ upstream: 'app', endpoint: upstreams[0]!.endpoint }]);
+    upstreams[1]!.close();
+    upstreams[2]!.close();
+    const asked = upstreams[0]!.requests.length;
+    const answers = await ask(10);
+    expect(answers.filter((body) => body === '0')).toEqual([]);
+    expect(upstreams[0]!.requests).toHaveLength(asked);
+  });
+});
