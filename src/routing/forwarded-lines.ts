@@ -72,6 +72,8 @@ function isExactly(head: Head, i: number, text: string): boolean {
 
 /** As many as differ among the connections of most sidecars; then it begins anew, which costs only memory. */
 const TEXTS_MAX = 1024;
+/** A host may be as long as a head, and nobody shall fill the memory with such: all together are half a megabyte. */
+const TEXT_MAX_CHARS = 512;
 const texts = new Map<string, string>();
 
 /**
@@ -81,8 +83,9 @@ const texts = new Map<string, string>();
 function shared(text: string): string {
   const known = texts.get(text);
   if (known !== undefined) return known;
-  if (texts.size >= TEXTS_MAX) texts.clear();
   const flat = Buffer.from(text, 'latin1').latin1Slice();
+  if (flat.length > TEXT_MAX_CHARS) return flat;
+  if (texts.size >= TEXTS_MAX) texts.clear();
   texts.set(flat, flat);
   return flat;
 }

@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { expect, test } from 'vitest';
 import { Head, parseRequestHead } from '../../../src/http1/head.ts';
 import type { ForwardingSettings } from '../../../src/routing/forward.ts';
@@ -56,4 +58,18 @@ test('what a connection remembers never shows in the lines of a request that is 
     for (const after of Object.values(HEADS))
       for (const settings of all)
         for (const head of [before, after]) expect(lines.for(head, settings)).toBe(fresh(head, settings));
+});
+
+test('hosts that are as long as a head may be give the right lines, and are not kept', () => {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  collect();
+  const before = process.memoryUsage().heapUsed;
+  for (let i = 0; i < 1000; i++) {
+    const host = `${i}.`.padEnd(60_000, 'a');
+    const lines = fresh(parsed('/', `Host: ${host}`), SETTINGS);
+    expect(lines.endsWith(`x-forwarded-host: ${host}\r\n`)).toBe(true);
+  }
+  collect();
+  expect(process.memoryUsage().heapUsed - before).toBeLessThan(20_000_000);
 });
