@@ -16,6 +16,8 @@ export class EventSink {
   repeated = 0;
   areRepetitionsSame = true;
   batches = 0;
+  /** While false, whoever has something to hand over is cut off, and nothing of it is remembered. */
+  isTaking = true;
   /** Decides what becomes of a batch that was received whole and remembered. */
   answer: (response: ServerResponse, batch: number) => void = (response) => response.writeHead(202).end();
   url = '';
@@ -41,6 +43,10 @@ export class EventSink {
   }
 
   #receive(request: IncomingMessage, response: ServerResponse): void {
+    if (!this.isTaking) {
+      request.destroy();
+      return;
+    }
     const chunks: Buffer[] = [];
     request.on('data', (chunk: Buffer) => chunks.push(chunk));
     request.on('end', () => {
