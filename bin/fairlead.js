@@ -12,9 +12,9 @@ const REEXEC_MARK = '_FAIRLEAD_REEXEC';
 // What a sidecar that runs for months is started with: 20 MB less resident memory at the same speed. One malloc arena
 // (else one for each of Node's threads), a young generation that stays small because requests leave nothing behind, an
 // old one that is collected before it has grown by half (bursts of failed requests would double and double it), no
-// middle compiler, whose work areas stay allocated, larger functions made one (10 % less time in our own code), one thread for V8's own work, no bytecode of what has not run
-// since the last collection, and a way to ask for one (src/cli/heap-tidying.ts). MALLOC_ARENA_MAX in the environment
-// leaves all of it alone.
+// middle compiler, whose work areas stay allocated, larger functions made one (10 % less time in our own code), one
+// thread for V8's own work, no bytecode of what has not run since the last collection, and a way to ask for one
+// (src/cli/heap-tidying.ts). MALLOC_ARENA_MAX in the environment leaves all of it alone.
 const LEAN_OPTIONS = [
   '--min-semi-space-size=2',
   '--max-semi-space-size=2',

@@ -38,8 +38,9 @@ interface Plugin {
 }
 
 /**
- * Leaves out what is in that list. And Node's own modules are asked for without `import`. That makes a namespace of all that a module has, and so reads every
- * property of it: `node:http` loads undici for its `WebSocket`, `node:tls` every root certificate, `node:crypto` WebCrypto.
+ * Leaves out what is in that list. And Node's own modules are asked for without `import`, which makes a namespace of all
+ * that a module has and so reads every property of it: `node:http` loads undici for its `WebSocket`, `node:tls` every root
+ * certificate, `node:crypto` WebCrypto.
  */
 export function leanBundle(): Plugin {
   return {
