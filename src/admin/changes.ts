@@ -180,8 +180,8 @@ function setWeights(targets: ChangeTargets, request: FastifyRequest, experiment:
   return apply(targets, request, { kind: 'set-weights', experiment, weightsPpm, reason });
 }
 
-/** Does it, or asks for a second person. */
-function apply(targets: ChangeTargets, request: FastifyRequest, change: Change): unknown {
+/** Does it, and answers the experiment; or asks for a second person. @throws AdminError */
+export function apply(targets: ChangeTargets, request: FastifyRequest, change: Change): unknown {
   const { control, approvals } = targets;
   const { experiment: name, kind: action, reason } = change;
   findExperiment(control, name);
@@ -261,7 +261,8 @@ function versionOf({ snapshot }: ControlPort): { version: number; hash: string }
   return { version: snapshot.version, hash: snapshot.hash };
 }
 
-function checkIfMatch(request: FastifyRequest, control: ControlPort): void {
+/** @throws AdminError when the rules are not those that the sender has seen */
+export function checkIfMatch(request: FastifyRequest, control: ControlPort): void {
   const wanted = request.headers['if-match'];
   if (wanted === undefined || wanted.trim() === '*') return;
   const tags = wanted.split(',').map((tag) => tag.trim());

@@ -13,6 +13,7 @@ const CHANGES: readonly (readonly [method: string | null, url: string, role: Rol
   [null, '/v1/config::validate', 'viewer'],
   [null, '/v1/experiments/*', 'operator'],
   [null, '/v1/experiments/:name/diffs', 'operator'],
+  [null, '/v1/experiments/:name/results', 'operator'],
   [null, '/v1/breakers/*', 'operator'],
   [null, '/v1/upstreams/*', 'operator'],
   [null, '/v1/approvals/*', 'operator'],

@@ -75,7 +75,7 @@ export async function buildAdmin(options: AdminOptions): Promise<FastifyInstance
   addRest(app, { ...options, approvals });
   addApprovals(app, approvals);
   addRollouts(app, options);
-  addResults(app, options);
+  addResults(app, { ...options, approvals });
   addHistory(app, options);
   addEvents(app, options);
   addDiffs(app, options);

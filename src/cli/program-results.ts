@@ -21,6 +21,7 @@ export function addResults(
         .default('assigned'),
     )
     .option('--wide', 'more columns, and the reasons in full')
+    .option('--forget', 'begin the analysis of the experiment anew, after a repair for instance')
     .addOption(new Option('-o, --output <format>', 'how to print').choices(['text', 'json']).default('text'));
   for (const option of shared) command.addOption(option);
   command.action(async (name: string | undefined, options: Omit<ResultsOptions, 'name'>) => {

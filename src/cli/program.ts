@@ -53,7 +53,7 @@ function buildProgram(io: Io, done: Done): Command {
   addOverride(program, io, done);
   addSeeing(program, io, done);
   addPower(program, io, done);
-  addResults(program, io, done, [adminOption(), tokenOption()]);
+  addResults(program, io, done, [reasonOption(), adminOption(), tokenOption()]);
   addBreaker(program, io, done, [reasonOption(), adminOption(), tokenOption()]);
   addRollout(program, io, done, [reasonOption(), adminOption(), tokenOption()]);
   addDiffs(program, io, done, [reasonOption(), adminOption(), tokenOption()]);

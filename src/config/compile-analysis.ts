@@ -4,6 +4,7 @@ import type { AnalysisMetric, AnalysisPlan } from '../analysis/collection/collec
 import type { Measure } from '../analysis/collection/measure.ts';
 import { TUNED_FOR } from '../analysis/sequence.ts';
 import type { Experiment } from '../experiment/model.ts';
+import type { RuntimeState } from './runtime.ts';
 import type { Config } from './schema.ts';
 import { type AnalysisConfig, BUILT_IN, type BuiltIn, type MetricConfig } from './schema-analysis.ts';
 import { type Parsed, PPM, parseDuration, parsePercent, parseSize } from './units.ts';
@@ -40,20 +41,25 @@ const DEFAULT_MARGINS: Readonly<Record<AnalysisMetric['kind'], Readonly<Record<U
 export function compileAnalyses(
   config: Config,
   experiments: ReadonlyMap<string, Experiment>,
+  runtime: RuntimeState,
 ): Map<string, AnalysisSettings> {
   const all = new Map<string, AnalysisSettings>();
   for (const [name, { analysis }] of Object.entries(config.experiments)) {
     const experiment = experiments.get(name);
     if (analysis !== undefined && experiment !== undefined)
-      all.set(name, compileAnalysis(analysis, experiment));
+      all.set(name, compileAnalysis(analysis, experiment, runtime.experiments.get(name)?.forgets));
   }
   return all;
 }
 
-/** @param experiment Its variants, fallback and unit: numbers of others are no numbers of it. */
+/**
+ * @param experiment Its variants, fallback and unit: numbers of others are no numbers of it.
+ * @param forgets How often what was collected was forgotten.
+ */
 export function compileAnalysis(
   analysis: AnalysisConfig,
   experiment: Pick<Experiment, 'variants' | 'fallback' | 'unit'>,
+  forgets = 0,
 ): AnalysisSettings {
   const declared = metricsOf(analysis);
   const isEachItsOwn = experiment.unit.every(({ kind }) => kind === 'request');
@@ -63,7 +69,9 @@ export function compileAnalysis(
   };
   const measures = declared.filter((metric) => !isBuiltIn(metric.name)).map(measureOf);
   const variants = experiment.variants.map(({ name }) => name);
-  const whole = { plan, measures, variants, fallback: experiment.fallback.name, unit: experiment.unit };
+  const question = { plan, measures, variants, fallback: experiment.fallback.name, unit: experiment.unit };
+  // As long as nothing was forgotten, what earlier releases have kept goes on.
+  const whole = forgets === 0 ? question : { ...question, forgets };
   const digest = createHash('sha256').update(JSON.stringify(whole)).digest('hex').slice(0, 12);
   return { plan, measures, digest };
 }

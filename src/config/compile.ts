@@ -63,7 +63,7 @@ export function compile(config: Config, runtime: RuntimeState, version: number):
     listeners: listeners(config),
     upstreams,
     experiments,
-    analyses: compileAnalyses(config, experiments),
+    analyses: compileAnalyses(config, experiments, runtime),
     ...layering,
     routes: { inbound: routeTable('inbound', context), outbound: routeTable('outbound', context) },
     faults: compileFaults(config),

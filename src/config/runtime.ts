@@ -47,6 +47,8 @@ export interface RuntimeExperiment {
   readonly epoch: number;
   /** Since when this salt has been in effect, ISO 8601; null: not known. */
   readonly seenAt: string | null;
+  /** How often what was collected of it was forgotten: each time its analysis begins anew. */
+  readonly forgets: number;
 }
 
 export interface RuntimeState {

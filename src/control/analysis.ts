@@ -3,7 +3,8 @@
  * what it is told and draws no conclusion: that is for `analysis/`.
  *
  * The numbers of an experiment begin anew when anything under its `analysis`, its variants or its unit is changed: those of
- * before would answer another question, and a threshold that is set after the first look promises nothing.
+ * before would answer another question, and a threshold that is set after the first look promises nothing. They do too
+ * when they are to be forgotten. Either is another digest, which what was under way, or was kept, does not have.
  */
 import type { AnalysisPlan, Collected, CollectedPair } from '../analysis/collection/collected.ts';
 import type { Delta } from '../analysis/collection/delta.ts';
@@ -256,8 +257,10 @@ export class Analysis implements AnalysisSource {
       this.#log.warn({ experiment }, `the numbers of ${experiment} begin anew: ${why}`);
       return null;
     }
-    if (found === null && (known ?? kept) !== undefined)
-      this.#log.info({ experiment }, `the numbers of ${experiment} begin anew: what is analysed was changed`);
+    if (found === null && (known ?? kept) !== undefined) {
+      const why = 'they were to be forgotten, or what is analysed was changed';
+      this.#log.info({ experiment }, `the numbers of ${experiment} begin anew: ${why}`);
+    }
     return found;
   }
 

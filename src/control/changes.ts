@@ -97,9 +97,18 @@ export function changeSentences(before: PlainRules, after: PlainRules): string[]
       experimentSentence(one),
       ...one.notes.map((note) => `${one.name}: ${note}`),
     ]),
+    ...begunAnew(before.snapshot, after.snapshot).map((name) => `${name}: its analysis begins anew`),
     ...(others.length === 0 ? [] : [`other settings: ${others.join(', ')}`]),
     ...(restart.length === 0 ? [] : [`in effect only after a restart: ${restart.join(', ')}`]),
   ];
+}
+
+/** Whose numbers of before count no more. */
+function begunAnew(before: Snapshot, after: Snapshot): string[] {
+  return [...after.analyses].flatMap(([name, { digest }]) => {
+    const known = before.analyses.get(name);
+    return known === undefined || known.digest === digest ? [] : [name];
+  });
 }
 
 /** Top-level settings that differ, the experiments apart. */

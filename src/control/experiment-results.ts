@@ -4,6 +4,7 @@
  * of thousands of units are followed, in a process that may carry traffic: so an answer is kept for a while.
  */
 import type { AnalysisPlan, Collected } from '../analysis/collection/collected.ts';
+import { type Amount, amountOf } from '../analysis/results/amount.ts';
 import { interactionResults } from '../analysis/results/interaction-result.ts';
 import { resultsOf, resultsOff } from '../analysis/results/report.ts';
 import type { InteractionResult, Results } from '../analysis/results/results.ts';
@@ -82,6 +83,12 @@ export class ExperimentResults {
     this.#believe(experiment, known, trust);
     known.results = { of: results, atMs: nowMs, tookMs: this.#clock.now() - nowMs };
     return results;
+  }
+
+  /** How much there is of an experiment, as it is now; null: it has no `analysis`. */
+  amountOf(experiment: string): Amount | null {
+    const collected = this.#source.collected(experiment);
+    return collected === null ? null : amountOf(collected);
   }
 
   /** Of all experiments that are analysed, whether their numbers are to be believed: some seconds old with many of them. */

@@ -27,7 +27,9 @@ export type Change =
       readonly reason: string;
     }
   /** Back to the declared status and weights. */
-  | { readonly kind: 'clear'; readonly experiment: string; readonly reason: string };
+  | { readonly kind: 'clear'; readonly experiment: string; readonly reason: string }
+  /** What was collected of it counts no more: its analysis begins anew. */
+  | { readonly kind: 'forget-results'; readonly experiment: string; readonly reason: string };
 
 export interface Refusal {
   readonly ok: false;
@@ -36,6 +38,7 @@ export interface Refusal {
     | 'variant_not_found'
     | 'weights_invalid'
     | 'reason_missing'
+    | 'not_analysed'
     | 'status_fixed';
   /** The part of the change that is wrong: `experiment`, `weightsPpm.candidate`. */
   readonly path: string;
@@ -80,6 +83,9 @@ export function applyChange(
       });
     case 'clear':
       return accept(now.runtime, change.experiment, { ...before, status: null, weights: null });
+    case 'forget-results':
+      if (!now.snapshot.analyses.has(change.experiment)) return notAnalysed(change.experiment);
+      return accept(now.runtime, change.experiment, { ...before, forgets: before.forgets + 1 });
     case 'set-weights': {
       if (experiment.bucketing?.isExact === true) return exactNumbers(experiment.bucketing.name);
       const current = new Map(experiment.variants.map((variant) => [variant.name, variant.weightPpm]));
@@ -136,6 +142,9 @@ function completeWeights(
   );
 }
 
+/** Of an experiment that was never seen before. */
+const NEW = { status: null, weights: null, slots: [], epoch: 1, forgets: 0 } as const;
+
 /**
  * The state with every experiment of the config in it, so that a Snapshot can tell since when each has run. Another
  * salt is another run.
@@ -147,8 +156,7 @@ export function markSeen(config: Config, runtime: RuntimeState, at: string): Run
   for (const [name, declared] of Object.entries(config.experiments)) {
     const salt = saltOf(name, declared);
     const before = experiments.get(name);
-    if (before === undefined)
-      experiments.set(name, { salt, status: null, weights: null, slots: [], epoch: 1, seenAt: at });
+    if (before === undefined) experiments.set(name, { ...NEW, salt, seenAt: at });
     else if (before.seenAt === null || before.salt !== salt) experiments.set(name, { ...before, seenAt: at });
   }
   return { experiments };
@@ -195,6 +203,7 @@ export function rememberSlots(runtime: RuntimeState, snapshot: Snapshot): Runtim
       slots,
       epoch: experiment.epoch,
       seenAt: before?.seenAt ?? null,
+      forgets: before?.forgets ?? 0,
     });
   }
   return { experiments };
@@ -207,6 +216,11 @@ function accept(runtime: RuntimeState, name: string, experiment: RuntimeExperime
 function notSteerable(status: string): Refusal {
   const hint = 'change the status in the configuration file; only kill goes further';
   return refusal('status_fixed', 'status', `the experiment is declared ${status}`, hint);
+}
+
+function notAnalysed(experiment: string): Refusal {
+  const hint = 'nothing is collected, so there is nothing to forget';
+  return refusal('not_analysed', 'experiment', `${experiment} has no analysis`, hint);
 }
 
 /** A percentage does not say which of another system's ranges or weights it stands for. */

@@ -53,6 +53,7 @@ const stateSchema = z.object({
       // Not in what was written before they were kept.
       epoch: z.int().min(1).default(1),
       seenAt: z.iso.datetime().nullable().default(null),
+      forgets: z.int().min(0).default(0),
     }),
   ),
   // What cannot be read of it is lost, and nothing else with it.

@@ -200,13 +200,13 @@ export class ControlState {
     const at = this.#at();
     const result = applyChange(change, { actor, at }, this.#active);
     if (!result.ok) return result;
-    const before = summary(this.#active.snapshot, change.experiment);
+    const previous = this.#active.snapshot;
     const reason = change.reason.trim();
     this.#swap(this.#activate(this.#active.config, result.runtime, this.snapshot.version + 1), {
       actor,
       reason,
     });
-    const after = summary(this.snapshot, change.experiment);
+    const { before, after } = inWords(change, previous, this.snapshot);
     this.#emit({
       kind: 'audit',
       at,
@@ -226,9 +226,7 @@ export class ControlState {
     const result = applyChange(change, { actor: '', at: this.#at() }, this.#active);
     if (!result.ok) return result;
     const next = activate(config, result.runtime, snapshot.version, this.#at()).snapshot;
-    const { experiment } = change;
-    const [before, after] = [summary(snapshot, experiment), summary(next, experiment)];
-    return { ok: true, version: snapshot.version, before, after };
+    return { ok: true, version: snapshot.version, ...inWords(change, snapshot, next) };
   }
 
   /** Goes into the state file, with what else is there. */
@@ -376,6 +374,12 @@ function activate(config: Config, known: RuntimeState, version: number, at: stri
   const runtime = markSeen(config, known, at);
   const snapshot = compile(config, runtime, version);
   return { config, runtime: rememberSlots(runtime, snapshot), snapshot, archived: null };
+}
+
+/** How things are, and how they are then. */
+function inWords({ kind, experiment }: Change, before: Snapshot, after: Snapshot) {
+  if (kind === 'forget-results') return { before: 'what was collected', after: 'nothing' };
+  return { before: summary(before, experiment), after: summary(after, experiment) };
 }
 
 function archiveOf(config: Config, onProblem: (message: string) => void): ConfigArchive | null {

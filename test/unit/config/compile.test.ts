@@ -181,7 +181,10 @@ describe('run-time state', () => {
       experiments: new Map([
         [
           'ranking',
-          { salt: 'ranking', status: null, weights: null, slots: [], epoch: 1, seenAt: null, ...experiment },
+          {
+            ...{ salt: 'ranking', status: null, weights: null, slots: [], epoch: 1, seenAt: null },
+            ...{ forgets: 0, ...experiment },
+          },
         ],
       ]),
     };

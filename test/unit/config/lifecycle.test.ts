@@ -194,7 +194,7 @@ describe('what is compiled', () => {
   /** As it is when it was first seen at the beginning of 2026. */
   const seen = (...settings: string[]) => {
     const seenAt = '2026-01-01T00:00:00.000Z';
-    const known = { salt: 'ranking', status: null, weights: null, slots: [], epoch: 1, seenAt };
+    const known = { salt: 'ranking', status: null, weights: null, slots: [], epoch: 1, seenAt, forgets: 0 };
     const runtime = { experiments: new Map([['ranking', known]]) };
     return snapshotOf(withExperiment(...settings), runtime).experiments.get('ranking')!;
   };

@@ -55,7 +55,9 @@ describe('over a restart', () => {
     const other = snapshotOf(withExperiment('analysis: { metrics: [errors] }'));
     const { analysis, said } = restarted(benchWithTwoSplits(), other);
     expect(analysis.collected('ranking')!.strata).toEqual([]);
-    expect(said).toEqual(['the numbers of ranking begin anew: what is analysed was changed']);
+    expect(said).toEqual([
+      'the numbers of ranking begin anew: they were to be forgotten, or what is analysed was changed',
+    ]);
   });
 
   it('what is damaged anywhere is refused whole, with a sentence', () => {

@@ -84,8 +84,8 @@ segments: { staff: { values: [anna@example.org] } }
   for (const secret of ['admin-secret', 'exposure-secret', 'sticky-secret', 'anna@'])
     expect(kept.text).not.toContain(secret);
   const experiments = new Map([
-    ['ranking', { salt: 's1', status: null, weights: null, slots: [], epoch: 7, seenAt: null }],
-    ['gone', { salt: 's1', status: null, weights: null, slots: [], epoch: 2, seenAt: null }],
+    ['ranking', { salt: 's1', status: null, weights: null, slots: [], epoch: 7, seenAt: null, forgets: 0 }],
+    ['gone', { salt: 's1', status: null, weights: null, slots: [], epoch: 2, seenAt: null, forgets: 0 }],
   ]);
   const later = archiveRules(config, { experiments });
   expect(later.id).not.toBe(kept.id);
