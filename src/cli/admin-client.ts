@@ -129,8 +129,9 @@ export function readAnswer(target: AdminTarget, status: number, text: string): u
       `what answers at ${target.admin} is not Fairlead's admin API (status ${status})`,
     );
   }
-  const hint = problem.hint === undefined || problem.hint === '' ? '' : `; ${problem.hint}`;
-  throw new CliError(exitCodeOf(status), `${problem.detail ?? problem.code}${hint}`);
+  const { detail = problem.code, hint = '' } = problem;
+  const sentence = hint === '' ? detail : `${detail.replace(/\.$/, '')}; ${hint}`;
+  throw new CliError(exitCodeOf(status), sentence);
 }
 
 /** Nothing was done: somebody else has to approve it. */

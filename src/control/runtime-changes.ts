@@ -220,7 +220,7 @@ function notSteerable(status: string): Refusal {
 
 function notAnalysed(experiment: string): Refusal {
   const hint = 'nothing is collected, so there is nothing to forget';
-  return refusal('not_analysed', 'experiment', `${experiment} has no analysis`, hint);
+  return refusal('not_analysed', 'experiment', `the experiment ${experiment} has no analysis`, hint);
 }
 
 /** A percentage does not say which of another system's ranges or weights it stands for. */

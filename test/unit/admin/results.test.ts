@@ -1,7 +1,7 @@
 /** `GET /v1/experiments/NAME/results` and `GET /v1/results`. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Results } from '../../../src/analysis/results/results.ts';
-import { type AdminBench, newAdminBench } from '../../support/admin.ts';
+import { type AdminBench, configWith, newAdminBench, TOKEN } from '../../support/admin.ts';
 import { MadeUpExperiment } from '../../support/collected.ts';
 
 const START_MS = 1_700_000_000_000;
@@ -81,4 +81,96 @@ it('the verdict of each experiment is listed', async () => {
   expect(body.results).toMatchObject([
     { experiment: 'ranking', state: 'collecting', verdict: { kind: 'breach' } },
   ]);
+});
+
+describe('DELETE /v1/experiments/NAME/results', () => {
+  const ANALYSED = configWith('salt: ranking-1', 'salt: ranking-1\n    analysis: {}');
+  const TOKENS =
+    'tokens: [{ name: alice, role: operator, token: alice-1 }, { name: bob, role: operator, token: bob-1 }, { name: vera, role: viewer, token: vera-1 }]';
+
+  async function configure(text = ANALYSED, tokens = ''): Promise<void> {
+    bench.writeConfig(text, tokens);
+    const { ok, issues } = await bench.control.reload('file');
+    expect(ok, JSON.stringify(issues)).toBe(true);
+  }
+
+  async function send(
+    method: 'DELETE' | 'POST',
+    url: string,
+    { token = TOKEN, payload = { reason: 'v2.1 is out' } as object, headers = {} } = {},
+  ) {
+    const authorization = `Bearer ${token}`;
+    const answer = await bench.app.inject({
+      ...{ method, url, payload },
+      headers: { host: '127.0.0.1', authorization, ...headers },
+    });
+    return { status: answer.statusCode, body: answer.json() };
+  }
+  const forget = (name: string, more = {}) => send('DELETE', `/v1/experiments/${name}/results`, more);
+  const forgets = () => bench.control.runtime.experiments.get('ranking')!.forgets;
+  const audit = async () => (await get('/v1/audit')).body.audit as object[];
+
+  it('says what was forgotten, and since when that was collected', async () => {
+    await configure();
+    bench.analysed.experiment = users(400, 1000);
+    expect(await forget('ranking')).toEqual({
+      status: 200,
+      body: {
+        experiment: 'ranking',
+        reason: 'v2.1 is out',
+        forgotten: { since: new Date(START_MS - 60_000).toISOString(), requests: 400, units: 400 },
+      },
+    });
+    expect(forgets()).toBe(1);
+    expect((await audit())[0]).toMatchObject({
+      ...{ action: 'forget-results', target: 'ranking', actor: 'token', result: 'done' },
+      ...{ reason: 'v2.1 is out', before: 'what was collected', after: 'nothing' },
+    });
+  });
+
+  it('is for operators, and not for whoever only looks', async () => {
+    await configure(ANALYSED, TOKENS);
+    expect((await forget('ranking', { token: 'vera-1' })).body.code).toBe('role_insufficient');
+    expect((await forget('ranking', { token: 'wrong' })).status).toBe(401);
+    expect(forgets()).toBe(0);
+    expect((await forget('ranking', { token: 'alice-1' })).status).toBe(200);
+    expect((await audit())[0]).toMatchObject({ actor: 'operator:alice' });
+  });
+
+  it('is refused with what to do for an experiment without an analysis, on record, and for one that there is not', async () => {
+    expect(await forget('ranking')).toMatchObject({
+      status: 422,
+      body: {
+        code: 'change_invalid',
+        detail: 'The experiment ranking has no analysis.',
+        hint: 'nothing is collected, so there is nothing to forget',
+      },
+    });
+    expect((await audit())[0]).toMatchObject({ action: 'forget-results', result: 'refused' });
+    expect(await forget('rankin')).toMatchObject({ status: 404, body: { hint: 'there are ranking' } });
+  });
+
+  it('takes a reason and nothing else, and may be bound to the rules that were looked at', async () => {
+    await configure();
+    expect((await forget('ranking', { payload: { because: 'x' } })).status).toBe(400);
+    expect((await forget('ranking', { headers: { 'if-match': '"other.1"' } })).status).toBe(412);
+    expect(forgets()).toBe(0);
+    expect((await forget('ranking', { payload: {} })).body.reason).toBe('no reason given');
+  });
+
+  it('waits for a second person on a protected route', async () => {
+    const text = ANALYSED.replace('exposures: {', 'protect: [api]\nexposures: {');
+    const allowed = 'owner: search-team\n    allowProtected: { approvedBy: carol, reason: planned }';
+    await configure(text.replace('owner: search-team', allowed), TOKENS);
+    const asked = await forget('ranking', { token: 'alice-1' });
+    expect(asked).toMatchObject({
+      status: 202,
+      body: { approval: { action: 'forget-results', before: 'what was collected', after: 'nothing' } },
+    });
+    expect(forgets()).toBe(0);
+    const { id, digest } = asked.body.approval;
+    const said = { token: 'bob-1', payload: { digest, reason: 'agreed' } };
+    expect((await send('POST', `/v1/approvals/${id}:approve`, said)).status).toBe(200);
+    expect(forgets()).toBe(1);
+  });
 });

@@ -4,7 +4,7 @@ import type { Results } from '../../../src/analysis/results/results.ts';
 import { type CliError, Exit } from '../../../src/cli/io.ts';
 import { runProgram } from '../../../src/cli/program.ts';
 import { overviewText, type ResultsStyle, resultsText } from '../../../src/cli/results-text.ts';
-import { type AdminBench, newAdminBench } from '../../support/admin.ts';
+import { type AdminBench, configWith, newAdminBench, TOKEN } from '../../support/admin.ts';
 import { MadeUpExperiment } from '../../support/collected.ts';
 import { Recorder } from '../../support/recorder.ts';
 import { exampleResults } from '../../support/results-example.ts';
@@ -83,6 +83,58 @@ describe('fairlead results', () => {
     collect(1);
     const answer = (await fetch(`${admin}/v1/experiments/ranking/results`)).json();
     expect(JSON.parse((await run('ranking', '-o', 'json')).out)).toEqual(await answer);
+  });
+
+  describe('--forget', () => {
+    const forget = (...words: string[]) =>
+      run(...words, '--forget', '--reason', 'v2.1 is out', '--token', TOKEN);
+
+    beforeEach(async () => {
+      bench.writeConfig(configWith('salt: ranking-1', 'salt: ranking-1\n    analysis: {}'));
+      expect((await bench.control.reload('file')).ok).toBe(true);
+    });
+
+    it('says what is forgotten and ends with 0, whatever had been found', async () => {
+      collect(1);
+      expect(await forget('ranking')).toEqual({
+        code: Exit.ok,
+        out: '',
+        err: 'ranking: 4,000 requests of 4,000 units since 2023-11-14T22:12:20.000Z are forgotten; its analysis begins anew\n',
+      });
+      expect(JSON.parse((await forget('ranking', '-o', 'json')).out)).toMatchObject({
+        experiment: 'ranking',
+        reason: 'v2.1 is out',
+        forgotten: { requests: 4000, units: 4000 },
+      });
+      expect(bench.control.runtime.experiments.get('ranking')!.forgets).toBe(2);
+    });
+
+    it('says that there was nothing', async () => {
+      bench.analysed.experiment = new MadeUpExperiment([1]);
+      const { code, err } = await forget('ranking');
+      expect({ code, err }).toEqual({
+        code: Exit.ok,
+        err: 'ranking: nothing was collected yet; its analysis begins anew\n',
+      });
+    });
+
+    it('needs the experiment, its analysis and a token', async () => {
+      expect(await forget()).toMatchObject({
+        code: Exit.usage,
+        err: '--forget needs the experiment: fairlead results NAME --forget',
+      });
+      expect(await forget('rankin')).toMatchObject({
+        code: Exit.negative,
+        err: expect.stringContaining('there are ranking'),
+      });
+      expect((await run('ranking', '--forget')).code).toBe(Exit.refused);
+      bench.writeConfig(configWith('service: checkout', 'service: checkout'));
+      await bench.control.reload('file');
+      expect(await forget('ranking')).toMatchObject({
+        code: Exit.usage,
+        err: expect.stringMatching(/^The experiment ranking has no analysis; nothing is collected/),
+      });
+    });
   });
 
   it('of what is not there says what there is', async () => {
