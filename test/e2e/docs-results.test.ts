@@ -109,7 +109,7 @@ ${settings}`;
   it.skipIf(!hasTools('curl'))('has commands that do what they say', { timeout: 60_000 }, async () => {
     await run();
     await send(400);
-    const [typed, asked] = (await blocks(DOC, 'sh')).map(commands) as [string[], string[]];
+    const [typed, , asked] = (await blocks(DOC, 'sh')).map(commands) as [string[], string[], string[]];
     const said = new Map<string, string>();
     for (const line of [...typed, ...asked]) {
       const { code, said: text } = await type(line);
@@ -132,6 +132,24 @@ ${settings}`;
     ]);
     expect(whole.assigned.reduce((sum: number, { units }: { units: number }) => sum + units, 0)).toBe(400);
     expect(JSON.parse(said.get('npx fairlead results ranking -o json')!).experiment).toBe('ranking');
+  });
+
+  it('begins anew as it is written', { timeout: 60_000 }, async () => {
+    await run();
+    const [, begin] = await blocks(DOC, 'sh');
+    const [, shown] = await blocks(DOC, 'text');
+    await send(400);
+    const [line, ...others] = commands(begin!);
+    expect(others).toEqual([]);
+    const { code, said } = await type(`${line} --token docs-token 2>&1`);
+    const plain = (text: string) =>
+      text.replace(/[\d,]+ requests/, 'N requests').replace(/since \S+/, 'since T');
+    expect(code).toBe(0);
+    expect(said).toMatch(/^ranking: 400 requests of 400 units since 20/);
+    expect(plain(said)).toBe(plain(shown!));
+    expect((await type('npx fairlead results ranking')).said).toMatch(
+      /^ranking: not known yet\nno requests yet\n/,
+    );
   });
 
   it.each(['', 'workers: 2'])(
