@@ -83,6 +83,19 @@ test('a winner after the end is for everyone, is carried and counts nobody', () 
   expect(told(decide(won, { wallMs: END, user: null }))).toEqual(['candidate', 'ended', false, true]);
 });
 
+test('what is over, with a winner, is for those who are held out as well', () => {
+  const held = { holdouts: [everyoneHeld], layer: nobodysLayer };
+  const won = { ...held, schedule: { ...schedule, afterwards: candidate } };
+  expect(decide(won, { wallMs: END - 1 }).reason).toBe('holdout');
+  expect(told(decide(won, { wallMs: END }))).toEqual(['candidate', 'ended', false, true]);
+  expect(told(decide({ ...held, status: 'concluded', winner: candidate }))).toEqual([
+    'candidate',
+    'concluded',
+    false,
+    true,
+  ]);
+});
+
 test('an override and a carried variant go before dates, prerequisites, holdouts and the layer', () => {
   const closed: Partial<Experiment> = {
     schedule,
