@@ -1,5 +1,5 @@
 /** Whom a listener believes, as declared, to what a connection is asked against. Pure. */
-import { BlockList } from 'node:net';
+import { Networks } from '../base/networks.ts';
 import { TRUST_EVERYONE, type TrustRule, type TrustSettings } from '../routing/trust.ts';
 import type { TrustConfig, TrustRuleConfig } from './schema-trust.ts';
 
@@ -16,8 +16,8 @@ function compileRule(rule: TrustRuleConfig): TrustRule {
   if (rule === 'none') return nobody;
   if (rule === 'token') return { ...nobody, isTokenEnough: true };
   const { cidrs, identities, token } = rule;
-  const addresses = new BlockList();
-  for (const { address, bits, family } of cidrs) addresses.addSubnet(address, bits, family);
+  const addresses = new Networks();
+  for (const { address, bits } of cidrs) addresses.add(address, bits);
   return {
     isEveryone: false,
     addresses: cidrs.length === 0 ? null : addresses,

@@ -10,7 +10,6 @@ export interface Cidr {
   readonly text: string;
   readonly address: string;
   readonly bits: number;
-  readonly family: 'ipv4' | 'ipv6';
 }
 
 const cidr = () =>
@@ -21,8 +20,7 @@ const cidr = () =>
       const family = isIP(address);
       const bitsMax = family === 6 ? 128 : 32;
       const bits = suffix === undefined ? bitsMax : /^[0-9]{1,3}$/.test(suffix) ? Number(suffix) : Number.NaN;
-      if (family !== 0 && rest.length === 0 && bits <= bitsMax)
-        return { text: value, address, bits, family: family === 6 ? 'ipv6' : 'ipv4' };
+      if (family !== 0 && rest.length === 0 && bits <= bitsMax) return { text: value, address, bits };
       const message = `${JSON.stringify(value)} is no range of addresses; expected one such as 10.0.0.0/8 or 2001:db8::/32`;
       context.issues.push({ code: 'custom', message, input: value });
       return z.NEVER;

@@ -4,9 +4,10 @@
  * A value that is not of the kind that is asked for (no number, no date, no version, no address) satisfies no test;
  * no test throws. User-written patterns are RE2 (re2js): linear in the value, so that no request can make one run away.
  */
-import { BlockList, isIP } from 'node:net';
+import { isIP } from 'node:net';
 import { RE2JS } from 're2js';
 import Range from 'semver/classes/range.js';
+import { Networks } from '../base/networks.ts';
 import { dateMs, isoDateMs } from './targeting-date.ts';
 import { TargetingError } from './targeting-error.ts';
 import type { TargetingRule } from './targeting-rule.ts';
@@ -149,17 +150,13 @@ function versionTest(text: string): Compiled {
 }
 
 function networkTest(networks: readonly string[]): Compiled {
-  const list = new BlockList();
+  const list = new Networks();
   for (const [index, text] of networks.entries()) addNetwork(list, text, ['cidr', index]);
-  const test: Test = (value) => {
-    const family = isIP(value);
-    return family !== 0 && list.check(value, family === 4 ? 'ipv4' : 'ipv6');
-  };
-  return [`in network [${shown(networks)}]`, test];
+  return [`in network [${shown(networks)}]`, (value) => list.has(value)];
 }
 
 /** An address alone is a network of one. */
-function addNetwork(list: BlockList, text: string, path: readonly (string | number)[]): void {
+function addNetwork(list: Networks, text: string, path: readonly (string | number)[]): void {
   const [, address = '', bits] = /^([0-9a-f:.]+)(?:\/(\d{1,3}))?$/i.exec(text) ?? [];
   const family = isIP(address);
   const most = family === 4 ? 32 : 128;
@@ -168,7 +165,7 @@ function addNetwork(list: BlockList, text: string, path: readonly (string | numb
     const message = `${JSON.stringify(text)} is no network; write 10.0.0.0/8 or 2001:db8::/32`;
     throw new TargetingError(path, message);
   }
-  list.addSubnet(address, prefix, family === 4 ? 'ipv4' : 'ipv6');
+  list.add(address, prefix);
 }
 
 function shown(values: readonly string[]): string {

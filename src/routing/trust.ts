@@ -2,13 +2,13 @@
  * Whom a listener believes: who may send context, and who may override. A question about a connection, asked once
  * for it: neither the address nor the identity of a peer changes. Never looks at what a request says of itself.
  */
-import { type BlockList, isIP } from 'node:net';
+import type { Networks } from '../base/networks.ts';
 
 /** Any one of these is enough. */
 export interface TrustRule {
   readonly isEveryone: boolean;
   /** Null: no address is trusted for what it is. */
-  readonly addresses: BlockList | null;
+  readonly addresses: Networks | null;
   /** As in verified client certificates, exactly. */
   readonly identities: readonly string[];
   /** What is signed counts, whoever brings it. */
@@ -38,6 +38,5 @@ export const TRUST_EVERYONE: TrustRule = Object.freeze({
 export function isTrusted(rule: TrustRule, { address, identity }: TrustedPeer): boolean {
   if (rule.isEveryone) return true;
   if (identity !== null && rule.identities.includes(identity)) return true;
-  const family = isIP(address);
-  return family !== 0 && rule.addresses?.check(address, family === 4 ? 'ipv4' : 'ipv6') === true;
+  return rule.addresses?.has(address) === true;
 }

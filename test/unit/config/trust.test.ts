@@ -57,13 +57,16 @@ describe('trust', () => {
     const { context } = snapshotOf(
       minimal(listener(', trust: { context: { cidrs: [10.0.0.0/8, 192.0.2.1, "2001:db8::/32"] } }')),
     ).listeners[0]!.trust;
-    const has = (address: string, family: 'ipv4' | 'ipv6') => context.addresses!.check(address, family);
-    expect([has('10.9.9.9', 'ipv4'), has('192.0.2.1', 'ipv4'), has('192.0.2.2', 'ipv4')]).toEqual([
-      true,
-      true,
-      false,
-    ]);
-    expect([has('2001:db8:1::', 'ipv6'), has('2001:db9::', 'ipv6')]).toEqual([true, false]);
+    const has = (address: string) => context.addresses!.has(address);
+    expect([has('10.9.9.9'), has('192.0.2.1'), has('192.0.2.2')]).toEqual([true, true, false]);
+    expect([has('2001:db8:1::'), has('2001:db9::')]).toEqual([true, false]);
+  });
+
+  test('by address believes no IPv4 client for a range of IPv6', () => {
+    const { context } = snapshotOf(minimal(listener(', trust: { context: { cidrs: ["::/0"] } }')))
+      .listeners[0]!.trust;
+    const has = (address: string) => context.addresses!.has(address);
+    expect([has('2001:db8::1'), has('10.9.9.9'), has('::ffff:10.9.9.9')]).toEqual([true, false, false]);
   });
 
   test.each([

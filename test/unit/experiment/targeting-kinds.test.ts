@@ -272,6 +272,14 @@ describe('networks', () => {
     expect(wrong({ cidr: ['0.0.0.0/0', '::/0'] }, ['1.2.3.4', '::'], odd)).toBeUndefined();
   });
 
+  test('one of IPv6 has no IPv4 address in it, and one of IPv4 no IPv6 address', () => {
+    const ipv4 = ['1.2.3.4', '::ffff:1.2.3.4', '::ffff:102:304'];
+    const ipv6 = ['::1', '2001:db8::1', '::1.2.3.4'];
+    expect(wrong({ cidr: ['::/0'] }, ipv6, ipv4)).toBeUndefined();
+    expect(wrong({ cidr: ['0.0.0.0/0'] }, ipv4, ipv6)).toBeUndefined();
+    expect(wrong({ cidr: ['::ffff:1.0.0.0/104'] }, ipv4, [...ipv6, '2.0.0.1'])).toBeUndefined();
+  });
+
   test.each(['10.0.0.0/33', '::/129', '10.0.0/8', 'localhost', '10.0.0.0/', '10.0.0.0/-1', 'fe80::1%eth0'])(
     '%j is refused as a network',
     (network) => {

@@ -1,12 +1,12 @@
 /** Whom a rule believes, and which hosts are in a set. */
-import { BlockList } from 'node:net';
 import { describe, expect, it } from 'vitest';
+import { Networks } from '../../../src/base/networks.ts';
 import { HostSet } from '../../../src/routing/host-set.ts';
 import { isTrusted, TRUST_EVERYONE, type TrustRule } from '../../../src/routing/trust.ts';
 
-const addresses = new BlockList();
-addresses.addSubnet('10.0.0.0', 8, 'ipv4');
-addresses.addSubnet('2001:db8::', 32, 'ipv6');
+const addresses = new Networks();
+addresses.add('10.0.0.0', 8);
+addresses.add('2001:db8::', 32);
 const rule: TrustRule = {
   isEveryone: false,
   addresses,
