@@ -52,6 +52,7 @@ export class UpstreamConnection implements Timed, Reader {
   readonly #oldMs: number;
   /** In the call that hands over what was read. */
   #isReading = false;
+  #isPaused = false;
 
   constructor(pool: Pool, user: UpstreamUser) {
     this.pool = pool;
@@ -100,11 +101,14 @@ export class UpstreamConnection implements Timed, Reader {
     if (this.pool.isMeasured) this.usedFromMs = this.pool.plane.clock.now();
   }
 
+  /** Reads no more; what TLS has already decrypted still comes. */
   pause(): void {
+    this.#isPaused = true;
     this.socket.pause();
   }
 
   resume(): void {
+    this.#isPaused = false;
     this.socket.resume();
   }
 
@@ -117,6 +121,8 @@ export class UpstreamConnection implements Timed, Reader {
     this.#user = null;
     this.served++;
     this.#state = 'idle';
+    // The rest of the answer came all the same, and whoever is next must be read, as must the end of the connection.
+    if (this.#isPaused) this.resume();
     const timeoutMs = Math.min(this.pool.idleTimeoutMs || Number.POSITIVE_INFINITY, idleMaxMs);
     this.deadlineMs = Math.min(this.pool.plane.deadlines.nowMs + timeoutMs, this.#oldMs);
     this.pool.release(this);

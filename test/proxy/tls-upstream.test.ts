@@ -5,7 +5,9 @@ import { createServer as createHttpsServer } from 'node:https';
 import { type AddressInfo, createServer as createTcpServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { createServer, type TLSSocket, type TlsOptions } from 'node:tls';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { UpstreamConnection } from '../../src/proxy/upstream.ts';
+import { Writer } from '../../src/proxy/writer.ts';
 import { Authority, type Issued } from '../support/certificates.ts';
 import { hashOf, MIB, Sink, sendBody } from '../support/flow.ts';
 import { answer, get, ok, post, useRig } from '../support/rig.ts';
@@ -13,6 +15,10 @@ import { hasOpenssl, useCertificates } from '../support/tls.ts';
 
 const rig = useRig();
 const certificates = useCertificates();
+
+afterEach(() => {
+  vi.restoreAllMocks();
+});
 
 const pem = ({ certificate, key }: Issued) => ({ cert: readFileSync(certificate), key: readFileSync(key) });
 
@@ -110,6 +116,28 @@ describe.skipIf(!hasOpenssl)('an upstream with TLS', () => {
     await once(socket, 'end');
     expect(sink.bytes).toBe(length);
     expect(sink.digest()).toBe(hashOf(length));
+  });
+
+  it('is read again by the next request when the last answer ended while its client took nothing', async () => {
+    const body = 'b'.repeat(48 * 1024);
+    const upstream = await serving({}, (socket) => void socket.write(ok(body)));
+    const { port, plane } = await planeFor(upstream.endpoint);
+    const client = rig.client(port);
+    expect((await answer(client.send(get()))).body).toBe(body);
+    // The client's socket is full after the first of several records that are decrypted together.
+    const write = Writer.prototype.writeTogether;
+    const pause = vi.spyOn(UpstreamConnection.prototype, 'pause');
+    vi.spyOn(Writer.prototype, 'writeTogether').mockImplementationOnce(function (this: Writer, head, piece) {
+      write.call(this, head, piece);
+      return false;
+    });
+    expect((await answer(client.send(get()))).body).toBe(body);
+    expect(pause).toHaveBeenCalledOnce();
+    expect((await answer(client.send(get()))).body).toBe(body);
+    expect(upstream.sockets).toHaveLength(1);
+    // And its end is seen.
+    upstream.sockets[0]!.end();
+    await expect.poll(() => plane.upstreams()[0]!.endpoints[0]).toMatchObject({ open: 0 });
   });
 
   it('may be on a unix socket, under a name', async () => {
