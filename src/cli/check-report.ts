@@ -6,7 +6,7 @@
 /** The calls to one host by one route, and how they came by their experiments. */
 export interface Hop {
   readonly route: string;
-  /** As the route names it; '' when it names none. */
+  /** As the route names it, or by its own name where it names none; '' for calls without one. */
   readonly host: string;
   readonly calls: number;
   readonly header: number;

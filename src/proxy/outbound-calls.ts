@@ -12,13 +12,13 @@ import type { ContextHow, ContextMetrics } from '../telemetry/context-metrics.ts
 import type { Counter } from '../telemetry/metrics.ts';
 import type { Contexts } from './context-memory.ts';
 
-type HowCounters = Partial<Record<ContextHow, Counter>>;
+type HowCounters = Partial<Record<ContextHow, Counter>> & { readonly host: string };
 
 export class OutboundCalls {
   readonly #route: Route;
   readonly #memory: Contexts;
   readonly #metrics: ContextMetrics;
-  /** By host as the route names it. */
+  /** By host as the route names it; by its label where it names none. */
   readonly #counters = new Map<string, HowCounters>();
 
   /** Null: every host is one of ours. */
@@ -52,26 +52,35 @@ export class OutboundCalls {
   }
 
   #count(head: Head, how: ContextHow): void {
-    const host = this.#hostOf(head);
-    let counters = this.#counters.get(host);
-    if (counters === undefined) {
-      counters = {};
-      this.#counters.set(host, counters);
-    }
-    counters[how] ??= this.#metrics.calls(this.#route.name, host, how);
+    const counters = this.#countersFor(head);
+    counters[how] ??= this.#metrics.calls(this.#route.name, counters.host, how);
     counters[how].value++;
   }
 
-  /** The host of the configuration that the call goes to: there are never more of them than it names. */
-  #hostOf(head: Head): string {
+  /** There are never more of them than hosts that the route names or, where it names none, that have a label. */
+  #countersFor(head: Head): HowCounters {
     const { hosts } = this.#route;
-    if (hosts.length <= 1) return hosts[0] ?? '';
+    if (hosts.length === 1) return this.#countersOf(hosts[0]!);
     const name = hostName(head.host() ?? '');
-    if (hosts.includes(name)) return name;
-    let longest = '';
-    for (const host of hosts)
-      if (host.length > longest.length && host.startsWith('*.') && name.endsWith(host.slice(1)))
-        longest = host;
-    return longest;
+    if (hosts.length > 1) return this.#countersOf(patternOf(name, hosts));
+    return this.#counters.get(name) ?? this.#countersOf(this.#metrics.hostLabel(name));
   }
+
+  #countersOf(host: string): HowCounters {
+    let counters = this.#counters.get(host);
+    if (counters === undefined) {
+      counters = { host };
+      this.#counters.set(host, counters);
+    }
+    return counters;
+  }
+}
+
+/** The host of the configuration that a call goes to. */
+function patternOf(name: string, hosts: readonly string[]): string {
+  if (hosts.includes(name)) return name;
+  let longest = '';
+  for (const host of hosts)
+    if (host.length > longest.length && host.startsWith('*.') && name.endsWith(host.slice(1))) longest = host;
+  return longest;
 }

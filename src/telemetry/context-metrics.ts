@@ -14,6 +14,12 @@ export type ContextHow = 'header' | 'baggage' | 'traceparent' | 'request_id' | '
 /** Fields that can be malformed. */
 export type ContextField = 'experiment' | 'baggage' | 'traceparent' | 'tracestate';
 
+/** Names of hosts that calls are counted by where no route names them, of a process; all further ones are OTHER_HOSTS. */
+export const HOSTS_MAX = 64;
+export const OTHER_HOSTS = 'other';
+const HOST_CHARS_MAX = 253;
+const HOST = /^(?:(?:[a-z0-9_-]{1,63}\.)*[a-z0-9_-]{1,63}|\[[0-9a-f:.]+\])$/;
+
 /** What a memory did since the start, by name, and how much it holds. */
 export interface MemorySample {
   readonly events: Readonly<Record<string, number>>;
@@ -24,6 +30,7 @@ export interface MemorySample {
 export class ContextMetrics {
   readonly #calls: LabelSets<Counter>;
   readonly #malformed: LabelSets<Counter>;
+  readonly #hosts = new Set<string>();
   #memory: () => MemorySample | null = () => null;
 
   constructor(budget: LabelBudget) {
@@ -32,7 +39,19 @@ export class ContextMetrics {
     this.#malformed = counter('field');
   }
 
-  /** Calls of the service, by the host of the configuration that they go to, '' for none. Look it up once. */
+  /**
+   * What a host that no route names is counted as: its name, as one of the first HOSTS_MAX since the start, however often
+   * the rules change. '' is ''.
+   * @param name lower case, without port
+   */
+  hostLabel(name: string): string {
+    if (name === '' || this.#hosts.has(name)) return name;
+    if (this.#hosts.size >= HOSTS_MAX || name.length > HOST_CHARS_MAX || !HOST.test(name)) return OTHER_HOSTS;
+    this.#hosts.add(name);
+    return name;
+  }
+
+  /** Calls of the service, by the host of the configuration that they go to, or its `hostLabel`. Look it up once. */
   calls(route: string, host: string, how: ContextHow): Counter {
     return this.#calls.get('outbound', route, host, how);
   }

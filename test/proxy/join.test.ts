@@ -160,8 +160,38 @@ it('counts as lost only what should carry something', async () => {
   expect(await counts()).toEqual({
     'stock stock.internal lost': 1,
     'stock *.shops.internal lost': 2,
-    'others  lost': 1,
+    'others elsewhere.example lost': 1,
   });
+});
+
+it('on a route for every host, calls are counted by the host they go to', async () => {
+  const { request, call, counts, plane, config } = await world();
+  await request(`${FORCED}${trace(1)}`);
+  for (const host of ['mail.internal', 'Mail.Internal.:8080', '[::1]:80', 'no_name'])
+    expect(await call(host, trace(1))).toEqual(CANDIDATE);
+  // After a reload they are the same series.
+  plane.reload(config({ propagation: { header: 'x-variants' } }));
+  await call('mail.internal', trace(1));
+  expect(await counts()).toEqual({
+    'others mail.internal traceparent': 3,
+    'others [::1] traceparent': 1,
+    'others no_name traceparent': 1,
+  });
+});
+
+it('of hosts that no route names, 64 are counted by name since the start, and all others together', async () => {
+  const { request, call, counts, plane, config } = await world();
+  await request(`${FORCED}${trace(1)}`);
+  for (let n = 0; n < 40; n++) await call(`h${n}.internal`, trace(1));
+  plane.reload(config({ propagation: { header: 'x-variants' } }));
+  for (let n = 39; n < 80; n++) await call(`h${n}.internal`, trace(1));
+  await call('h3.internal', trace(1));
+  const counted = await counts();
+  expect(Object.keys(counted)).toHaveLength(65);
+  expect(counted['others h3.internal traceparent']).toBe(2);
+  expect(counted['others h39.internal traceparent']).toBe(2);
+  expect(counted['others h63.internal traceparent']).toBe(1);
+  expect(counted['others other traceparent']).toBe(16);
 });
 
 it('a host that is not ours gets nothing by its ids, and is not counted', async () => {
