@@ -23,6 +23,8 @@ import { Writer } from './writer.ts';
 
 /** Bytes of later requests that are held while one is under way; then the socket is not read. */
 const PARKED_MAX_BYTES = 65_536;
+/** What may stand in front of a head (RFC 9112 section 2.2). */
+const EMPTY_LINE_BYTES = 2;
 /** After the last response: how long, and for how many bytes, a client may go on sending before it is cut off. */
 const LINGER_MS = 2000;
 const LINGER_MAX_BYTES = 1_048_576;
@@ -49,6 +51,8 @@ export class Downstream implements Timed, Reader {
   #isProcessing = false;
   /** More is parked than may be, so the socket is not read. */
   #isFull = false;
+  /** The time for a head has begun: its first byte is here. */
+  #isHeadTimed = false;
   #lingeredBytes = 0;
   readonly #onClosed: () => void;
   /** What came too early; nobody's while nothing did. */
@@ -149,14 +153,15 @@ export class Downstream implements Timed, Reader {
     if (this.#state === 'closed') return;
     if (isClose || (this.isEnded && this.#intake.length === 0)) return this.#linger();
     const { idleMs, requestHeadMs } = this.exchange.plan.snapshot.timeouts;
-    this.deadlineMs = deadline(this.plane.deadlines.nowMs, this.#intake.length > 0 ? requestHeadMs : idleMs);
+    this.#isHeadTimed = this.#intake.length > EMPTY_LINE_BYTES;
+    this.deadlineMs = deadline(this.plane.deadlines.nowMs, this.#isHeadTimed ? requestHeadMs : idleMs);
     this.resume();
     if (!this.#isProcessing && this.#intake.length > 0) this.pump();
   }
 
   onDeadline(nowMs: number): void {
     if (this.exchange.isActive) this.exchange.onDeadline(nowMs);
-    else if (this.#state === 'open' && this.#intake.length > 0 && !this.isClogged)
+    else if (this.#state === 'open' && this.#isHeadTimed && this.#intake.length > 0 && !this.isClogged)
       this.#refuse('request_head_timeout');
     else this.destroy();
   }
@@ -185,7 +190,10 @@ export class Downstream implements Timed, Reader {
     if (intake.length === 0) return this.#process(chunk, 0, length);
     const hasLine = intake.append(chunk, 0, length);
     const isHeadUnfinished =
-      !this.exchange.isActive && !hasLine && intake.length < this.plane.plan.snapshot.limits.headMaxBytes;
+      !this.exchange.isActive &&
+      !hasLine &&
+      this.#isHeadTimed &&
+      intake.length < this.plane.plan.snapshot.limits.headMaxBytes;
     if (!isHeadUnfinished) this.pump();
   }
 
@@ -275,8 +283,10 @@ export class Downstream implements Timed, Reader {
     }
     if (after < 0) this.#refuse(head.failure!, head.failureDetail);
     // The clock of the head starts with its first byte and no later byte moves it.
-    else if (this.#intake.length === 0)
+    else if (!this.#isHeadTimed && !isEmptyLine(bytes, start, end)) {
+      this.#isHeadTimed = true;
       this.deadlineMs = deadline(plane.clock.now(), snapshot.timeouts.requestHeadMs);
+    }
     return 0;
   }
 
@@ -343,6 +353,11 @@ export class Downstream implements Timed, Reader {
     this.exchange.abort();
     this.#onClosed();
   }
+}
+
+/** So far nothing else: a client may send one behind a body and then nothing for long. */
+function isEmptyLine(bytes: Buffer, start: number, end: number): boolean {
+  return end - start <= EMPTY_LINE_BYTES && bytes[start] === 0x0d;
 }
 
 function endTurn(connection: Downstream): void {

@@ -67,6 +67,36 @@ describe('the request head', () => {
   });
 });
 
+describe('an empty line behind a body', () => {
+  const behind = async (timeouts: object) => {
+    const upstream = await rig.upstream(({ socket }) => socket.write(ok()));
+    const { port } = await rig.plane([upstream.endpoint], { timeouts });
+    const client = rig.client(port).send(`${post('body')}\r\n`);
+    expect((await answer(client)).status).toBe(200);
+    return client;
+  };
+
+  it('is no head that has begun: the connection is idle, and closed without a word', async () => {
+    const client = await behind({ requestHead: '100ms', idle: '400ms' });
+    const ms = await lasting(() => client.ended());
+    expect(ms).toBeGreaterThan(280);
+    expect(client.text).toBe('');
+  });
+
+  it('is followed by a request, in pieces or whole', async () => {
+    const client = await behind({ requestHead: '10s', idle: '10s' });
+    expect((await answer(client.send(get()))).status).toBe(200);
+    client.send('\r').send('\n').send('GET / HT');
+    expect((await answer(client.send('TP/1.1\r\nHost: a\r\n\r\n'))).status).toBe(200);
+  });
+
+  it('gives the head behind it no more time than any other', async () => {
+    const client = await behind({ requestHead: '200ms', idle: '10s' });
+    client.send('G');
+    expect(problem(await answer(client, {}, 2000))).toEqual([408, 'request_head_timeout', 'downstream']);
+  });
+});
+
 describe('an idle client connection', () => {
   it('is closed without a word', async () => {
     const upstream = await rig.upstream(({ socket }) => socket.write(ok()));
