@@ -65,8 +65,20 @@ export function connectionLimits(
   const room = Math.floor(Math.max(left / 2, left - upstreams));
   const sum = wanted.reduce((total, connections) => total + connections, 0);
   if (sum <= room) return { connections: wanted, turnedAway, isEnough: true };
-  const connections = wanted.map((one) => Math.max(1, Math.floor((one * room) / sum)));
-  return { connections, turnedAway, isEnough: false };
+  return { connections: sharesOf(room, wanted), turnedAway, isEnough: false };
+}
+
+/** Who wants less than an equal share gets it all; the others share what is left alike. At least 1 for each. */
+function sharesOf(room: number, wanted: readonly number[]): number[] {
+  const shares = wanted.map(() => 0);
+  const modestFirst = wanted.map((_, index) => index).sort((a, b) => wanted[a]! - wanted[b]!);
+  let left = room;
+  for (const [done, index] of modestFirst.entries()) {
+    const equal = Math.floor(left / (wanted.length - done));
+    shares[index] = Math.max(1, Math.min(wanted[index]!, equal));
+    left -= shares[index]!;
+  }
+  return shares;
 }
 
 /** Connections to the admin API and to the probes, which must not take what the data path needs. */

@@ -34,6 +34,12 @@ test.each([
   expect(connections[0]).toBeGreaterThanOrEqual(connections.at(-1)!);
 });
 
+test('a listener that wants few gets them, also when those that want many have to share', () => {
+  const { connections } = connectionLimits([10_000, 3, 10_000, 100], 10, 4096);
+  expect([connections[1], connections[3]]).toEqual([3, 100]);
+  expect(Math.abs(connections[0]! - connections[2]!)).toBeLessThanOrEqual(1);
+});
+
 test('each listener has one at least, however few there are', () => {
   expect(connectionLimits([100, 100], 1024, 10).connections).toEqual([1, 1]);
 });
