@@ -28,7 +28,7 @@ function varyOf({ vary }: CacheConfig, experiments: readonly Experiment[], confi
  * Every request field that the choice of a variant may depend on, so that a cache keeps the answers apart. The user
  * agent is not among them: whom it excludes has no unit in common with a person, and a Vary on it ends all caching.
  */
-function fieldsDecidingOf(experiments: readonly Experiment[], config: Config): string[] {
+export function fieldsDecidingOf(experiments: Iterable<Experiment>, config: Config): string[] {
   const { header, overrideHeader, baggage } = config.propagation;
   const names = new Set([header, overrideHeader, ...(baggage ? ['baggage'] : []), 'cookie']);
   const tokenHeader = config.identity?.jwt?.header;

@@ -9,7 +9,7 @@ import { pathParameters } from '../routing/path-parameters.ts';
 import { compileAccess } from './admin-access.ts';
 import { compileAnalyses } from './compile-analysis.ts';
 import { compileBreaker, patient } from './compile-breaker.ts';
-import { compileCache } from './compile-cache.ts';
+import { compileCache, fieldsDecidingOf } from './compile-cache.ts';
 import { compileClassify } from './compile-classify.ts';
 import { compileDecisions } from './compile-decisions.ts';
 import { compileDns } from './compile-dns.ts';
@@ -63,6 +63,7 @@ export function compile(config: Config, runtime: RuntimeState, version: number):
     listeners: listeners(config),
     upstreams,
     experiments,
+    decidingFields: fieldsDecidingOf(experiments.values(), config),
     analyses: compileAnalyses(config, experiments, runtime),
     ...layering,
     routes: { inbound: routeTable('inbound', context), outbound: routeTable('outbound', context) },

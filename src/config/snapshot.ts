@@ -274,6 +274,8 @@ export interface Snapshot {
   readonly listeners: readonly ListenerSettings[];
   readonly upstreams: ReadonlyMap<string, Upstream>;
   readonly experiments: ReadonlyMap<string, Experiment>;
+  /** Request fields that some experiment's variant may depend on, in lower case. */
+  readonly decidingFields: readonly string[];
   /** What is collected, by experiment; one that is not in it has no analysis. */
   readonly analyses: ReadonlyMap<string, AnalysisSettings>;
   readonly layers: ReadonlyMap<string, Layer>;

@@ -75,7 +75,7 @@ export class Exchange implements UpstreamUser, ResponseHandler {
     this.decision.reset();
     this.#isPausedByClient = false;
     this.#clear();
-    this.requestBody.begin(framing, framing.kind === Body.chunked, this.plan.chunkLimits);
+    this.requestBody.begin(framing, framing.kind === Body.chunked, this.plan.requestChunks);
     if (this.plan.isTooLarge(framing.length)) return this.#refuse('body_too_large');
     const route = this.plan.match(this.downstream.direction, head);
     if (route === null) return this.#refuse('route_not_found');
@@ -114,7 +114,7 @@ export class Exchange implements UpstreamUser, ResponseHandler {
     this.phase = 'connecting';
     this.error = null;
     this.response.reset();
-    this.responseBody.begin(NO_BODY, false, this.plan.chunkLimits);
+    this.responseBody.begin(NO_BODY, false, this.plan.responseChunks);
     this.#reader.reset();
   }
 
@@ -225,7 +225,7 @@ export class Exchange implements UpstreamUser, ResponseHandler {
     }
     this.attempt.commit();
     this.expiry.endTry();
-    this.responseBody.begin(framing, response.isChunked, this.plan.chunkLimits);
+    this.responseBody.begin(framing, response.isChunked, this.plan.responseChunks);
     if (isStreaming) markStreaming(this, this.plane.clock.now());
     if (framing.kind === Body.length && framing.length >= LARGE_BODY_BYTES)
       this.attempt.connection!.reads.enlarge();

@@ -123,7 +123,7 @@ export class MirrorCall implements UpstreamUser, ResponseHandler {
     this.#headers = headersOf(head);
     this.#isReusable = head.versionMinor === 1 && !head.isClose && this.#framing.kind !== Body.untilClose;
     this.#idleMs = upstreamIdleMs(head);
-    this.#relay.begin(this.#framing, false, this.#pool.plane.plan.chunkLimits);
+    this.#relay.begin(this.#framing, false, this.#pool.plane.plan.responseChunks);
     this.#take(bytes, at, end);
   }
 

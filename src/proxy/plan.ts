@@ -80,7 +80,9 @@ export interface Memory {
 
 export class Plan {
   readonly snapshot: Snapshot;
-  readonly chunkLimits: ChunkLimits;
+  /** Of requests and of responses. */
+  readonly requestChunks: ChunkLimits;
+  readonly responseChunks: ChunkLimits;
   /** Reads how long a request may take; null: no field says it. */
   readonly timeFields: TimeFields | null;
   /** Fields that were left out, whole or in part. */
@@ -94,7 +96,10 @@ export class Plan {
     this.timeFields = TimeFields.of(snapshot.deadlines);
     const { header, overrideHeader, explainHeader, tokenHeader } = snapshot.propagation;
     const forbiddenTrailers = [header, overrideHeader, explainHeader, tokenHeader];
-    this.chunkLimits = { ...CHUNK_LIMITS, forbiddenTrailers };
+    this.responseChunks = { ...CHUNK_LIMITS, forbiddenTrailers };
+    // An upstream that takes trailers for fields would see another user than the one the variant was chosen for.
+    const deciding = [...forbiddenTrailers, ...snapshot.decidingFields];
+    this.requestChunks = { ...CHUNK_LIMITS, forbiddenTrailers: deciding };
     const { contexts } = memory.metrics;
     this.malformed = {
       experiment: contexts.malformed('experiment'),

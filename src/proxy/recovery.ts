@@ -75,7 +75,7 @@ export function passOver(exchange: Exchange, head: Head, framing: Framing, rest:
 
 /** Nothing is still to come of the body, and nothing came behind it. */
 function isWhole({ responseBody, plan }: Exchange, framing: Framing, { bytes, at, end }: Rest): boolean {
-  responseBody.begin(framing, false, plan.chunkLimits);
+  responseBody.begin(framing, false, plan.responseChunks);
   if (responseBody.isDone) return at === end;
   responseBody.take(bytes, at, end, Number.POSITIVE_INFINITY);
   return responseBody.isDone && responseBody.failure === null && responseBody.consumedTo === end;

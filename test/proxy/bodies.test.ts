@@ -14,6 +14,32 @@ const echoing = () =>
 const CHUNKED = 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n';
 const POST_CHUNKED = 'POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n';
 
+describe('a trailer that is named like a field the variant is chosen by', () => {
+  const experiments = {
+    ranking: {
+      unit: [{ header: 'x-account' }],
+      targeting: [{ header: 'x-plan', equals: 'pro' }],
+      variants: { control: {}, candidate: { weight: '50%' } },
+    },
+  };
+  const routes = [{ name: 'all', upstream: 'app', experiments: ['ranking'] }];
+
+  it.each(['X-Account', 'x-plan'])('is refused in a request: %s', async (name) => {
+    const upstream = await echoing();
+    const { port } = await rig.plane([upstream.endpoint], { requireMetadata: false, experiments, routes });
+    const got = await answer(rig.client(port).send(`${POST_CHUNKED}0\r\n${name}: other\r\n\r\n`));
+    expect([got.status, got.problem?.code]).toEqual([400, 'chunk_malformed']);
+  });
+
+  it('is passed on in a response', async () => {
+    const upstream = await rig.upstream(({ socket }) =>
+      socket.write(`${CHUNKED}3\r\nabc\r\n0\r\nX-Account: 7\r\n\r\n`),
+    );
+    const { port } = await rig.plane([upstream.endpoint], { requireMetadata: false, experiments, routes });
+    expect((await answer(rig.client(port).send(get()))).trailers).toEqual(['X-Account: 7']);
+  });
+});
+
 describe('a request body', () => {
   it.each([
     ['with a length', post('hello'), 'hello', 'length;'],
