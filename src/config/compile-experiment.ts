@@ -38,7 +38,15 @@ export function compileExperiment(
   const fallback = variants.find((variant) => variant.name === fallbackName(config));
   if (fallback === undefined) throw new RangeError(`experiment ${name} has no fallback`);
   const salt = saltOf(name, config);
-  const slots = slotTable(variants, fallback, runtime !== null && runtime.salt === salt ? runtime.slots : []);
+  const bucketing = compileAlgorithm({
+    name,
+    algorithm: config.algorithm,
+    trafficPpm: config.traffic,
+    variants,
+    fallback,
+  });
+  const before = runtime !== null && runtime.salt === salt ? runtime.slots : [];
+  const slots = bucketing === null ? slotTable(variants, fallback, before) : rangesInOrder(variants);
   return {
     name,
     owner: config.owner ?? null,
@@ -57,13 +65,7 @@ export function compileExperiment(
     variants,
     fallback,
     slots,
-    bucketing: compileAlgorithm({
-      name,
-      algorithm: config.algorithm,
-      trafficPpm: config.traffic,
-      variants,
-      fallback,
-    }),
+    bucketing,
     ...compileBridges(config, variants, fallback),
   };
 }
@@ -92,19 +94,37 @@ function isFitting(weightsPpm: Readonly<Record<string, number>>, variants: reado
   );
 }
 
-/** From the table of before, so that only who must move does; from nothing when there is none that fits. */
+/**
+ * From the table of before, so that only who must move does; from nothing when there is none that fits. Dealt in the
+ * order of the names, so that a sidecar which starts from another order of the same variants has the same table.
+ */
 function slotTable(
   variants: readonly Variant[],
   fallback: Variant,
   before: readonly NamedSlotRange[],
 ): SlotRange[] {
-  const weights = variants.map((variant) => variant.weightPpm);
+  const dealt = variants.toSorted((left, right) => (left.name < right.name ? -1 : 1));
+  const weights = dealt.map((variant) => variant.weightPpm);
+  const rest = dealt.indexOf(fallback);
   const previous = before.map((range): SlotRange => {
-    const index = variants.findIndex((variant) => variant.name === range.variant);
+    const index = dealt.findIndex((variant) => variant.name === range.variant);
     // An index beyond the weights: a variant that is gone, whose slots are released.
-    return { start: range.start, end: range.end, variant: index === -1 ? variants.length : index };
+    return { start: range.start, end: range.end, variant: index === -1 ? dealt.length : index };
   });
-  return previous.length > 0 && isSlotTable(previous)
-    ? reallocate(previous, weights, fallback.index)
-    : allocate(weights, fallback.index);
+  const table =
+    previous.length > 0 && isSlotTable(previous)
+      ? reallocate(previous, weights, rest)
+      : allocate(weights, rest);
+  return table.map(({ start, end, variant }) => ({ start, end, variant: dealt[variant]!.index }));
+}
+
+/** Of another system's algorithm: its hash falls into one range after the other, in the order of the file. */
+function rangesInOrder(variants: readonly Variant[]): SlotRange[] {
+  let start = 0;
+  return variants.flatMap(({ weightPpm, index }) => {
+    if (weightPpm === 0) return [];
+    const range = { start, end: start + weightPpm, variant: index };
+    start = range.end;
+    return [range];
+  });
 }

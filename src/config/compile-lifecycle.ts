@@ -46,7 +46,10 @@ function staleAtMs(config: ExperimentConfig, runtime: RuntimeExperiment | null):
   return Number.isNaN(sinceMs) ? Number.POSITIVE_INFINITY : sinceMs + config.staleAfter;
 }
 
-/** One more than before when the salt or the slots are others; 1 for what is new. */
+/**
+ * One more than before when the salt or the slots are others; 1 for what is new. Of another system's algorithm the slots
+ * are its ranges, so that another order of the variants is another epoch as well.
+ */
 export function epochOf(
   salt: string,
   slots: readonly SlotRange[],

@@ -4,8 +4,10 @@
  */
 import { createHash } from 'node:crypto';
 import { withoutAccessSecrets } from './admin-access.ts';
+import { canonicalJson } from './canonical.ts';
 import { withoutExposureSecrets, withoutTracingSecrets } from './exposure-secrets.ts';
 import { withKeyFiles } from './key-files.ts';
+import { decidingOrder } from './order.ts';
 import { withPem } from './pem.ts';
 import type { Config } from './schema.ts';
 import { withoutSegmentSecrets } from './segment-secrets.ts';
@@ -19,12 +21,15 @@ export const REDACTED = '[redacted]';
 /** A change made at run time leaves the configuration as it is, and hashing a large one takes as long as compiling it. */
 const hashes = new WeakMap<Config, string>();
 
-/** First 12 hex digits of SHA-256 over canonical JSON: the same for another order of keys, spelling of units or comments. */
+/**
+ * First 12 hex digits of SHA-256 over canonical JSON: the same for another spelling of units, other comments, and another
+ * order of keys but where the order decides.
+ */
 export function configHash(config: Config): string {
   const known = hashes.get(config);
   if (known !== undefined) return known;
   const hash = createHash('sha256')
-    .update(canonicalJson(withoutSecrets(config, undefined)))
+    .update(canonicalJson([withoutSecrets(config, undefined), decidingOrder(config)]))
     .digest('hex')
     .slice(0, HASH_DIGITS);
   hashes.set(config, hash);
@@ -51,12 +56,4 @@ function withoutSecrets(config: Config, replacement: string | undefined): Config
 /** Without the secrets of what there are several of, by name. */
 function withoutNamed(config: Config, replacement: string | undefined): Config {
   return withoutWebhookSecrets(withoutSegmentSecrets(config, replacement), replacement);
-}
-
-/** JSON with sorted keys; undefined is left out. */
-function canonicalJson(value: unknown): string {
-  return JSON.stringify(value, (_key, inner: unknown) => {
-    if (typeof inner !== 'object' || inner === null || Array.isArray(inner)) return inner;
-    return Object.fromEntries(Object.entries(inner).sort(([left], [right]) => (left < right ? -1 : 1)));
-  });
 }

@@ -4,6 +4,7 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import { REDACTED, redact } from '../config/hash.ts';
+import { decidingOrder } from '../config/order.ts';
 import type { Config } from '../config/schema.ts';
 import type { Snapshot } from '../config/snapshot.ts';
 import { restartNeeded, summary } from './comparison.ts';
@@ -60,7 +61,7 @@ export function compareExperiments(
       settings:
         from === null || to === null || isUnread
           ? []
-          : differing(before.declared.experiments[name], declared),
+          : ownSettings(before.declared.experiments[name], declared),
       notes: notesOf(from, to, {
         isOvertaken: overtaken.includes(name),
         isSticky: declared?.sticky !== undefined,
@@ -111,12 +112,32 @@ function begunAnew(before: Snapshot, after: Snapshot): string[] {
   });
 }
 
+type Declared = Config['experiments'][string] | undefined;
+
+function ownSettings(before: Declared, after: Declared): string[] {
+  const settings = differing(before, after);
+  const isOrdered = isInSameOrder(Object.keys(before?.variants ?? {}), Object.keys(after?.variants ?? {}));
+  return isOrdered ? settings : [...settings, 'order of variants'];
+}
+
+/** Those that both have. */
+function isInSameOrder(left: readonly string[], right: readonly string[]): boolean {
+  const [of, other] = [new Set(left), new Set(right)];
+  const common = right.filter((name) => of.has(name));
+  return left.filter((name) => other.has(name)).every((name, index) => name === common[index]);
+}
+
 /** Top-level settings that differ, the experiments apart. */
 export function otherSettings(before: Config, after: Config): string[] {
-  return before === after ? [] : differing(before, after).filter((key) => key !== 'experiments');
+  if (before === after) return [];
+  const settings = differing(before, after).filter((key) => key !== 'experiments');
+  const [old, next] = [decidingOrder(before).experiments, decidingOrder(after).experiments];
+  return isInSameOrder(old, next) ? settings : [...settings, 'order of experiments'];
 }
 
 type Compiled = ReturnType<Snapshot['experiments']['get']>;
+
+const namesIn = ({ variants }: NonNullable<Compiled>) => variants.map(({ name }) => name);
 
 function notesOf(
   before: Compiled | null,
@@ -131,6 +152,8 @@ function notesOf(
     const what =
       before.bucketing === null && after.bucketing === null ? 'salt' : 'algorithm, or other options';
     notes.push(`another ${what}: everyone is dealt anew`);
+  } else if (after.bucketing !== null && !isInSameOrder(namesIn(before), namesIn(after))) {
+    notes.push(`another order of variants, by which ${after.bucketing.name} deals`);
   }
   if (!isDeepStrictEqual(before.unit, after.unit))
     notes.push('another unit: who has other ids is dealt anew');

@@ -3,6 +3,7 @@
  * like in one line. Deterministic.
  */
 import { isDeepStrictEqual } from 'node:util';
+import { decidingOrder } from '../config/order.ts';
 import type { Config, ListenerConfig } from '../config/schema.ts';
 import type { Snapshot } from '../config/snapshot.ts';
 import { formatPercent } from '../config/units.ts';
@@ -26,9 +27,9 @@ function atStart({ tls, trust: _, ...listener }: ListenerConfig): object {
   return { ...listener, isTls: tls !== undefined };
 }
 
-/** Secrets count: a rotated token is a change. So does the order of keys, for variants and routes. */
+/** Secrets count: a rotated token is a change. So does the order of keys where it decides. */
 export function sameConfig(left: Config, right: Config): boolean {
-  return isDeepStrictEqual(left, right) && isDeepStrictEqual(variantOrder(left), variantOrder(right));
+  return isDeepStrictEqual(left, right) && isDeepStrictEqual(decidingOrder(left), decidingOrder(right));
 }
 
 /** Which changed settings are only read at start. */
@@ -42,8 +43,4 @@ export function summary(snapshot: Snapshot, experimentName: string): string {
   if (experiment === undefined) return 'not there';
   const weights = experiment.variants.map((variant) => `${variant.name} ${formatPercent(variant.weightPpm)}`);
   return [experiment.status, ...weights].join(', ');
-}
-
-function variantOrder(config: Config): string[][] {
-  return Object.values(config.experiments).map((experiment) => Object.keys(experiment.variants));
 }
