@@ -4,12 +4,13 @@
  */
 import { chmod, lstat, unlink } from 'node:fs/promises';
 import { connect } from 'node:net';
-import fastify, { type FastifyInstance, type FastifyRequest } from 'fastify';
+import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { Clock } from '../base/clock.ts';
 import type { SocketAddress } from '../config/snapshot.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { addAccess } from './access.ts';
+import { API_HEADER, API_VERSION } from './api-header.ts';
 import { addApprovals } from './approval-resources.ts';
 import { Approvals } from './approvals.ts';
 import type { Audit } from './audit.ts';
@@ -67,7 +68,7 @@ export interface AdminOptions {
 
 /** The admin API, not listening yet; `inject` it in tests. The tokens are those of the Snapshot in force. */
 export async function buildAdmin(options: AdminOptions): Promise<FastifyInstance> {
-  const app = newServer(options.log, options.connectionsMax);
+  const app = newServer(options, { [API_HEADER]: API_VERSION });
   await addAccess(app, options);
   addFreshness(app, options);
   addProbes(app, options);
@@ -112,7 +113,7 @@ function isRead({ method, routeOptions: { url = '' } }: FastifyRequest): boolean
 export async function buildProbes(
   sources: ProbeSources & Pick<AdminOptions, 'log' | 'connectionsMax'>,
 ): Promise<FastifyInstance> {
-  const app = newServer(sources.log, sources.connectionsMax);
+  const app = newServer(sources, {});
   addProbes(app, sources);
   await app.ready();
   return app;
@@ -145,7 +146,11 @@ function neverBuilt(): never {
   throw new Error('a route of the admin API has a JSON schema, and there is nothing to compile it with');
 }
 
-function newServer(log: Log, connectionsMax: number): FastifyInstance {
+/** @param headers Of every answer. */
+function newServer(
+  { log, connectionsMax }: Pick<AdminOptions, 'log' | 'connectionsMax'>,
+  headers: Readonly<Record<string, string>>,
+): FastifyInstance {
   const app = fastify({
     logger: false,
     schemaController: { compilersFactory: WITHOUT_SCHEMAS },
@@ -154,6 +159,13 @@ function newServer(log: Log, connectionsMax: number): FastifyInstance {
     keepAliveTimeout: KEEP_ALIVE_MS,
     forceCloseConnections: true,
     routerOptions: { maxParamLength: PARAMETER_MAX_CHARS },
+    // What cannot be routed is seen by no hook.
+    frameworkErrors: (_error, _request, reply: FastifyReply) =>
+      sendProblem(reply.headers(headers), new AdminError('request_invalid', 'The URL cannot be read.')),
+  });
+  app.addHook('onRequest', (_request, reply, done) => {
+    reply.headers(headers);
+    done();
   });
   limitConnections(app.server, connectionsMax);
   app.removeContentTypeParser('text/plain');

@@ -1,10 +1,12 @@
 /**
  * The CLI's way to a running sidecar: HTTP to the admin address or its unix socket, with a deadline, and every
- * failure turned into one sentence and an exit code. Never prints; never retries a change.
+ * failure turned into one sentence and an exit code. Believes nobody, and sends no token to anybody, who does not say to
+ * be the admin API. Never prints; never retries a change.
  */
 import { readFileSync } from 'node:fs';
 import { hostname, userInfo } from 'node:os';
-import { Agent, request } from 'undici';
+import { Agent, type Dispatcher, request } from 'undici';
+import { API_HEADER, API_VERSION } from '../admin/api-header.ts';
 import { CliError, Exit, type Io } from './io.ts';
 
 /** Long enough for a reload of a large config; a person waits for it. */
@@ -78,12 +80,38 @@ interface Question {
   readonly body?: string;
 }
 
+/** Who has said to be the admin API, or is being asked, by the target of a command. */
+const identified = new WeakMap<AdminTarget, Promise<unknown>>();
+
+/** Asks who is there before a token goes there for the first time in a command, and again after it was away. @throws CliError */
+export async function identify(
+  target: AdminTarget,
+  headers: Readonly<Record<string, string>>,
+): Promise<void> {
+  if (headers.authorization === undefined) return;
+  let asked = identified.get(target);
+  if (asked === undefined) {
+    asked = ask(target, { method: 'GET', path: '/livez', headers: {} }, () => null);
+    identified.set(target, asked);
+  }
+  await asked;
+}
+
+/** @throws CliError when it is not the admin API that answers */
+export function believe(target: AdminTarget, answer: Dispatcher.ResponseData): void {
+  if (answer.headers[API_HEADER] === API_VERSION) return;
+  // What it says may have no end.
+  answer.body.on('error', () => undefined).destroy();
+  throw stranger(target, answer.statusCode);
+}
+
 async function ask<T>(
   target: AdminTarget,
   question: Question,
   read: (target: AdminTarget, status: number, text: string) => T,
 ): Promise<T> {
   const { origin, socketPath } = parseAdmin(target.admin);
+  await identify(target, question.headers);
   const connect = socketPath === null ? { timeout: DEADLINE_MS } : { socketPath, timeout: DEADLINE_MS };
   // No keep-alive: an idle connection would hold the process for seconds after the answer.
   const agent = new Agent({ connect, pipelining: 0, maxResponseSize: ANSWER_MAX_BYTES });
@@ -91,10 +119,12 @@ async function ask<T>(
     const { path, ...rest } = question;
     const signal = AbortSignal.timeout(DEADLINE_MS);
     const answer = await request(`${origin}${path}`, { ...rest, dispatcher: agent, signal });
+    believe(target, answer);
     return read(target, answer.statusCode, await answer.body.text());
   } catch (error) {
-    if (error instanceof CliError) throw error;
-    throw unreachable(target, error);
+    const failure = error instanceof CliError ? error : unreachable(target, error);
+    if (failure.exitCode === Exit.adminUnreachable) identified.delete(target);
+    throw failure;
   } finally {
     await agent.destroy();
   }
@@ -123,12 +153,7 @@ export function readAnswer(target: AdminTarget, status: number, text: string): u
   if (status === 202) throw waiting(parsed);
   if (status < 300 && parsed !== null) return parsed;
   const problem = parsed as Problem | null;
-  if (typeof problem?.code !== 'string') {
-    throw new CliError(
-      Exit.adminUnreachable,
-      `what answers at ${target.admin} is not Fairlead's admin API (status ${status})`,
-    );
-  }
+  if (typeof problem?.code !== 'string') throw stranger(target, status);
   const { detail = problem.code, hint = '' } = problem;
   const sentence = hint === '' ? detail : `${detail.replace(/\.$/, '')}; ${hint}`;
   throw new CliError(exitCodeOf(status), sentence);
@@ -147,6 +172,13 @@ function exitCodeOf(status: number): number {
   if (status === 404) return Exit.negative;
   if (status === 409 || status === 412) return Exit.conflict;
   return status >= 500 ? Exit.internal : Exit.usage;
+}
+
+function stranger({ admin }: AdminTarget, status: number): CliError {
+  return new CliError(
+    Exit.adminUnreachable,
+    `what answers at ${admin} is not Fairlead's admin API (status ${status}); is admin.address what --admin says?`,
+  );
 }
 
 export function unreachable(target: AdminTarget, cause: unknown): CliError {

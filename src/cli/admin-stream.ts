@@ -6,7 +6,9 @@ import { Agent, request } from 'undici';
 import {
   type AdminTarget,
   authorization,
+  believe,
   DEADLINE_MS,
+  identify,
   parseAdmin,
   readAnswer,
   unreachable,
@@ -45,7 +47,9 @@ export async function* adminStream(
   });
   try {
     const headers = { accept: 'text/event-stream', ...authorization(target, env) };
+    await identify(target, headers);
     const answer = await request(`${origin}${path}`, { method: 'GET', headers, signal, dispatcher: agent });
+    believe(target, answer);
     const type = String(answer.headers['content-type'] ?? '');
     if (answer.statusCode !== 200 || !type.startsWith('text/event-stream')) {
       readAnswer(target, answer.statusCode, await answer.body.text());

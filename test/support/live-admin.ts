@@ -1,6 +1,7 @@
 /** An admin API that answers what a test says: resources as JSON, streams of events as text. For the CLI's live commands. */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { API_HEADER, API_VERSION } from '../../src/admin/api-header.ts';
 import type { Io } from '../../src/cli/io.ts';
 
 export class LiveAdmin {
@@ -31,6 +32,7 @@ export class LiveAdmin {
     const { pathname } = new URL(request.url ?? '/', 'http://localhost');
     this.asked.push(request.url ?? '');
     this.authorization.push(request.headers.authorization);
+    response.setHeader(API_HEADER, API_VERSION);
     if (pathname === '/v1/tap') {
       response.writeHead(200, { 'content-type': 'text/event-stream' });
       response.flushHeaders();

@@ -55,7 +55,8 @@ describe('stat', () => {
 
   test('sends a token where there is one, since reading may need it', async () => {
     await run(new SaidIo({ FAIRLEAD_ADMIN__TOKEN: 'from-the-environment' }), 'stat');
-    expect(admin.authorization).toEqual(['Bearer from-the-environment']);
+    // Whoever is there is asked who it is first.
+    expect(admin.authorization).toEqual([undefined, 'Bearer from-the-environment']);
   });
 
   test('is 1 with a sentence when a sidecar has no such figures', async () => {
