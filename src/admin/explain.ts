@@ -2,6 +2,7 @@
  * `POST /v1/explain`: which variant a described request would get, and every step of why, with the rules and breakers
  * of now. Changes nothing, and yet needs the token: who may ask about any unit could find out whose hash is whose.
  */
+import { isIP } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { readBody } from './body.ts';
@@ -15,13 +16,18 @@ const BODY_MAX_BYTES = 512 * 1024;
 const text = () => z.string().max(65_536);
 const bodySchema = z.strictObject({
   direction: z.enum(['inbound', 'outbound']).default('inbound'),
-  method: text().default('GET'),
+  method: text()
+    .regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, 'expected a method such as GET')
+    .default('GET'),
   host: text().default(''),
   path: text().default('/'),
   query: text().default(''),
   headers: z.record(z.string().regex(/^[^A-Z]*$/, 'expected lower case'), text()).default({}),
   clientIdentity: text().nullable().default(null),
-  clientAddress: text().nullable().default(null),
+  clientAddress: text()
+    .refine((address) => isIP(address) !== 0, 'expected an IP address')
+    .nullable()
+    .default(null),
   listener: text().optional(),
   showUnit: z.boolean().default(false),
 });

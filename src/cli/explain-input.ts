@@ -1,4 +1,6 @@
 /** The request that `explain` is about, as people describe it: like for curl, or pasted whole. */
+import { isIP } from 'node:net';
+import { didYouMean } from '../config/suggest.ts';
 import type { DescribedRequest } from './explain-request.ts';
 import { CliError, Exit } from './io.ts';
 
@@ -18,6 +20,9 @@ export interface RequestDescription {
 }
 
 const METHOD = /^[A-Z][A-Z-]*$/;
+/** RFC 9110: any token. */
+const ANY_METHOD = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
+const USUAL_METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
 /** A head is not larger; what is behind it is not looked at. */
 const PASTE_MAX_BYTES = 256 * 1024;
 
@@ -29,7 +34,9 @@ export async function describe(
   description: RequestDescription,
   input: AsyncIterable<Uint8Array | string>,
 ): Promise<DescribedRequest> {
-  const { target, header, cookie = [] } = description;
+  const { target, header, cookie = [], method, clientAddress } = description;
+  if (method !== undefined) checkMethod(method);
+  if (clientAddress !== undefined) checkAddress(clientAddress);
   const typed = target === '-' ? pasted(await readAll(input)) : { method: 'GET', target, headers: [] };
   const headers = new Map<string, string>();
   for (const line of typed.headers) addField(headers, line);
@@ -38,15 +45,32 @@ export async function describe(
   const { host, path, query } = split(typed.target);
   return {
     direction: description.outbound === true ? 'outbound' : 'inbound',
-    method: description.method ?? typed.method,
+    method: method ?? typed.method,
     host: host ?? headers.get('host') ?? '',
     path,
     query,
     headers,
     clientIdentity: description.clientIdentity ?? null,
-    clientAddress: description.clientAddress ?? null,
+    clientAddress: clientAddress ?? null,
     listener: description.listener,
   };
+}
+
+/** @throws CliError for what is none, and for `get`: methods differ by case, so it would match no route for GET */
+function checkMethod(method: string): void {
+  const isMeant = !USUAL_METHODS.includes(method) && USUAL_METHODS.includes(method.toUpperCase());
+  if (ANY_METHOD.test(method) && !isMeant) return;
+  const meant = method.replace(/[^A-Za-z]/g, '').toUpperCase();
+  const near = USUAL_METHODS.includes(meant) ? didYouMean(meant, USUAL_METHODS) : '; write one such as GET';
+  throw new CliError(Exit.usage, `--method ${JSON.stringify(method)} is not a method${near}`);
+}
+
+function checkAddress(address: string): void {
+  if (isIP(address) !== 0) return;
+  throw new CliError(
+    Exit.usage,
+    `--client-address ${JSON.stringify(address)} is not an IP address; write one such as 10.1.2.3 or fd00::1, without a port`,
+  );
 }
 
 interface Typed {

@@ -46,6 +46,11 @@ test('without the token nothing is said, and a mistake has a place', async () =>
   expect((await ask(BODY, {})).statusCode).toBe(401);
   const answer = await ask({ headers: { 'X-A': 'b' } });
   expect([answer.statusCode, answer.json<{ code: string }>().code]).toEqual([400, 'request_invalid']);
+  for (const [path, value] of [
+    ['method', 'G ET'],
+    ['clientAddress', '300.1.1.1'],
+  ] as const)
+    expect((await ask({ [path]: value })).json()).toMatchObject({ code: 'request_invalid', path });
   expect((await ask({ listener: 'nowhere' })).json()).toMatchObject({
     code: 'request_invalid',
     path: 'listener',

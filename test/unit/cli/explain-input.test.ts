@@ -31,6 +31,27 @@ suite('options', () => {
     expect(method).toBe('GET');
   });
 
+  test.each([
+    [{ clientAddress: '300.1.1.1' }, '--client-address "300.1.1.1" is not an IP address; write one such as'],
+    [{ clientAddress: '10.1.2.3:80' }, 'without a port'],
+    [{ clientAddress: '' }, '--client-address "" is not an IP address'],
+    [{ method: 'G ET' }, '--method "G ET" is not a method; did you mean "GET"?'],
+    [{ method: 'post' }, '--method "post" is not a method; did you mean "POST"?'],
+    [{ method: 'a b' }, '--method "a b" is not a method; write one such as GET'],
+    [{ method: '' }, '--method "" is not a method; write one such as GET'],
+  ])('%j is refused, with what was meant', async (description, message) => {
+    const error = await described(description).catch((thrown: unknown) => thrown);
+    expect(error).toBeInstanceOf(CliError);
+    expect(error).toMatchObject({ exitCode: 2, message: expect.stringContaining(message) });
+  });
+
+  test('addresses of both families, and methods that few have heard of, are taken', async () => {
+    for (const clientAddress of ['10.1.2.3', 'fd00::1', '::ffff:10.1.2.3'])
+      expect(await described({ clientAddress })).toMatchObject({ clientAddress });
+    for (const method of ['GET', 'PROPFIND', 'm-search'])
+      expect(await described({ method })).toMatchObject({ method });
+  });
+
   test('a URL brings its host, which wins over the field', async () => {
     expect(
       await described({ target: 'https://shop.test:8443?q=1#top', header: ['host: other'] }),
