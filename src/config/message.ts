@@ -43,7 +43,8 @@ function explain(
     const branch = likeliestBranch(issue.errors, valueAt(input, path));
     if (branch !== null) return branch.flatMap((inner) => explain(inner, path, input, knownKeys));
     const meant = [...new Set(issue.errors.flat().map((error) => expectation(error)))].join(', or ');
-    return [{ path, isKey: false, message: `${shown(path, input)}; expected ${meant}` }];
+    const near = suggestedValue(valueAt(input, path), issue.errors.flat().flatMap(choicesOf));
+    return [{ path, isKey: false, message: `${shown(path, input)}; expected ${meant}${near}` }];
   }
   if (issue.code === 'invalid_key') {
     const message = issue.issues[0]?.message ?? issue.message;
@@ -77,8 +78,8 @@ function sentence(issue: ZodIssue, path: ConfigPath, input: unknown): string {
   if (issue.code === 'invalid_type' && !isOurs(issue))
     return `${shown(path, input)}; expected ${expectation(issue)}`;
   if (issue.code === 'invalid_value') {
-    const near = typeof value === 'string' ? didYouMean(value, issue.values.map(String)) : '';
-    return `${shown(path, input)}; expected ${expectation(issue)}${near.includes('did you mean') ? near : ''}`;
+    const near = suggestedValue(value, choicesOf(issue));
+    return `${shown(path, input)}; expected ${expectation(issue)}${near}`;
   }
   if (issue.code === 'too_small' || issue.code === 'too_big') return boundSentence(issue, shown(path, input));
   if (isSecretPath(path)) return `${shown(path, input)}; expected text, so put it in quotes`;
@@ -119,6 +120,16 @@ function expectation(issue: ZodIssue): string {
 
 function shown(path: ConfigPath, input: unknown): string {
   return isSecretPath(path) ? 'found something that is not text' : found(valueAt(input, path));
+}
+
+/** What a value may be, where that is a list. */
+function choicesOf(issue: ZodIssue): string[] {
+  return issue.code === 'invalid_value' ? issue.values.map(String) : [];
+}
+
+/** Nothing when none is near: the choices are in the sentence already. */
+function suggestedValue(value: unknown, choices: readonly string[]): string {
+  return typeof value === 'string' && nearest(value, choices) !== null ? didYouMean(value, choices) : '';
 }
 
 /** The nearest key may be there already: then the unknown one is too much. */

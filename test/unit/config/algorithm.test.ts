@@ -17,7 +17,7 @@ describe('mistakes', () => {
       'an algorithm that does not exist',
       withExperiment('algorithm: growthbok2'),
       [
-        '6:16: experiments.ranking.algorithm: found "growthbok2"; expected fairlead1 or unleash or growthbook1 or growthbook2 or flagd1 or flagd2 or launchdarkly or eppo, or a map',
+        '6:16: experiments.ranking.algorithm: found "growthbok2"; expected fairlead1 or unleash or growthbook1 or growthbook2 or flagd1 or flagd2 or launchdarkly or eppo, or a map; did you mean "growthbook2"?',
       ],
     ],
     [
