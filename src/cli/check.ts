@@ -4,7 +4,7 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import Table from 'cli-table3';
-import { adminGet, adminGetText } from './admin-client.ts';
+import { type AdminTarget, adminGet, adminGetText } from './admin-client.ts';
 import { adviceOn, type Coverage, coverageSince, type Hop, isLeaking, readCoverage } from './check-report.ts';
 import { NO_LINES } from './get-table.ts';
 import { Exit, type Io } from './io.ts';
@@ -12,6 +12,8 @@ import { Exit, type Io } from './io.ts';
 export interface CheckOptions {
   /** Where the sidecars are; at least one. */
   readonly admin: readonly string[];
+  /** For all of them. */
+  readonly token?: AdminTarget['token'];
   /** Share of the calls to a host that may lose their experiments, 0 to 1. */
   readonly tolerated: number;
   /** Look at the calls of this many seconds from now; 0: at all since the sidecars were started. */
@@ -21,11 +23,11 @@ export interface CheckOptions {
 
 /** 1 when a hop leaks. @throws CliError (5) when a sidecar does not answer */
 export async function checkCommand(options: CheckOptions, io: Io): Promise<number> {
-  let sidecars = await readAll(options.admin);
+  let sidecars = await readAll(options, io.env);
   if (options.forSeconds > 0) {
     const before = sidecars;
     await delay(1000 * options.forSeconds);
-    sidecars = (await readAll(options.admin)).map((after, index) => coverageSince(before[index]!, after));
+    sidecars = (await readAll(options, io.env)).map((after, index) => coverageSince(before[index]!, after));
   }
   const leaks = sidecars.flatMap(({ service, hops }) =>
     hops.filter((hop) => isLeaking(hop, options.tolerated)).map((hop) => ({ service, hop })),
@@ -44,11 +46,12 @@ export async function checkCommand(options: CheckOptions, io: Io): Promise<numbe
   return leaks.length === 0 ? Exit.ok : Exit.negative;
 }
 
-function readAll(admins: readonly string[]): Promise<Coverage[]> {
+function readAll({ admin: admins, token }: CheckOptions, env: Io['env']): Promise<Coverage[]> {
   return Promise.all(
     admins.map(async (admin) => {
-      const { service } = (await adminGet({ admin }, '/v1/config')) as { service?: unknown };
-      return readCoverage(String(service ?? admin), await adminGetText({ admin }, '/metrics'));
+      const target = { admin, token };
+      const { service } = (await adminGet(target, '/v1/config', env)) as { service?: unknown };
+      return readCoverage(String(service ?? admin), await adminGetText(target, '/metrics'));
     }),
   );
 }

@@ -29,7 +29,7 @@ const CLEAR = '\u001b[H\u001b[J';
 export async function getCommand(options: GetOptions, io: Io, watch: WatchOptions = {}): Promise<number> {
   const { what, output } = options;
   do {
-    const answer = await adminGet(options, `/v1/${what}`);
+    const answer = await adminGet(options, `/v1/${what}`, io.env);
     const items = itemsOf(answer, what);
     const isRedrawn = options.watch === true && io.isTerminal && (output === 'table' || output === 'wide');
     io.out(`${isRedrawn ? CLEAR : ''}${format(what, items, output)}${noteOf(answer, output)}`);

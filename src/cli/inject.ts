@@ -43,7 +43,7 @@ export async function injectCommand(options: InjectOptions, io: Io): Promise<num
   if (asked !== 1) throw new CliError(Exit.usage, 'name a target, or use --list or --end');
   if (target !== null) return await inject(options, target, io);
   if (end !== undefined) return await endFaults(options, end, io);
-  const faults = await allFaults(options);
+  const faults = await allFaults(options, io.env);
   if (options.output === 'json') io.out(`${JSON.stringify(faults, null, 2)}\n`);
   else if (faults.length === 0) io.err('no fault is in force\n');
   else for (const fault of faults) io.out(`${describe(fault)}\n`);
@@ -85,7 +85,7 @@ function bodyOf(options: InjectOptions, target: string): object {
 }
 
 async function endFaults(options: InjectOptions, end: string, io: Io): Promise<number> {
-  const ids = end === 'all' ? (await allFaults(options)).flatMap(({ id }) => id ?? []) : [end];
+  const ids = end === 'all' ? (await allFaults(options, io.env)).flatMap(({ id }) => id ?? []) : [end];
   for (const id of ids) {
     await adminDelete(options, `/v1/faults/${encodeURIComponent(id)}`, { reason: options.reason }, io.env);
     io.err(`ended ${id}\n`);
@@ -94,8 +94,8 @@ async function endFaults(options: InjectOptions, end: string, io: Io): Promise<n
   return Exit.ok;
 }
 
-async function allFaults(options: InjectOptions): Promise<readonly FaultView[]> {
-  return ((await adminGet(options, '/v1/faults')) as { faults: readonly FaultView[] }).faults;
+async function allFaults(options: InjectOptions, env: Io['env']): Promise<readonly FaultView[]> {
+  return ((await adminGet(options, '/v1/faults', env)) as { faults: readonly FaultView[] }).faults;
 }
 
 /** `f1  api/ranking/candidate  abort 503 (100%)  until 2026-11-21T20:00:00.000Z  (game day)`. */

@@ -22,7 +22,7 @@ export async function killCommand(options: KillOptions, io: Io, ask: Ask = askTe
   if ((options.name === null) === (options.all !== true)) {
     throw new CliError(Exit.usage, 'name one experiment, or use --all');
   }
-  const names = options.name === null ? await runningNames(options) : [options.name];
+  const names = options.name === null ? await runningNames(options, io.env) : [options.name];
   if (names.length === 0) {
     io.err('there is nothing to kill: no experiment is running or paused\n');
     return Exit.ok;
@@ -48,8 +48,8 @@ async function isConfirmed(names: readonly string[], ask: Ask): Promise<boolean>
   return await ask(`Give everyone the fallback of ${names.join(', ')}? [y/N] `);
 }
 
-async function runningNames(options: KillOptions): Promise<string[]> {
-  const { experiments } = (await adminGet(options, '/v1/experiments')) as {
+async function runningNames(options: KillOptions, env: Io['env']): Promise<string[]> {
+  const { experiments } = (await adminGet(options, '/v1/experiments', env)) as {
     experiments: readonly { name: string; status: string }[];
   };
   return experiments.filter(({ status }) => status !== 'killed').map(({ name }) => name);

@@ -24,7 +24,7 @@ interface ExperimentAnswer {
 /** Re-weights and prints the weights that hold now on stderr; 0. @throws CliError */
 export async function setWeightCommand(options: SetWeightOptions, io: Io): Promise<number> {
   const url = `/v1/experiments/${encodeURIComponent(options.name)}`;
-  const weights = await weightsOf(options, url);
+  const weights = await weightsOf(options, url, io.env);
   const answer = (await adminPost(
     options,
     `${url}/weights`,
@@ -36,12 +36,16 @@ export async function setWeightCommand(options: SetWeightOptions, io: Io): Promi
   return Exit.ok;
 }
 
-async function weightsOf(options: SetWeightOptions, url: string): Promise<Record<string, string>> {
+async function weightsOf(
+  options: SetWeightOptions,
+  url: string,
+  env: Io['env'],
+): Promise<Record<string, string>> {
   const { weights } = options;
   const [only] = weights;
   if (weights.length === 1 && only !== undefined && !only.includes('=')) {
     const percent = readPercent(only);
-    const { variants } = (await adminGet(options, url)) as ExperimentAnswer;
+    const { variants } = (await adminGet(options, url, env)) as ExperimentAnswer;
     return { [theTreatment(options.name, variants)]: percent };
   }
   return Object.fromEntries(weights.map(readPair));

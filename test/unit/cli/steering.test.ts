@@ -12,7 +12,8 @@ import { CliError, type Io } from '../../../src/cli/io.ts';
 import { killCommand } from '../../../src/cli/kill.ts';
 import { setWeightCommand } from '../../../src/cli/set-weight.ts';
 import { startPauseCommand } from '../../../src/cli/start-pause.ts';
-import { type AdminBench, newAdminBench, TOKEN } from '../../support/admin.ts';
+import { main } from '../../../src/main.ts';
+import { type AdminBench, configWith, newAdminBench, TOKEN } from '../../support/admin.ts';
 
 let bench: AdminBench;
 let admin: string;
@@ -235,6 +236,19 @@ describe('the token', () => {
       (await failure(pause(undefined, { FAIRLEAD_ADMIN__TOKEN_FILE: join(folder, 'none') }))).exitCode,
     ).toBe(78);
     rmSync(folder, { recursive: true });
+  });
+
+  test('is taken by commands that only read as well, where reading needs one', async () => {
+    bench.writeConfig(configWith('service: checkout', 'service: shop'), 'readRole: viewer');
+    await bench.control.reload('file');
+    for (const argv of [['get', 'experiments'], ['check']]) {
+      const [known, unknown] = [new TestIo({}), new TestIo({})];
+      expect(await main([...argv, '--admin', admin, '--token', TOKEN], known)).toBe(0);
+      expect(known.outText).not.toBe('');
+      expect(await main([...argv, '--admin', admin], unknown)).toBe(7);
+      expect(unknown.outText).toBe('');
+      expect(await main([...argv, '--admin', admin], new TestIo())).toBe(0);
+    }
   });
 
   test('that is missing or wrong is refused: 7, and it is never shown', async () => {
