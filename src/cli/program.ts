@@ -72,7 +72,7 @@ const outputOption = (choices: readonly string[], initial: string): Option =>
 const adminOption = (): Option =>
   new Option('--admin <url>', 'the admin API of the sidecar').default(DEFAULT_ADMIN_URL);
 const tokenOption = (): Option =>
-  new Option('--token <token>', 'bearer token for changes').env('FAIRLEAD_ADMIN__TOKEN');
+  new Option('--token <token>', 'bearer token of the admin API').env('FAIRLEAD_ADMIN__TOKEN');
 const reasonOption = (): Option => new Option('--reason <text>', 'why, for the audit line').default('');
 const collect = (value: string, previous: string[]): string[] => [...previous, value];
 
@@ -144,10 +144,12 @@ interface GetFlags {
   readonly output: 'table' | 'wide' | 'json' | 'yaml';
   readonly watch?: boolean;
   readonly admin: string;
+  readonly token?: string;
 }
 
 interface CheckFlags {
   readonly admin: string[];
+  readonly token?: string;
   readonly tolerate: number;
   readonly for?: number;
   readonly output: 'text' | 'json';
@@ -191,6 +193,7 @@ function addSteering(program: Command, io: Io, done: Done): void {
     .addOption(outputOption(['table', 'wide', 'json', 'yaml'], 'table'))
     .option('-w, --watch', 'print again every second')
     .addOption(adminOption())
+    .addOption(tokenOption())
     .action(async (what: GetWhat, options: GetFlags) => {
       const { getCommand } = await import('./get.ts');
       done(await getCommand({ what, ...options }, io));
@@ -199,13 +202,14 @@ function addSteering(program: Command, io: Io, done: Done): void {
     .command('check')
     .description('name the calls that lose their experiments; exit 1 when there are any')
     .option('--admin <url>', 'the admin API of a sidecar; may be repeated', collect, [] as string[])
+    .addOption(tokenOption())
     .option('--tolerate <percent>', 'share of the calls to a host that may lose them', toShare, 0)
     .option('--for <seconds>', 'look at the calls from now on, for this long', toCount)
     .addOption(outputOption(['text', 'json'], 'text'))
-    .action(async ({ admin, tolerate, for: forSeconds = 0, output }: CheckFlags) => {
+    .action(async ({ admin, token, tolerate, for: forSeconds = 0, output }: CheckFlags) => {
       const { checkCommand } = await import('./check.ts');
       const admins = admin.length === 0 ? [DEFAULT_ADMIN_URL] : admin;
-      done(await checkCommand({ admin: admins, tolerated: tolerate, forSeconds, output }, io));
+      done(await checkCommand({ admin: admins, token, tolerated: tolerate, forSeconds, output }, io));
     });
   program
     .command('kill')
