@@ -6,6 +6,7 @@ import type { ListenerSettings, Snapshot } from '../config/snapshot.ts';
 import type { RequestAttributes } from '../experiment/model.ts';
 import { type Overrides, parseOverride } from '../experiment/override.ts';
 import { Head, parseRequestHead } from '../http1/head.ts';
+import { withoutMalformed } from '../propagation/baggage.ts';
 import { type Carried, readCarried } from '../propagation/header.ts';
 import { UNKNOWN_ADDRESS } from '../proxy/peer.ts';
 import { gateFor, UNTRUSTED } from '../proxy/trust-gate.ts';
@@ -67,7 +68,7 @@ export function describedTrust(
   if (isKeptIn) notes.push('the host is not internal, so nothing of ours goes there');
   return {
     carried: vouched ?? readCarried(header, baggage),
-    baggage,
+    baggage: baggage === null ? null : withoutMalformed(baggage),
     overrides,
     ignoresRoutingKeys: !mayOverride,
     isKeptIn,
@@ -91,7 +92,7 @@ function asSent(
   const baggage = propagation.baggage ? (headers.get('baggage') ?? null) : null;
   return {
     carried: readCarried(headers.get(header) ?? null, baggage),
-    baggage,
+    baggage: baggage === null ? null : withoutMalformed(baggage),
     overrides: parseOverride(attributes.header(overrideHeader), attributes.cookie(overrideCookie)),
     ignoresRoutingKeys: false,
     isKeptIn: false,

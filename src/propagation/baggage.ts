@@ -2,8 +2,8 @@
  * W3C Baggage, as far as it is ours: one short member an experiment, `fairlead.checkout=candidate`, so that the
  * experiment survives services that copy only the W3C fields.
  *
- * Other members, their order, properties and white space are never touched, nor dropped to make room for ours, valid or
- * not: who reads them knows better. https://www.w3.org/TR/baggage/
+ * Other members, their order, properties and white space are never touched, nor dropped to make room for ours. One that
+ * is malformed is dropped, whosever it is: with it, readers refuse all of the field. https://www.w3.org/TR/baggage/
  */
 
 import { isDictionaryKey } from '../base/dictionary.ts';
@@ -19,10 +19,33 @@ export const BAGGAGE_MEMBERS_MAX = 64;
 export const BAGGAGE_BYTES_MAX = 8192;
 
 const PREFIX = 'fairlead.';
-/** A value as it is written: no spaces, controls, quotes, commas, semicolons, backslashes, nothing beyond ASCII. */
-const VALUE = /^[!#-+\--:<-[\]-~]+$/;
+const KEY = "[!#$%&'*+.^_`|~0-9A-Za-z-]+[ \\t]*";
+/** No spaces, controls, quotes, commas, semicolons, backslashes, nothing beyond ASCII. */
+const EQUALS_VALUE = '=[ \\t]*(?:[!#-+\\--:<-[\\]-~]+[ \\t]*)?';
+/** One way only to read each character, so that no text takes long. Empty members are a part of lists (RFC 9110 section 5.6.1). */
+const MEMBER = `[ \\t]*(?:${KEY}${EQUALS_VALUE}(?:;[ \\t]*${KEY}(?:${EQUALS_VALUE})?)*)?`;
+const IS_MEMBER = new RegExp(`^${MEMBER}$`);
+const IS_LIST = new RegExp(`^${MEMBER}(?:,${MEMBER})*$`);
 /** What percent-encoding would leave as it is; looking costs a third of encoding. */
 const PLAIN = /^[A-Za-z0-9_.-]*$/;
+
+/** Whether every member has the form that W3C Baggage gives it; of ours, not yet whether it makes sense. */
+export function isBaggage(baggage: string): boolean {
+  return IS_LIST.test(baggage);
+}
+
+/** The baggage without members that are malformed, ours that make no sense among them; '' when nothing is left. */
+export function withoutMalformed(baggage: string): string {
+  const members = baggage.split(',');
+  const rest = members.filter((member) =>
+    isOurs(member) ? namedIn(member) !== null : IS_MEMBER.test(member),
+  );
+  if (rest.length === members.length) return baggage;
+  return rest
+    .filter((member) => member.trim() !== '')
+    .join(',')
+    .trim();
+}
 
 /**
  * Our members, in order, without their properties. One that makes no sense is left out: no value, none that is
@@ -33,9 +56,8 @@ export function readBaggage(baggage: string, malformed?: string[]): NamedVariant
   if (!baggage.includes(PREFIX)) return found;
   for (const member of baggage.split(',')) {
     if (!isOurs(member)) continue;
-    const name = experimentOf(member);
-    const variant = name === null ? null : decodedValue(member);
-    if (name !== null && variant !== null) found.push({ name, variant });
+    const named = namedIn(member);
+    if (named !== null) found.push(named);
     else malformed?.push(member);
   }
   return found;
@@ -72,10 +94,11 @@ function replaceOurs(text: string, members: readonly NamedVariant[], replaced: S
       result.push(part);
       continue;
     }
-    const name = experimentOf(part);
-    const member = members.find((candidate) => candidate.name === name);
+    const named = namedIn(part);
+    if (named === null) continue;
+    const member = members.find(({ name }) => name === named.name);
     if (member === undefined) {
-      if (name !== null && decodedValue(part) !== null) result.push(part);
+      result.push(part);
     } else if (!replaced.has(member.name)) {
       const written = serialise(member);
       result.push(written === '' ? part : written + propertiesOf(part));
@@ -107,24 +130,17 @@ function propertiesOf(member: string): string {
   return semicolon < 0 ? '' : member.slice(semicolon).trimEnd();
 }
 
-/** The experiment a list-member is about; null for another vendor's, or without a value. */
-function experimentOf(member: string): string | null {
+/** What a member of ours says; null when it makes no sense. */
+function namedIn(member: string): NamedVariant | null {
+  if (!IS_MEMBER.test(member)) return null;
   const equals = member.indexOf('=');
-  const semicolon = member.indexOf(';');
-  if (equals < 0 || (semicolon >= 0 && semicolon < equals)) return null;
-  const key = member.slice(0, equals).trim();
-  return key.startsWith(PREFIX) && key.length > PREFIX.length ? key.slice(PREFIX.length) : null;
-}
-
-function decodedValue(member: string): string | null {
-  const value = member
-    .slice(member.indexOf('=') + 1)
-    .split(';', 1)[0]!
-    .trim();
-  if (value === '' || !VALUE.test(value)) return null;
-  if (!value.includes('%')) return value;
+  const name = member.slice(0, equals).trim().slice(PREFIX.length);
+  const semicolon = member.indexOf(';', equals);
+  const value = member.slice(equals + 1, semicolon < 0 ? undefined : semicolon).trim();
+  if (name === '' || value === '') return null;
+  if (!value.includes('%')) return { name, variant: value };
   try {
-    return decodeURIComponent(value);
+    return { name, variant: decodeURIComponent(value) };
   } catch {
     return null;
   }

@@ -14,7 +14,7 @@ import type { Kept } from '../experiment/sticky.ts';
 import { readUnit } from '../experiment/unit.ts';
 import { Field } from '../http1/field.ts';
 import type { Head } from '../http1/head.ts';
-import { type NamedVariant, writeBaggage } from '../propagation/baggage.ts';
+import { isBaggage, type NamedVariant, withoutMalformed, writeBaggage } from '../propagation/baggage.ts';
 import { type Carried, readCarried, writeExperimentHeader } from '../propagation/header.ts';
 import { Call } from '../resilience/breaker.ts';
 import type { Limiter } from '../resilience/limiter.ts';
@@ -174,18 +174,21 @@ export class Decision {
     this.#ask(route);
     if (gate !== null) gate.open(head, attributes, nowMs);
     const context = gate === null ? head.header(propagation.header) : gate.header;
-    const baggage = gate === null ? baggageOf(head, propagation) : gate.baggage;
+    let baggage = gate === null ? baggageOf(head, propagation) : gate.baggage;
     const vouched = gate === null ? null : gate.vouched;
     let carried = vouched ?? (context === null && baggage === null ? null : readCarried(context, baggage));
-    if (carried !== null) {
-      if (carried.isMalformed) plan.malformed.experiment.value++;
-      if (carried.isBaggageMalformed) plan.malformed.baggage.value++;
+    if (carried?.isMalformed) plan.malformed.experiment.value++;
+    const isBaggageCut = baggage !== null && (carried?.isBaggageMalformed === true || !isBaggage(baggage));
+    if (isBaggageCut) {
+      plan.malformed.baggage.value++;
+      baggage = withoutMalformed(baggage!);
     }
     const joined = (calls === null ? null : calls.join(head, carried, nowMs)) ?? vouched;
     if (joined !== null) carried = joined;
     if (route.experiments === null) {
       if (joined !== null) this.#writeContext(propagation, baggage, carried, joined);
       else if (carried !== null) this.carriedText = writeExperimentHeader(carried, NOBODY);
+      if (joined === null && isBaggageCut) this.#replaceBaggage(baggage!);
       if (gate !== null) gate.close(this, carried);
       return admission === null ? null : admit(this, nowMs);
     }
@@ -243,10 +246,10 @@ export class Decision {
     return this.#sticky;
   }
 
-  /** Lines of the response that give out what is sticky, '' for none. To be asked for once. */
+  /** Lines of the response that give out what is sticky, what others require included; '' for none. To be asked for once. */
   stickyFields(): string {
     if (this.#sticky === null || this.route!.sticky === null) return '';
-    return this.#sticky.fields(this.participations.slice(0, this.count).map(({ assignment }) => assignment!));
+    return this.#sticky.fields(this.assignments);
   }
 
   #readOverrides(head: Head, propagation: PropagationSettings): Overrides | null {
@@ -315,6 +318,11 @@ export class Decision {
     this.fields = header === '' ? '' : `${propagation.header}: ${header}\r\n`;
     if (newBaggage !== '') this.fields += `baggage: ${newBaggage}\r\n`;
     this.replaced = propagation.baggage ? [propagation.header, 'baggage'] : [propagation.header];
+  }
+
+  #replaceBaggage(baggage: string): void {
+    this.replaced = ['baggage'];
+    this.fields = baggage === '' ? '' : `baggage: ${baggage}\r\n`;
   }
 
   /** Nothing was tried after all: every admitted call is given back uncounted. */

@@ -224,6 +224,37 @@ describe('what is not ours', () => {
   });
 });
 
+describe('an experiment that others require', () => {
+  const SETTINGS = {
+    routes: [{ name: 'all', upstream: 'app', experiments: ['ranking'] }],
+    experiments: {
+      ranking: {
+        unit: [{ cookie: 'sid' }],
+        requires: [{ experiment: 'gate', variant: 'candidate' }],
+        sticky: { ttl: '30d' },
+        variants: { control: { weight: '0%' }, candidate: { weight: '100%' } },
+      },
+      gate: { unit: [{ cookie: 'sid' }], sticky: { ttl: '30d' }, variants: SPLIT },
+    },
+  };
+
+  it('is given out with them, although it is not on the route: both are kept when the id changes', async () => {
+    const at = await world({}, SETTINGS);
+    const seen = new Set<string>();
+    for (let visitor = 0; visitor < 8; visitor++) {
+      const jar = new Jar().set('sid', `visitor-${visitor}`);
+      const first = variant(await jar.fetch(at));
+      seen.add(first);
+      expect(jar.get('fairlead_sticky')).toMatch(`gate:${first}:`);
+      for (let user = 0; user < 8; user++) {
+        const message = await jar.set('sid', `user-${visitor}-${user}`).fetch(at);
+        expect([variant(message), jar.given]).toEqual([first, []]);
+      }
+    }
+    expect([...seen].sort()).toEqual(['candidate', 'control']);
+  });
+});
+
 describe('keys', () => {
   it('are rotated without anybody losing a variant', async () => {
     const at = await world();

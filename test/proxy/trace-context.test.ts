@@ -10,6 +10,14 @@ const EXPERIMENT = {
   routes: [{ name: 'all', match: { path: '/*' }, upstream: 'app', experiments: ['checkout'] }],
   experiments: { checkout: { variants: { control: {}, candidate: { weight: '10%' } } } },
 };
+/** Requests are remembered, and nothing is decided about them. */
+const JOINED = {
+  listeners: [
+    { name: 'inbound', address: '127.0.0.1:0' },
+    { name: 'outbound', address: '127.0.0.1:0', direction: 'outbound' },
+  ],
+  routes: [{ name: 'plain', upstream: 'app' }],
+};
 
 /** What the upstream gets of a request with these fields, and the plane. */
 async function sent(fields: string, settings: object = {}): Promise<{ got: Received; plane: TestPlane }> {
@@ -99,13 +107,31 @@ describe('baggage', () => {
     expect(await malformed(plane)).toEqual([]);
   });
 
-  it('loses those of our members that make no sense, which is counted', async () => {
-    const { got, plane } = await sent(
-      'baggage: k=v w,fairlead.checkout=%zz\r\nx-experiment-override: always\r\n',
-      EXPERIMENT,
-    );
-    expect(field(got, 'baggage')).toBe('k=v w,fairlead.checkout=candidate');
+  it.each([
+    ['of ours that make no sense', 'k=v,fairlead.checkout=%zz', 'k=v,fairlead.checkout=candidate'],
+    ['of others', 'x=1 ;p,,bad bad,\ty = %zz', 'x=1 ;p,\ty = %zz,fairlead.checkout=candidate'],
+    ['all of them', 'bad, =, a="b"', 'fairlead.checkout=candidate'],
+  ])('loses members that are malformed, which is counted: %s', async (_which, baggage, expected) => {
+    const { got, plane } = await sent(`baggage: ${baggage}\r\nx-experiment-override: always\r\n`, EXPERIMENT);
+    expect(field(got, 'baggage')).toBe(expected);
     expect(await malformed(plane)).toEqual(['baggage']);
+  });
+
+  it('loses them also where there is nothing to write', async () => {
+    const some = await sent('baggage: x=1,,bad bad, fairlead.a=%zz,y=2\r\n', JOINED);
+    expect(field(some.got, 'baggage')).toBe('x=1,y=2');
+    expect(await malformed(some.plane)).toEqual(['baggage']);
+    const none = await sent('baggage: bad\r\n', JOINED);
+    expect(field(none.got, 'baggage')).toBeNull();
+    const off = await sent('baggage: x=1,bad\r\n', { ...JOINED, propagation: { baggage: false } });
+    expect(field(off.got, 'baggage')).toBe('x=1,bad');
+    expect(await malformed(off.plane)).toEqual([]);
+  });
+
+  it('stays byte for byte when all of it is well-formed, empty members included', async () => {
+    const { got, plane } = await sent('baggage: x=1,, y=;p = !\r\n', JOINED);
+    expect(field(got, 'baggage')).toBe('x=1,, y=;p = !');
+    expect(await malformed(plane)).toEqual([]);
   });
 });
 

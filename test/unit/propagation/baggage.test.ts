@@ -1,7 +1,13 @@
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { BAGGAGE_BYTES_MAX, readBaggage, writeBaggage } from '../../../src/propagation/baggage.ts';
+import {
+  BAGGAGE_BYTES_MAX,
+  isBaggage,
+  readBaggage,
+  withoutMalformed,
+  writeBaggage,
+} from '../../../src/propagation/baggage.ts';
 
 const ours = (name: string, variant: string) => ({ name, variant });
 
@@ -107,6 +113,53 @@ test('the examples of the W3C specification and of its test suite are read', () 
     const read = readBaggage(lines.join(', ')).map((member) => [member.name, member.variant]);
     expect({ name, read }).toEqual({ name, read: members });
   }
+});
+
+test.each([
+  'a=1',
+  'a=',
+  ' a\t= 1 ;p; q = ; r=%zz , b=c=d ,, \t,',
+  "!#$%&'*+-.^_`|~aZ0=!#$%&'()*+-./:<=>?@[]^_`{|}~",
+  '',
+])('%j is baggage, and stays as it is', (text) => {
+  expect([isBaggage(text), withoutMalformed(text)]).toEqual([true, text]);
+});
+
+test.each([
+  ['bad', ''],
+  ['x=1,,bad bad', 'x=1'],
+  ['=, a=1 ,b=2;', 'a=1'],
+  ['a="1", b=2 ', 'b=2'],
+  ['a=1 2,b=\\,c(=d,e=é,f=g;=h,i=j;k l,m=n', 'm=n'],
+  ['a=1,\x00,b=2', 'a=1,b=2'],
+])('%j is not, and without what is malformed it is %j', (text, expected) => {
+  expect([isBaggage(text), withoutMalformed(text)]).toEqual([false, expected]);
+});
+
+test('a member of ours that makes no sense is malformed although its form is right', () => {
+  const text = 'a=1,fairlead.a=%zz, fairlead.b=,fairlead.=c,fairlead.d=e;p';
+  expect([isBaggage(text), withoutMalformed(text)]).toEqual([true, 'a=1,fairlead.d=e;p']);
+});
+
+test('what is left of a list is the members that are well-formed alone, in their order', () => {
+  const part = fc.string({ maxLength: 12, unit: fc.constantFrom(...'ab.=;% \t-é"') });
+  fc.assert(
+    fc.property(fc.array(part, { minLength: 1, maxLength: 8 }), (parts) => {
+      const text = parts.join(',');
+      const good = parts.filter((one) => isBaggage(one));
+      expect(isBaggage(text)).toBe(good.length === parts.length);
+      const rest = withoutMalformed(text);
+      expect(isBaggage(rest)).toBe(true);
+      const named = (list: readonly string[]) => list.map((one) => one.trim()).filter((one) => one !== '');
+      expect(named(rest.split(','))).toEqual(named(good));
+    }),
+    { numRuns: 1000 },
+  );
+});
+
+test('a megabyte of what is nearly baggage is refused in one pass', () => {
+  for (const piece of ['a= ', 'a=1, ', ' ', 'a', 'a=b;p= ;', ','])
+    expect(isBaggage(`${piece.repeat(1_048_576 / piece.length)}"`)).toBe(false);
 });
 
 test('64 members, and 8192 bytes, go through with one of ours among them', () => {
