@@ -14,9 +14,9 @@ export function withoutOwnBaggage(baggage: string): string {
   return rest.join(',').trim();
 }
 
-/** The value of Cookie fields (several of them joined with "; ") without the cookie of this name; '' when none is left. */
-export function withoutCookie(cookies: string, name: string): string {
-  const rest = cookies.split(';').filter((pair) => nameOf(pair) !== name);
+/** The value of Cookie fields (several of them joined with "; ") without the cookies of these names; '' when none is left. */
+export function withoutCookies(cookies: string, names: readonly string[]): string {
+  const rest = cookies.split(';').filter((pair) => !names.includes(nameOf(pair)));
   return rest.join(';').trim();
 }
 

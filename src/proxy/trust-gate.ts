@@ -10,8 +10,9 @@ import type { RequestAttributes } from '../experiment/model.ts';
 import { type Overrides, parseOverride } from '../experiment/override.ts';
 import { Field } from '../http1/field.ts';
 import type { Head } from '../http1/head.ts';
+import { withoutMalformed } from '../propagation/baggage.ts';
 import { type Carried, readCarried } from '../propagation/header.ts';
-import { hasOwnBaggage, withoutCookie, withoutOwnBaggage } from '../propagation/strip.ts';
+import { hasOwnBaggage, withoutCookies, withoutOwnBaggage } from '../propagation/strip.ts';
 import { isTokenText } from '../propagation/token.ts';
 import { cookieText } from '../routing/attributes.ts';
 import { isTrusted } from '../routing/trust.ts';
@@ -99,7 +100,7 @@ export class TrustGate {
     const head = this.#head!;
     this.isKeepingIn = internalHosts !== null && !internalHosts.has(head.host() ?? '');
     if (this.isKeepingIn) {
-      const isOurs = decision.fields !== '' || this.#cut.length > 0 || carried !== null;
+      const isOurs = decision.carriedText !== '' || this.#cut.length > 0 || carried !== null;
       if (this.#keepIn(head, decision) || isOurs) metrics.egress(listener).value++;
       return;
     }
@@ -143,7 +144,7 @@ export class TrustGate {
       return parseOverride(believed, null);
     const cookie = attributes.cookie(overrideCookie);
     const believedCookie = cookie === null ? null : this.#believed(cookie, 'cookie', attributes, nowMs);
-    if (cookie !== null && believedCookie === null) this.#cutCookie(head);
+    if (cookie !== null && believedCookie === null) this.#cutCookies(head, [overrideCookie]);
     return parseOverride(believed, believedCookie);
   }
 
@@ -165,25 +166,24 @@ export class TrustGate {
 
   /** Cuts everything of ours; true when there was any in the request. */
   #keepIn(head: Head, decision: Decision): boolean {
-    const { header, overrideHeader, explainHeader, tokenHeader, overrideCookie } = this.#plan.propagation;
-    const names = [header, overrideHeader, explainHeader, tokenHeader];
-    this.#cut = names.filter((name) => head.header(name) !== null);
+    const { propagation, own } = this.#plan;
+    this.#cut = own.fields.filter((name) => head.header(name) !== null);
     this.#lines = '';
+    if (head.first(Field.cookie) >= 0) this.#cutCookies(head, own.cookies);
     const baggage = baggageOf(head);
-    if (baggage !== null && hasOwnBaggage(baggage)) {
-      const rest = withoutOwnBaggage(baggage);
-      this.#cut.push('baggage');
-      if (rest !== '') this.#lines = `baggage: ${rest}\r\n`;
-    }
-    if (head.first(Field.cookie) >= 0 && cookieText(head).includes(overrideCookie)) this.#cutCookie(head);
+    const others = baggage !== null && hasOwnBaggage(baggage) ? withoutOwnBaggage(baggage) : baggage;
+    const isOurs = this.#cut.length > 0 || others !== baggage;
+    const rest = others === null || !propagation.baggage ? others : withoutMalformed(others);
+    if (rest !== baggage) this.#cut.push('baggage');
+    if (rest !== baggage && rest !== '') this.#lines += `baggage: ${rest}\r\n`;
     decision.replaced = this.#cut;
     decision.fields = this.#lines;
-    return this.#cut.length > 0;
+    return isOurs;
   }
 
-  #cutCookie(head: Head): void {
+  #cutCookies(head: Head, names: readonly string[]): void {
     const cookies = cookieText(head);
-    const rest = withoutCookie(cookies, this.#plan.propagation.overrideCookie);
+    const rest = withoutCookies(cookies, names);
     if (rest === cookies) return;
     this.#cut.push('cookie');
     if (rest !== '') this.#lines += `cookie: ${rest}\r\n`;

@@ -18,6 +18,13 @@ export interface TokenPlan {
   readonly signer: TokenSigner | null;
 }
 
+/** By what names a request can have something of ours, `baggage` aside. */
+export interface OwnNames {
+  /** Lower case. */
+  readonly fields: readonly string[];
+  readonly cookies: readonly string[];
+}
+
 export interface TrustPlan extends TokenPlan {
   readonly listener: string;
   readonly trust: TrustSettings;
@@ -25,6 +32,8 @@ export interface TrustPlan extends TokenPlan {
   readonly experiments: ReadonlyMap<string, Experiment>;
   /** Where context may go; null: anywhere. */
   readonly internalHosts: HostSet | null;
+  /** What goes nowhere else. */
+  readonly own: OwnNames;
   readonly metrics: TrustMetrics;
   /** Of `metrics`, what is counted again and again: looked up once. Null: it cannot happen. */
   readonly signedCount: Counter | null;
@@ -56,10 +65,24 @@ export function trustPlan(
     propagation,
     experiments,
     internalHosts,
+    own: internalHosts === null ? NOTHING : ownNames(snapshot),
     ...tokens,
     metrics: metrics.trust,
     signedCount: tokens.signer === null ? null : metrics.trust.signed(name, 'signed'),
     acceptedCount: tokens.verifier === null ? null : metrics.trust.tokens(name, 'context', 'accepted'),
     clock,
   };
+}
+
+const NOTHING: OwnNames = { fields: [], cookies: [] };
+
+function ownNames({ propagation, stickyIssues, experiments, routes }: Snapshot): OwnNames {
+  const { header, overrideHeader, explainHeader, tokenHeader, overrideCookie } = propagation;
+  const fields = new Set([header, overrideHeader, explainHeader, tokenHeader]);
+  const cookies = new Set([overrideCookie]);
+  for (const { place } of stickyIssues.values()) (place.kind === 'cookie' ? cookies : fields).add(place.name);
+  for (const { bucketHeader } of experiments.values()) if (bucketHeader !== null) fields.add(bucketHeader);
+  for (const { cache } of [...routes.inbound.all, ...routes.outbound.all])
+    if (cache.keyHint !== null) fields.add(cache.keyHint);
+  return { fields: [...fields], cookies: [...cookies] };
 }

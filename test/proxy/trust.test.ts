@@ -183,9 +183,9 @@ describe('internal hosts', () => {
   const FIELDS =
     'x-user-id: u-1\r\nx-experiment: other=b\r\nbaggage: fairlead.other=b,a=1\r\nx-experiment-override: other=b\r\ncookie: a=1; fairlead_override=other=b\r\ntraceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01\r\n';
 
-  async function call(host: string, fields = FIELDS) {
+  async function call(host: string, fields = FIELDS, settings: object = OUTBOUND) {
     const upstream = await rig.upstream(({ socket }) => socket.write(ok()));
-    const proxy = await rig.plane([upstream.endpoint], OUTBOUND);
+    const proxy = await rig.plane([upstream.endpoint], settings);
     const client = rig.client(proxy.port);
     client.send(`GET / HTTP/1.1\r\nHost: ${host}\r\n${fields}\r\n`);
     await answer(client);
@@ -210,6 +210,42 @@ describe('internal hosts', () => {
       expect(proxy.plane.metrics.trust.egress('edge').value).toBe(1);
     },
   );
+
+  it('are all that gets what is sticky, the bucket and the hint for caches, whichever route they are of', async () => {
+    const settings = {
+      ...OUTBOUND,
+      listeners: [...OUTBOUND.listeners, { name: 'in', address: '127.0.0.1:0' }],
+      routes: [
+        { name: 'calls', direction: 'outbound', upstream: 'app' },
+        { name: 'in', upstream: 'app', experiments: ['ranking', 'search'], cache: { keyHint: 'x-key' } },
+      ],
+      experiments: {
+        ranking: { ...CANDIDATE_FOR_ALL, bucketHeader: 'x-bucket', sticky: { ttl: '1h' } },
+        search: { ...CANDIDATE_FOR_ALL, sticky: { header: 'x-sticky', ttl: '1h' } },
+      },
+      stickyKeys: [{ id: 'k1', key: 'k1-0123456789-0123456789-0123456789' }],
+    };
+    const brought =
+      'x-sticky: 1:k1:M:search:b\r\nx-bucket: 7\r\nx-key: ranking=candidate\r\ncookie: a="1 2" ; fairlead_sticky=1:k1:M:ranking:b;  c==d\r\n';
+    const away = await call('api.example.com', brought, settings);
+    for (const name of ['x-sticky', 'x-bucket', 'x-key']) expect(field(away.request, name)).toBeNull();
+    expect(field(away.request, 'cookie')).toBe('a="1 2" ;  c==d');
+    expect(away.proxy.plane.metrics.trust.egress('edge').value).toBe(1);
+    const bare = await call('api.example.com', 'cookie: fairlead_sticky=x\r\n', settings);
+    expect(field(bare.request, 'cookie')).toBeNull();
+    const home = await call('prices', brought, settings);
+    expect(field(home.request, 'x-sticky')).toBe('1:k1:M:search:b');
+    expect(field(home.request, 'cookie')).toContain('fairlead_sticky=1:k1:M:ranking:b');
+  });
+
+  it('are not what others lose malformed baggage for, which is not ours', async () => {
+    const { proxy, request } = await call('api.example.com', 'baggage: a=1,bad bad,b=2\r\n', {
+      ...OUTBOUND,
+      routes: [{ name: 'all', direction: 'outbound', upstream: 'app' }],
+    });
+    expect(field(request, 'baggage')).toBe('a=1,b=2');
+    expect(proxy.plane.metrics.trust.egress('edge').value).toBe(0);
+  });
 
   it('are looked at for what we would have added ourselves, too', async () => {
     const { proxy, request } = await call('api.example.com', 'x-user-id: u-1\r\n');
