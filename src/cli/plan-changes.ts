@@ -15,7 +15,7 @@ import {
 } from '../control/changes.ts';
 import { restartNeeded } from '../control/comparison.ts';
 import { overtakenWeights, rememberSlots, withoutWeights } from '../control/runtime-changes.ts';
-import { exactMoves, type Move, sharesIn } from './plan-moves.ts';
+import { exactMoves, inheritedSettings, type Move, otherOwners, sharesIn } from './plan-moves.ts';
 import { compareUnits, namesToDecide, type UpstreamShare } from './plan-traffic.ts';
 import { unitOf } from './simulate-units.ts';
 
@@ -23,6 +23,11 @@ export interface PlannedExperiment extends ChangedExperiment {
   readonly moves: readonly Move[];
   /** Share of all units in each variant before, 0 to 1; empty where another system's algorithm deals. */
   readonly sharesBefore: Readonly<Record<string, number>>;
+  /**
+   * Share of its units, 0 to 1, that a sidecar without this one's state would give another variant under the new rules:
+   * it has no slots to go on from.
+   */
+  readonly freshDiffers: number;
   /** False: found with units that nobody has, or with those of the sample. */
   readonly isExact: boolean;
 }
@@ -67,7 +72,7 @@ export function planOf(
   next: { readonly config: Config; readonly hash: string },
   options: PlanOptions,
 ): Plan {
-  const [left, right] = snapshots(before, next.config);
+  const [left, right, fresh] = snapshots(before, next.config);
   const { wallMs, ids } = options;
   const names = namesToDecide([left, right], ({ bucketing }) => ids !== null || bucketing !== null);
   const units =
@@ -85,7 +90,19 @@ export function planOf(
     const exact = ids === null ? exactMoves(from, to, wallMs) : null;
     const moves = exact ?? compared.moves.get(name) ?? [];
     if (isSame(one) && moves.length === 0) return [];
-    return [{ ...one, moves, sharesBefore: sharesIn(from, wallMs), isExact: exact !== null }];
+    const settings = [...one.settings, ...inheritedSettings(from, to)];
+    // Nothing of its own and nothing around it: then it is decided after another one that has changed.
+    const isRequiring = settings.length === 0 && isSame(one);
+    return [
+      {
+        ...one,
+        settings: isRequiring ? ['what it requires'] : settings,
+        moves,
+        sharesBefore: sharesIn(from, wallMs),
+        freshDiffers: otherOwners(to, fresh.experiments.get(name) ?? null),
+        isExact: exact !== null,
+      },
+    ];
   });
   const settings = otherSettings(old, declared);
   const changed = new Set(experiments.map(({ name }) => name));
@@ -102,11 +119,14 @@ export function planOf(
   };
 }
 
-/** As `control/state.ts` would have them, one after the other. */
-function snapshots({ config, runtime }: Rules, next: Config): [Snapshot, Snapshot] {
+/** As `control/state.ts` would have them, one after the other; the last as it would be if no slots were known. */
+function snapshots({ config, runtime }: Rules, next: Config): [Snapshot, Snapshot, Snapshot] {
   const before = compile(decidable(config), runtime, 1);
   const known = rememberSlots(runtime, before);
-  return [before, compile(decidable(next), withoutWeights(known, overtakenWeights(next, known)), 2)];
+  const after = withoutWeights(known, overtakenWeights(next, known));
+  const fresh = new Map([...after.experiments].map(([name, one]) => [name, { ...one, slots: [] }]));
+  const deciding = decidable(next);
+  return [before, compile(deciding, after, 2), compile(deciding, { experiments: fresh }, 2)];
 }
 
 /** What decides about units and upstreams. A configuration that was shown has no keys to compile the rest with. */

@@ -3,8 +3,9 @@
  * of its holdouts, its layer, its gate and its split, which are all hashes of their own, and not by counting units.
  * Exact for fairlead1. Pure.
  */
+import { isDeepStrictEqual } from 'node:util';
 import { SLOTS } from '../experiment/bucket.ts';
-import { type LayerRange, slotsIn } from '../experiment/layer.ts';
+import { type Holdout, type LayerRange, slotsIn } from '../experiment/layer.ts';
 import { phaseOf } from '../experiment/lifecycle.ts';
 import type { Experiment, Variant } from '../experiment/model.ts';
 import { unitText } from '../experiment/unit.ts';
@@ -62,6 +63,36 @@ export function sharesIn(experiment: Experiment | null, wallMs: number): Record<
   if (dealt === null) return {};
   const { onlyLeft } = gateShares(dealt, dealing(null, wallMs)!);
   return Object.fromEntries(Array.from(ownShares(dealt), ([variant, share]) => [variant, onlyLeft * share]));
+}
+
+/**
+ * Share of an experiment's slots, 0 to 1, that have another owner in another table of it; 0 where the slots do not deal.
+ */
+export function otherOwners(experiment: Experiment | null, other: Experiment | null): number {
+  if (experiment === null || other === null || experiment.bucketing !== null) return 0;
+  let same = 0;
+  for (const a of experiment.slots)
+    for (const b of other.slots) if (a.variant === b.variant) same += commonSlots(a, b);
+  return (SLOTS - same) / SLOTS;
+}
+
+/** What is different about an experiment without being among its own settings: whom the rules around it let in. */
+export function inheritedSettings(before: Experiment | null, after: Experiment | null): string[] {
+  if (before === null || after === null) return [];
+  const kinds = (['holdout', 'layer-holdout'] as const).filter(
+    (kind) => !isDeepStrictEqual(holdoutOf(before, kind), holdoutOf(after, kind)),
+  );
+  const isSameLayer = before.layer?.name === after.layer?.name;
+  const settings = kinds.flatMap((kind) => {
+    if (kind === 'holdout') return ['holdout'];
+    return isSameLayer ? [`holdout of layer ${after.layer?.name}`] : [];
+  });
+  const isDealtElsewhere = isSameLayer && before.layer?.salt !== after.layer?.salt;
+  return isDealtElsewhere ? [...settings, `salt of layer ${after.layer?.name}`] : settings;
+}
+
+function holdoutOf({ holdouts }: Experiment, kind: Holdout['kind']): Holdout | undefined {
+  return holdouts.find((holdout) => holdout.kind === kind);
 }
 
 /** Who gets one variant whatever the unit: all of a concluded one, and of one that ended with a winner. */

@@ -5,6 +5,7 @@
  */
 import { createReadStream } from 'node:fs';
 import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
 import { CliError, Exit } from './io.ts';
 import type { Plan } from './plan-changes.ts';
 
@@ -36,12 +37,15 @@ export interface Sample {
   expected(plan: Plan): ExpectedChange;
 }
 
-/** @throws CliError for a file that cannot be read, or in which nothing is understood */
-export async function readSample(file: string): Promise<Sample> {
+/**
+ * @param file `-`: `input` is read.
+ * @throws CliError for a file that cannot be read, or in which nothing is understood
+ */
+export async function readSample(file: string, input: Readable): Promise<Sample> {
   const sample = new Records();
   try {
     const lines = createInterface({
-      input: createReadStream(file, 'utf8'),
+      input: file === '-' ? input : createReadStream(file, 'utf8'),
       crlfDelay: Number.POSITIVE_INFINITY,
     });
     for await (const line of lines) sample.add(line);
@@ -51,7 +55,7 @@ export async function readSample(file: string): Promise<Sample> {
   if (sample.count === 0)
     throw new CliError(
       Exit.usage,
-      `in ${file} there is no line of an access log, no exposure and no {"unit_id": "..."}`,
+      `in ${file === '-' ? 'what was piped in' : file} there is no line of an access log, no exposure and no {"unit_id": "..."}`,
     );
   return sample;
 }

@@ -43,7 +43,14 @@ export function planText(plan: Plan, expected: ExpectedChange | null): string {
 }
 
 function sentences(experiment: PlannedExperiment): string {
-  return lines([experimentSentence(experiment), ...experiment.notes.map((note) => `  ${note}`)]);
+  const { notes, freshDiffers } = experiment;
+  const all = freshDiffers === 0 ? notes : [...notes, freshNote(freshDiffers)];
+  return lines([experimentSentence(experiment), ...all.map((note) => `  ${note}`)]);
+}
+
+function freshNote(share: number): string {
+  const who = "a sidecar that starts without this one's state";
+  return `${who} deals ${percent(share)} of the units otherwise: give it a new salt, or restart all without their state`;
 }
 
 function moveRows({ name, moves, isExact }: PlannedExperiment): string[][] {

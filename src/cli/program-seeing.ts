@@ -11,7 +11,13 @@ const UNITS = 100_000;
 const outputOption = (): Option =>
   new Option('-o, --output <format>', 'how to print').choices(['text', 'json']).default('text');
 
-export function addSeeing(program: Command, io: Io, done: (exitCode: number) => void): void {
+/** @param token The option that other commands have too. */
+export function addSeeing(
+  program: Command,
+  io: Io,
+  done: (exitCode: number) => void,
+  token: () => Option,
+): void {
   program
     .command('simulate')
     .description('split units that nobody has; exit 1 when a split is not the declared one')
@@ -29,7 +35,8 @@ export function addSeeing(program: Command, io: Io, done: (exitCode: number) => 
     .argument('<file>', 'the new configuration file')
     .option('--against <file>', 'the file that is in effect')
     .option('--admin <url>', 'the sidecar that is running; the default, at its default address')
-    .option('--sample <file>', 'NDJSON of the access log, of exposures or of {"unit_id": "..."}')
+    .addOption(token())
+    .option('--sample <file>', 'NDJSON of the access log, of exposures or of {"unit_id": "..."}; - is stdin')
     .option('--units <count>', 'how many units stand for all where shares do not say it', toCount, UNITS)
     .addOption(outputOption())
     .action(async (file: string, options: Omit<PlanCommandOptions, 'file'>) => {

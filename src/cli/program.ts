@@ -51,7 +51,7 @@ function buildProgram(io: Io, done: Done): Command {
   addConfig(program, io, done);
   addSteering(program, io, done);
   addOverride(program, io, done);
-  addSeeing(program, io, done);
+  addSeeing(program, io, done, tokenOption);
   addPower(program, io, done);
   addResults(program, io, done, [reasonOption(), adminOption(), tokenOption()]);
   addBreaker(program, io, done, [reasonOption(), adminOption(), tokenOption()]);

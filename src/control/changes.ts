@@ -153,7 +153,7 @@ function notesOf(
       before.bucketing === null && after.bucketing === null ? 'salt' : 'algorithm, or other options';
     notes.push(`another ${what}: everyone is dealt anew`);
   } else if (after.bucketing !== null && !isInSameOrder(namesIn(before), namesIn(after))) {
-    notes.push(`another order of variants, by which ${after.bucketing.name} deals`);
+    notes.push('another order of variants: another epoch, as its algorithm may deal by it');
   }
   if (!isDeepStrictEqual(before.unit, after.unit))
     notes.push('another unit: who has other ids is dealt anew');

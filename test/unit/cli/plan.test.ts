@@ -1,8 +1,13 @@
 /** `fairlead plan`: the shares that it computes are those of units that are decided, and nothing is left out. */
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { API_HEADER, API_VERSION } from '../../../src/admin/api-header.ts';
 import { planCommand } from '../../../src/cli/plan.ts';
 import { type Plan, planOf } from '../../../src/cli/plan-changes.ts';
 import { exactMoves, type Move } from '../../../src/cli/plan-moves.ts';
@@ -10,6 +15,8 @@ import { compareUnits } from '../../../src/cli/plan-traffic.ts';
 import { unitOf } from '../../../src/cli/simulate-units.ts';
 import { configHash } from '../../../src/config/hash.ts';
 import { EMPTY_RUNTIME } from '../../../src/config/runtime.ts';
+import { experimentSentence } from '../../../src/control/changes.ts';
+import { rememberSlots } from '../../../src/control/runtime-changes.ts';
 import { configOf, snapshotOf } from '../../support/config.ts';
 import { Recorder } from '../../support/recorder.ts';
 
@@ -134,6 +141,42 @@ describe('who moves', () => {
   });
 });
 
+describe('a sidecar that starts anew', () => {
+  const arms = (...names: string[]) =>
+    `x: { variants: { control: {}, ${names.map((name) => `${name}: { weight: 5% }`).join(', ')} } }`;
+  const differing = (before: string, after: string) =>
+    plan(shop(before), shop(after)).experiments.map(({ freshDiffers }) => freshDiffers);
+
+  test('deals otherwise when arms were added or taken away, as units say that are decided one by one', () => {
+    const [before, after] = [shop(arms('a', 'b')), shop(arms('a', 'b', 'c'))];
+    const [one] = plan(before, after).experiments;
+    expect(rounded(one!.moves)).toEqual(['control -> c 50000']);
+    const known = rememberSlots(EMPTY_RUNTIME, snapshotOf(before));
+    const units = 50_000;
+    const { moves } = compareUnits(snapshotOf(after, known), snapshotOf(after), {
+      units: Array.from({ length: units }, (_, index) => unitOf(index)),
+      wallMs: 0,
+      names: new Set(['x']),
+    });
+    const counted = moves.get('x')!.reduce((sum, { share }) => sum + share, 0);
+    // Five standard deviations.
+    expect(Math.abs(counted - one!.freshDiffers)).toBeLessThan(5 * Math.sqrt(0.1 / units));
+    expect(one!.freshDiffers).toBe(0.1);
+    expect(differing(arms('a', 'b', 'c'), arms('a', 'b'))[0]).toBeGreaterThan(0);
+  });
+
+  test('deals alike after a ramp, another order, or with another salt', () => {
+    const salted = arms('a', 'b', 'c').replace(': {', ': { salt: second,');
+    for (const after of [arms('a', 'b').replace('5%', '20%'), arms('b', 'a'), arms('a'), salted])
+      expect([after, differing(arms('a', 'b'), after)]).toEqual([after, [0]]);
+  });
+
+  test('has nothing to do with slots where another system deals', () => {
+    const foreign = (...names: string[]) => arms(...names).replace(': {', ': { algorithm: unleash,');
+    expect(differing(foreign('a', 'b'), foreign('a', 'b', 'c'))).toEqual([0]);
+  });
+});
+
 describe('a plan', () => {
   test('of the same file with other comments has no changes', () => {
     const { isChanged, experiments, settings } = plan(shop(RANKING), `# a comment\n${shop(RANKING)}`);
@@ -157,6 +200,39 @@ describe('a plan', () => {
       'it is sticky: clients that were given a variant keep it',
       'paused: requests that carry a variant keep it',
     ]);
+  });
+
+  test('says of every experiment what was changed around it', () => {
+    const one = (share: string) => `holdout: { share: ${share} }\n`;
+    const layer = (share: string) => `layers: { ui: { holdout: ${share} } }`;
+    const experiments = [
+      RANKING,
+      'x: { layer: ui, range: 0%-50%, variants: { control: {}, a: { weight: 5% } } }',
+    ];
+    const text = shop(...experiments);
+    const next = (of: string, all: string) => `${text.replace('layers: { ui: {} }', layer(of))}${one(all)}`;
+    const said = (after: string) =>
+      plan(next('2%', '5%'), after).experiments.map((changed) => [experimentSentence(changed)]);
+    expect(said(next('2%', '6%'))).toEqual([['changed ranking: holdout'], ['changed x: holdout']]);
+    expect(said(next('3%', '5%'))).toEqual([['changed x: holdout of layer ui']]);
+    expect(said(next('2%, salt: s', '5%'))).toEqual([['changed x: holdout of layer ui, salt of layer ui']]);
+  });
+
+  test('says of the order of keys where it decides, and where it does not', () => {
+    const [a, b] = ['a', 'b'].map((name) => `${name}: { variants: { control: {}, t: { weight: 5% } } }`);
+    const without = (text: string) => text.replace(/^routes: .*$/m, '').replace(/, v2: .*}/, ' }');
+    const orders = [shop(a!, b!), shop(b!, a!)].map(without);
+    expect(plan(orders[0]!, orders[1]!).settings).toEqual(['order of experiments']);
+    const turned = RANKING.replace('control: {}, candidate: { weight: 10%, upstream: v2 }', 'XX');
+    const variants = ['control: { weight: 50% }', 'candidate: { weight: 50%, upstream: v2 }'];
+    const sides = [variants, variants.toReversed()].map((list) => turned.replace('XX', list.join(', ')));
+    expect(plan(shop(sides[0]!), shop(sides[1]!)).experiments).toMatchObject([
+      { settings: ['order of variants'], moves: [], notes: [], freshDiffers: 0 },
+    ]);
+    const foreign = sides.map((side) => shop(side.replace(': {', ': { algorithm: growthbook2,')));
+    const [one] = plan(foreign[0]!, foreign[1]!).experiments;
+    expect(one!.notes).toEqual(['another order of variants: another epoch, as its algorithm may deal by it']);
+    expect(one!.moves.reduce((sum, { share }) => sum + share, 0)).toBe(1);
   });
 
   test('tells what is added, removed and set otherwise', () => {
@@ -285,6 +361,52 @@ describe('plan', () => {
       notes: ['its run-time weights end: the file is newer'],
     });
     expect(rounded(experiments[0]!.moves)).toEqual(['control -> candidate 100000']);
+  });
+
+  test('says what a sidecar that starts anew would deal otherwise, and what to do', async () => {
+    const arms = 'x: { variants: { control: {}, a: { weight: 5% }, b: { weight: 5% } } }';
+    const old = write('old.yaml', shop(arms));
+    const next = write('new.yaml', shop(arms.replace(/ } }$/, ', c: { weight: 5% } } }')));
+    expect(await planCommand({ ...options, file: next, against: old }, io)).toBe(1);
+    expect(io.stdout).toContain(
+      "\n  a sidecar that starts without this one's state deals 10% of the units otherwise: give it a new salt, or restart all without their state\n",
+    );
+    io.stdout = '';
+    await planCommand({ ...options, output: 'json', file: next, against: old }, io);
+    expect(JSON.parse(io.stdout)).toMatchObject({ experiments: [{ freshDiffers: 0.1 }] });
+  });
+
+  test('reads a sample that is piped in', async () => {
+    const [old, next] = [
+      write('old.yaml', shop(RANKING)),
+      write('new.yaml', shop(RANKING.replace('10%', '60%'))),
+    ];
+    const piped = (text: string) =>
+      planCommand({ ...options, file: next, against: old, sample: '-' }, io, Readable.from([text]));
+    expect(await piped('{"unit_id":"ann-1"}\n{"unit_id":"ann-2"}\n')).toBe(1);
+    expect(io.stdout).toContain('the sample has 2 records');
+    await expect(piped('nothing\n')).rejects.toThrow('in what was piped in there is no line');
+  });
+
+  test('asks a running sidecar with the token that is given', async () => {
+    const config = configOf(shop(RANKING));
+    const asked: unknown[] = [];
+    const server = createServer((request, response) => {
+      asked.push(`${request.url} ${request.headers.authorization}`);
+      response.setHeader(API_HEADER, API_VERSION);
+      const answer =
+        request.url === '/v1/config'
+          ? { declared: config, hash: configHash(config) }
+          : { format: 'fairlead-state', version: 1, experiments: {} };
+      response.end(JSON.stringify(answer));
+    }).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const admin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const file = write('same.yaml', shop(RANKING));
+    expect(await planCommand({ ...options, file, admin, token: 'hush' }, io)).toBe(0);
+    expect(asked).toEqual(expect.arrayContaining(['/v1/config Bearer hush', '/v1/runtime Bearer hush']));
+    server.close();
+    await once(server, 'close');
   });
 
   test('takes units and requests from what was recorded, and prints no unit', async () => {

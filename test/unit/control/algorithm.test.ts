@@ -59,6 +59,22 @@ test('the numbers of a system are changed in the file only, whatever was set bef
   await second.flush();
 });
 
+test('another order of the variants is taken up while running: an epoch where it moves units, none where not', async () => {
+  const turned = async (algorithm: string): Promise<unknown[]> => {
+    declare('{ control: { weight: 50% }, candidate: { weight: 50% } }', algorithm);
+    const control = await here.open();
+    const before = control.snapshot;
+    declare('{ candidate: { weight: 50% }, control: { weight: 50% } }', algorithm);
+    const { changed } = await control.reload('file');
+    await control.flush();
+    const { epoch } = control.snapshot.experiments.get('ranking')!;
+    const isSame = control.snapshot.hash === before.hash;
+    return [changed, isSame, epoch - before.experiments.get('ranking')!.epoch];
+  };
+  expect(await turned('growthbook2')).toEqual([true, false, 1]);
+  expect(await turned('{ name: fairlead1 }')).toEqual([true, false, 0]);
+});
+
 test('another seed of the algorithm is another epoch, as another salt is; the same one is not', async () => {
   const epochWith = async (algorithm: string): Promise<number> => {
     declare('{ control: {}, candidate: { weight: 50% } }', algorithm);
