@@ -30,7 +30,7 @@ interface Problem {
 }
 
 /** Reads a resource, with the token if there is one. @throws CliError with the exit code that goes with the failure */
-export function adminGet(target: AdminTarget, path: string, env: Io['env'] = process.env): Promise<unknown> {
+export function adminGet(target: AdminTarget, path: string, env: Io['env']): Promise<unknown> {
   return ask(target, { method: 'GET', path, headers: authorization(target, env) }, readAnswer);
 }
 

@@ -50,6 +50,27 @@ test('help is exit code 0 and lists every command on stdout', async () => {
   }
 });
 
+/** Every command with the words that lead to it, and its help. */
+async function allHelp(words: readonly string[] = []): Promise<{ words: readonly string[]; help: string }[]> {
+  const { out: help } = await run(...words, '--help');
+  const [, listed = ''] = help.split('\nCommands:\n');
+  const names = [...listed.matchAll(/^ {2}([a-z-]+)/gm)].map(([, name]) => name!);
+  const inner = await Promise.all(
+    names.filter((name) => name !== 'help').map((name) => allHelp([...words, name])),
+  );
+  return [{ words, help }, ...inner.flat()];
+}
+
+test('whatever asks a sidecar takes its address and a token', async () => {
+  const asking = (await allHelp()).filter(({ help }) => help.includes('--admin <url>'));
+  const names = asking.map(({ words }) => words.join(' '));
+  expect(names).toEqual(
+    expect.arrayContaining(['get', 'check', 'explain', 'set weight', 'audit show', 'plan']),
+  );
+  const without = asking.filter(({ help }) => !help.includes('--token <token>'));
+  expect(without.map(({ words }) => words.join(' '))).toEqual([]);
+});
+
 test('version names the version of the package and of Node, also as JSON', async () => {
   expect((await run('version')).out).toMatch(/^fairlead \d+\.\d+\.\d+ \(node 24\.\d+\.\d+, \S+\)\n$/);
   expect(JSON.parse((await run('version', '-o', 'json')).out)).toEqual({
