@@ -5,6 +5,7 @@
 import { isIP } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
+import { TOKEN } from '../config/schema-values.ts';
 import { readBody } from './body.ts';
 import type { ControlPort, DataPlaneView, Explain } from './ports.ts';
 import { AdminError } from './problem.ts';
@@ -16,9 +17,7 @@ const BODY_MAX_BYTES = 512 * 1024;
 const text = () => z.string().max(65_536);
 const bodySchema = z.strictObject({
   direction: z.enum(['inbound', 'outbound']).default('inbound'),
-  method: text()
-    .regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, 'expected a method such as GET')
-    .default('GET'),
+  method: text().regex(TOKEN, 'expected a method such as GET').default('GET'),
   host: text().default(''),
   path: text().default('/'),
   query: text().default(''),

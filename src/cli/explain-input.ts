@@ -1,5 +1,6 @@
 /** The request that `explain` is about, as people describe it: like for curl, or pasted whole. */
 import { isIP } from 'node:net';
+import { TOKEN } from '../config/schema-values.ts';
 import { didYouMean } from '../config/suggest.ts';
 import type { DescribedRequest } from './explain-request.ts';
 import { CliError, Exit } from './io.ts';
@@ -20,8 +21,6 @@ export interface RequestDescription {
 }
 
 const METHOD = /^[A-Z][A-Z-]*$/;
-/** RFC 9110: any token. */
-const ANY_METHOD = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 const USUAL_METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
 /** A head is not larger; what is behind it is not looked at. */
 const PASTE_MAX_BYTES = 256 * 1024;
@@ -59,7 +58,7 @@ export async function describe(
 /** @throws CliError for what is none, and for `get`: methods differ by case, so it would match no route for GET */
 function checkMethod(method: string): void {
   const isMeant = !USUAL_METHODS.includes(method) && USUAL_METHODS.includes(method.toUpperCase());
-  if (ANY_METHOD.test(method) && !isMeant) return;
+  if (TOKEN.test(method) && !isMeant) return;
   const meant = method.replace(/[^A-Za-z]/g, '').toUpperCase();
   const near = USUAL_METHODS.includes(meant) ? didYouMean(meant, USUAL_METHODS) : '; write one such as GET';
   throw new CliError(Exit.usage, `--method ${JSON.stringify(method)} is not a method${near}`);

@@ -1,7 +1,14 @@
 /** The shape of what connects an experiment with other tools: Envoy's weighted clusters, routing keys. */
 import { z } from 'zod';
 import { ROUTING_KEY_KINDS } from '../experiment/routing-key.ts';
-import { headerName, text, VARIANT_HELP, VARIANT_PATTERN, name as variantNamed } from './schema-values.ts';
+import {
+  headerName,
+  TOKEN,
+  text,
+  VARIANT_HELP,
+  VARIANT_PATTERN,
+  name as variantNamed,
+} from './schema-values.ts';
 
 const KEYS_MAX = 1000;
 
@@ -9,7 +16,7 @@ const routingKey = z
   .strictObject({
     kind: z.enum(ROUTING_KEY_KINDS).describe('The tool, or header or baggage for one of your own.'),
     name: text(128)
-      .regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, 'expected the name of a header or of a member of the baggage')
+      .regex(TOKEN, 'expected the name of a header or of a member of the baggage')
       .optional()
       .describe('Of the header or the baggage member. The tools have names of their own.'),
     map: z

@@ -146,18 +146,20 @@ function readHost(text: string): Parsed<string> {
   };
 }
 
+/** A token (RFC 9110 section 5.6.2): what a method or the name of a field may be. */
+export const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
+
 /** A method token, upper-cased when it is one of the usual ones in lower case. */
 export const method = () =>
   readString(
     (text): Parsed<string> => {
-      if (!/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(text))
-        return { ok: false, problem: `${JSON.stringify(text)} is no method` };
+      if (!TOKEN.test(text)) return { ok: false, problem: `${JSON.stringify(text)} is no method` };
       if (text.toUpperCase() === 'CONNECT')
         return { ok: false, problem: 'CONNECT is not supported by this proxy' };
       return { ok: true, value: text.toUpperCase() };
     },
     'a method such as GET',
-    "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$",
+    TOKEN.source,
   );
 
 /** A field name, lower-cased. */
