@@ -155,13 +155,7 @@ describe.each([1, 2])('with %i worker(s)', (workers) => {
     if (workers === 1) return;
 
     // What a worker has told stays when it is gone, and its successor goes on.
-    const { pid } = (await sidecar.workers())[0]!;
-    process.kill(pid, 'SIGKILL');
-    const pids = async () =>
-      (await sidecar.workers()).flatMap((worker) => (worker.state === 'serving' ? [worker.pid] : []));
-    await expect
-      .poll(pids, { timeout: 10_000 })
-      .toSatisfy((all: number[]) => all.length === 2 && !all.includes(pid));
+    await sidecar.replaceWorker();
     await ask(sidecar, 40, 100);
     await expect.poll(() => sidecar.metric('fairlead_analysis_requests_total{')).toBe(1050);
     expect(await sidecar.metric('fairlead_analysis_units_followed{')).toBe(100);

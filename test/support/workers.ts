@@ -4,7 +4,7 @@ import { mkdtemp, readdir, readFile, readlink, rm, writeFile } from 'node:fs/pro
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach } from 'vitest';
+import { afterEach, expect } from 'vitest';
 import { RawClient } from './peers.ts';
 import { runSidecar } from './process.ts';
 
@@ -163,6 +163,17 @@ export class Sidecar {
   async workers(): Promise<WorkerView[]> {
     const view = (await this.get('/v1/config')) as { workers?: WorkerView[] };
     return view.workers ?? [];
+  }
+
+  /** Kills one of two workers, and waits until its successor serves beside the other. */
+  async replaceWorker(): Promise<void> {
+    const { pid } = (await this.workers())[0]!;
+    process.kill(pid, 'SIGKILL');
+    const serving = async () =>
+      (await this.workers()).flatMap((worker) => (worker.state === 'serving' ? [worker.pid] : []));
+    await expect
+      .poll(serving, { timeout: 10_000 })
+      .toSatisfy((pids: number[]) => pids.length === 2 && !pids.includes(pid));
   }
 
   async get(path: string): Promise<unknown> {
