@@ -165,15 +165,18 @@ export class Sidecar {
     return view.workers ?? [];
   }
 
-  /** Kills one of two workers, and waits until its successor serves beside the other. */
-  async replaceWorker(): Promise<void> {
-    const { pid } = (await this.workers())[0]!;
-    process.kill(pid, 'SIGKILL');
+  /**
+   * Kills one of two workers, the first unless told, and waits until its successor serves beside the other: the
+   * primary hears of the end later than the worker's clients do, and says «serving» of it until then.
+   */
+  async replaceWorker(pid?: number): Promise<void> {
+    const killed = pid ?? (await this.workers())[0]!.pid;
+    process.kill(killed, 'SIGKILL');
     const serving = async () =>
       (await this.workers()).flatMap((worker) => (worker.state === 'serving' ? [worker.pid] : []));
     await expect
-      .poll(serving, { timeout: 10_000 })
-      .toSatisfy((pids: number[]) => pids.length === 2 && !pids.includes(pid));
+      .poll(serving, { timeout: 15_000 })
+      .toSatisfy((pids: number[]) => pids.length === 2 && !pids.includes(killed));
   }
 
   async get(path: string): Promise<unknown> {
