@@ -1,10 +1,11 @@
 /** Server-sent events and long polls: nothing is held back, and on a route with `streaming: true` time is no fault. */
 import { describe, expect, it } from 'vitest';
 import { type Clock, systemClock } from '../../src/base/clock.ts';
+import { ForwardClock, ticked } from '../support/forward-clock.ts';
 import type { RawClient } from '../support/peers.ts';
 import { startPlane, type TestPlane } from '../support/plane.ts';
 import { answer, get, ok, type Received, type Upstream, useRig } from '../support/rig.ts';
-import { ForwardClock, metric, ticked } from '../support/tunnel.ts';
+import { metric } from '../support/tunnel.ts';
 
 const rig = useRig();
 

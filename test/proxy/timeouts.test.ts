@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { deafEndpoint } from '../support/deaf.ts';
+import { forwardPlane, MINUTE_MS } from '../support/forward-clock.ts';
 import { readMessage } from '../support/message.ts';
 import { type Answer, answer, get, ok, post, useRig } from '../support/rig.ts';
 
@@ -17,31 +18,36 @@ async function lasting(action: () => Promise<unknown>): Promise<number> {
 }
 
 describe('the request head', () => {
-  const timeouts = { requestHead: '200ms', idle: '10s' };
+  const timeouts = { requestHead: '1h', idle: '3h' };
 
   it('that stops half-way is answered 408, and the connection closed', async () => {
-    const { port } = await rig.plane(['127.0.0.1:1'], { timeouts });
-    const client = rig.client(port).send('GET / HTTP/1.1\r\nHo');
-    const ms = await lasting(async () =>
-      expect(problem(await answer(client))).toEqual([408, 'request_head_timeout', 'downstream']),
-    );
-    expect(ms).toBeGreaterThan(140);
+    const { port, forward, hasRead, connections } = await forwardPlane(rig, ['127.0.0.1:1'], { timeouts });
+    const half = 'GET / HTTP/1.1\r\nHo';
+    const client = rig.client(port).send(half);
+    await hasRead(half.length);
+    await forward(55 * MINUTE_MS);
+    expect(connections()).toMatchObject([{ isIdle: false }]);
+    await forward(5 * MINUTE_MS);
+    expect(problem(await answer(client))).toEqual([408, 'request_head_timeout', 'downstream']);
     await client.ended();
   });
 
   it('that trickles is not given more time', async () => {
-    const { port } = await rig.plane(['127.0.0.1:1'], { timeouts });
-    const client = rig.client(port).send('GET / HTTP/1.1\r\n');
-    const timer = setInterval(() => client.send('X: y\r\n'), 20);
-    rig.also(() => clearInterval(timer));
-    const ms = await lasting(async () =>
-      expect(problem(await answer(client))[1]).toBe('request_head_timeout'),
-    );
-    expect(ms).toBeLessThan(1000);
+    const { port, forward, hasRead } = await forwardPlane(rig, ['127.0.0.1:1'], { timeouts });
+    const pieces = ['GET / HTTP/1.1\r\n', 'X: y\r\n', 'X: y\r\n'];
+    const client = rig.client(port);
+    let sent = 0;
+    for (const piece of pieces) {
+      client.send(piece);
+      sent += piece.length;
+      await hasRead(sent);
+      await forward(20 * MINUTE_MS);
+    }
+    expect(problem(await answer(client))[1]).toBe('request_head_timeout');
   });
 
   it('that never begins costs the connection, without a word', async () => {
-    const { port } = await rig.plane(['127.0.0.1:1'], { timeouts });
+    const { port } = await rig.plane(['127.0.0.1:1'], { timeouts: { requestHead: '200ms' } });
     const client = rig.client(port);
     await client.ended();
     expect(client.text).toBe('');
@@ -49,61 +55,77 @@ describe('the request head', () => {
 
   it('that stops half-way behind an answered request is answered 408, long before the idle limit', async () => {
     const upstream = await rig.upstream(({ socket }) => socket.write(ok()));
-    const { port } = await rig.plane([upstream.endpoint], { timeouts });
+    const { port, forward } = await forwardPlane(rig, [upstream.endpoint], { timeouts });
     const client = rig.client(port).send(`${get()}GET /half HTTP/1.1\r\n`);
     expect((await answer(client)).status).toBe(200);
-    expect(problem(await answer(client, {}, 2000))).toEqual([408, 'request_head_timeout', 'downstream']);
+    await forward(60 * MINUTE_MS);
+    expect(problem(await answer(client))).toEqual([408, 'request_head_timeout', 'downstream']);
   });
 
   it('is not hurried while the request before it is being answered', async () => {
     const upstream = await rig.upstream(({ socket, startLine }) => {
-      if (startLine.includes('slow')) setTimeout(() => socket.write(ok('slow')), 400);
-      else socket.write(ok('next'));
+      if (startLine.includes('next')) socket.write(ok('next'));
     });
-    const { port } = await rig.plane([upstream.endpoint], { timeouts });
+    const { port, forward } = await forwardPlane(rig, [upstream.endpoint], {
+      timeouts: { ...timeouts, firstByte: '3h' },
+    });
     const client = rig.client(port).send(`${get('/slow')}GET /next HTTP/1.1\r\n`);
+    const { socket } = await upstream.request();
+    await forward(90 * MINUTE_MS);
+    socket.write(ok('slow'));
     expect((await answer(client)).body).toBe('slow');
     expect((await answer(client.send('Host: a\r\n\r\n'))).body).toBe('next');
   });
 });
 
 describe('an empty line behind a body', () => {
+  const FIRST = `${post('body')}\r\n`;
+
   const behind = async (timeouts: object) => {
     const upstream = await rig.upstream(({ socket }) => socket.write(ok()));
-    const { port } = await rig.plane([upstream.endpoint], { timeouts });
-    const client = rig.client(port).send(`${post('body')}\r\n`);
+    const proxy = await forwardPlane(rig, [upstream.endpoint], { timeouts });
+    const client = rig.client(proxy.port).send(FIRST);
     expect((await answer(client)).status).toBe(200);
-    return client;
+    return { ...proxy, client };
   };
 
   it('is no head that has begun: the connection is idle, and closed without a word', async () => {
-    const client = await behind({ requestHead: '100ms', idle: '400ms' });
-    const ms = await lasting(() => client.ended());
-    expect(ms).toBeGreaterThan(280);
+    const { client, forward, connections } = await behind({ requestHead: '1h', idle: '4h' });
+    await forward(230 * MINUTE_MS);
+    expect(connections()).toHaveLength(1);
+    await forward(10 * MINUTE_MS);
+    await client.ended();
     expect(client.text).toBe('');
   });
 
   it('is followed by a request, in pieces or whole', async () => {
-    const client = await behind({ requestHead: '10s', idle: '10s' });
+    const { client } = await behind({ requestHead: '1h', idle: '1h' });
     expect((await answer(client.send(get()))).status).toBe(200);
     client.send('\r').send('\n').send('GET / HT');
     expect((await answer(client.send('TP/1.1\r\nHost: a\r\n\r\n'))).status).toBe(200);
   });
 
   it('gives the head behind it no more time than any other', async () => {
-    const client = await behind({ requestHead: '200ms', idle: '10s' });
+    const { client, forward, hasRead } = await behind({ requestHead: '1h', idle: '4h' });
     client.send('G');
-    expect(problem(await answer(client, {}, 2000))).toEqual([408, 'request_head_timeout', 'downstream']);
+    await hasRead(FIRST.length + 1);
+    await forward(60 * MINUTE_MS);
+    expect(problem(await answer(client))).toEqual([408, 'request_head_timeout', 'downstream']);
   });
 });
 
 describe('an idle client connection', () => {
   it('is closed without a word', async () => {
     const upstream = await rig.upstream(({ socket }) => socket.write(ok()));
-    const { port } = await rig.plane([upstream.endpoint], { timeouts: { idle: '200ms' } });
+    const { port, forward, connections } = await forwardPlane(rig, [upstream.endpoint], {
+      timeouts: { idle: '1h' },
+    });
     const client = rig.client(port).send(get());
     await answer(client);
-    expect(await lasting(() => client.ended())).toBeGreaterThan(140);
+    await forward(55 * MINUTE_MS);
+    expect(connections()).toHaveLength(1);
+    await forward(5 * MINUTE_MS);
+    await client.ended();
     expect(client.text).toBe('');
     expect(client.isReset).toBe(false);
   });
@@ -131,14 +153,16 @@ describe('a request body', () => {
 
   it('that goes on, however slowly, is served', async () => {
     const upstream = await rig.upstream(({ socket, body }) => socket.write(ok(body)));
-    const { port } = await rig.plane([upstream.endpoint], {
-      timeouts: { stall: '300ms', requestHead: '200ms' },
+    const { port, forward } = await forwardPlane(rig, [upstream.endpoint], {
+      timeouts: { stall: '1h', requestHead: '30m' },
     });
     const client = rig.client(port).send('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n');
-    let sent = 0;
-    const timer = setInterval(() => sent++ < 5 && client.send('x'), 120);
-    rig.also(() => clearInterval(timer));
-    expect((await answer(client)).body).toBe('xxxxx');
+    for (let sent = 0; sent < 4; sent++) {
+      client.send('x');
+      await upstream.until(() => upstream.pending[0]?.endsWith(`\r\n\r\n${'x'.repeat(sent + 1)}`) === true);
+      await forward(40 * MINUTE_MS);
+    }
+    expect((await answer(client.send('x'))).body).toBe('xxxxx');
   });
 
   it('that the upstream does not take is answered 504 and blamed on the upstream', async () => {
@@ -149,7 +173,9 @@ describe('a request body', () => {
         socket.pause();
       },
     );
-    const { port, access } = await rig.plane([upstream.endpoint], { timeouts: { stall: '300ms' } });
+    const { port, access, forward, standsStill } = await forwardPlane(rig, [upstream.endpoint], {
+      timeouts: { stall: '1h' },
+    });
     const client = rig.client(port).send('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000000\r\n\r\n');
     const block = Buffer.alloc(65_536);
     const send = () => {
@@ -157,11 +183,9 @@ describe('a request body', () => {
     };
     client.socket.on('drain', send);
     send();
-    expect(problem(await answer(client, {}, 10_000))).toEqual([
-      504,
-      'upstream_first_byte_timeout',
-      'upstream',
-    ]);
+    await standsStill(({ isPaused }) => isPaused);
+    await forward(60 * MINUTE_MS);
+    expect(problem(await answer(client))).toEqual([504, 'upstream_first_byte_timeout', 'upstream']);
     expect(access).toMatchObject([{ outcome: 'failure' }]);
   });
 });
@@ -176,11 +200,22 @@ describe('connecting', () => {
 
   it('that takes too long goes to the other endpoint, whatever the method, and the client never knows', async () => {
     const upstream = await rig.upstream(({ socket, body }) => socket.write(ok(body)));
-    const { port } = await rig.plane([await deafEndpoint(rig), upstream.endpoint], {
-      timeouts: { connect: '200ms' },
+    const { port, plane, forward } = await forwardPlane(rig, [await deafEndpoint(rig), upstream.endpoint], {
+      timeouts: { connect: '1h' },
     });
+    const isTryingInVain = () => plane.upstreams()[0]!.endpoints[0]!.open > 0;
     const client = rig.client(port);
-    for (let i = 0; i < 4; i++) expect((await answer(client.send(post(`body ${i}`)))).body).toBe(`body ${i}`);
+    let inVain = 0;
+    for (let i = 0; i < 4; i++) {
+      client.send(post(`body ${i}`));
+      await expect.poll(() => client.text !== '' || isTryingInVain(), { interval: 5 }).toBe(true);
+      if (isTryingInVain()) {
+        inVain++;
+        await forward(60 * MINUTE_MS);
+      }
+      expect((await answer(client)).body).toBe(`body ${i}`);
+    }
+    expect(inVain).toBeGreaterThan(0);
   });
 });
 
@@ -189,8 +224,12 @@ describe('the first byte of the response', () => {
     const upstream = await rig.upstream(({ socket, startLine }) => {
       if (startLine.includes('good')) socket.write(ok('good'));
     });
-    const { port, access } = await rig.plane([upstream.endpoint], { timeouts: { firstByte: '200ms' } });
+    const { port, access, forward } = await forwardPlane(rig, [upstream.endpoint], {
+      timeouts: { firstByte: '1h' },
+    });
     const client = rig.client(port).send(get());
+    await upstream.request();
+    await forward(60 * MINUTE_MS);
     expect(problem(await answer(client))).toEqual([504, 'upstream_first_byte_timeout', 'upstream']);
     await upstream.until(() => upstream.ended[0]!);
     expect((await answer(client.send(get('/good')))).body).toBe('good');
@@ -200,18 +239,27 @@ describe('the first byte of the response', () => {
 
   it('is awaited from the end of the request body, not from its beginning', async () => {
     const upstream = await rig.upstream(({ socket, body }) => socket.write(ok(body)));
-    const { port } = await rig.plane([upstream.endpoint], { timeouts: { firstByte: '200ms' } });
+    const { port, forward } = await forwardPlane(rig, [upstream.endpoint], {
+      timeouts: { firstByte: '30m', stall: '1h' },
+    });
     const client = rig.client(port).send('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n');
-    setTimeout(() => client.send('x'), 250);
-    setTimeout(() => client.send('y'), 500);
-    expect((await answer(client)).body).toBe('xy');
+    await upstream.until(() => upstream.pending[0]?.endsWith('\r\n\r\n') === true);
+    await forward(40 * MINUTE_MS);
+    client.send('x');
+    await upstream.until(() => upstream.pending[0]!.endsWith('x'));
+    await forward(40 * MINUTE_MS);
+    expect((await answer(client.send('y'))).body).toBe('xy');
   });
 
   it('is not an interim response: after a 103 the time goes on', async () => {
-    const upstream = await rig.upstream(({ socket }) => socket.write('HTTP/1.1 103 Early Hints\r\n\r\n'));
-    const { port } = await rig.plane([upstream.endpoint], { timeouts: { firstByte: '200ms' } });
+    const upstream = await rig.upstream(() => {});
+    const { port, forward } = await forwardPlane(rig, [upstream.endpoint], { timeouts: { firstByte: '1h' } });
     const client = rig.client(port).send(get());
+    const { socket } = await upstream.request();
+    await forward(40 * MINUTE_MS);
+    socket.write('HTTP/1.1 103 Early Hints\r\n\r\n');
     expect((await answer(client)).status).toBe(103);
+    await forward(20 * MINUTE_MS);
     expect(problem(await answer(client))).toEqual([504, 'upstream_first_byte_timeout', 'upstream']);
   });
 
@@ -244,16 +292,17 @@ describe('a response body', () => {
   );
 
   it('that goes on, however slowly, is served', async () => {
-    let sender: Socket | null = null;
-    const upstream = await rig.upstream(({ socket }) => {
-      sender = socket;
-      socket.write('HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n');
-    });
-    const { port } = await rig.plane([upstream.endpoint], { timeouts: { stall: '300ms' } });
+    const upstream = await rig.upstream(() => {});
+    const { port, forward } = await forwardPlane(rig, [upstream.endpoint], { timeouts: { stall: '1h' } });
     const client = rig.client(port).send(get());
-    let sent = 0;
-    const timer = setInterval(() => sender !== null && sent++ < 5 && sender.write('x'), 120);
-    rig.also(() => clearInterval(timer));
+    const { socket } = await upstream.request();
+    socket.write('HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n');
+    for (let sent = 0; sent < 4; sent++) {
+      socket.write('x');
+      await client.until((text) => text.endsWith(`\r\n\r\n${'x'.repeat(sent + 1)}`));
+      await forward(40 * MINUTE_MS);
+    }
+    socket.write('x');
     expect((await answer(client)).body).toBe('xxxxx');
   });
 
@@ -269,11 +318,15 @@ describe('a response body', () => {
         socket.on('drain', send);
         send();
       });
-      const { port, access } = await rig.plane([upstream.endpoint], { timeouts: { stall: '300ms' } });
+      const { port, access, forward, standsStill } = await forwardPlane(rig, [upstream.endpoint], {
+        timeouts: { stall: '1h' },
+      });
       const client = rig.client(port);
       client.socket.pause();
       client.send(`GET / HTTP/${version}\r\nHost: a\r\n\r\n`);
-      await upstream.until(() => upstream.closed[0] || upstream.ended[0] || false, 10_000);
+      await standsStill(({ isClogged }) => isClogged);
+      await forward(60 * MINUTE_MS);
+      await upstream.left();
       client.socket.resume();
       await client.ended();
       expect(readMessage(client.text, { isEnded: !client.isReset })).toBeNull();
@@ -305,10 +358,14 @@ describe('the whole request', () => {
       sender = socket;
       socket.write('HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n');
     });
-    const { port, access } = await rig.plane([upstream.endpoint], { timeouts });
+    const { port, access, forward } = await forwardPlane(rig, [upstream.endpoint], {
+      timeouts: { request: '1h' },
+    });
     const timer = setInterval(() => sender?.write('x'), 20);
     rig.also(() => clearInterval(timer));
     const client = rig.client(port).send(get());
+    await client.until((text) => text.endsWith('xx'));
+    await forward(60 * MINUTE_MS);
     await client.ended();
     expect(readMessage(client.text)).toBeNull();
     expect(access).toMatchObject([{ status: 200, code: 'request_timeout' }]);
@@ -324,10 +381,18 @@ describe('the whole request', () => {
   });
 
   it('is counted anew for the next one on the connection', async () => {
-    const upstream = await rig.upstream(({ socket }) => setTimeout(() => socket.write(ok()), 150));
-    const { port } = await rig.plane([upstream.endpoint], { timeouts });
+    const upstream = await rig.upstream(() => {});
+    const { port, forward } = await forwardPlane(rig, [upstream.endpoint], {
+      timeouts: { request: '1h', firstByte: '1h', idle: '1h', upstreamIdle: '1h' },
+    });
     const client = rig.client(port);
-    for (let i = 0; i < 3; i++) expect((await answer(client.send(get()))).status).toBe(200);
+    for (let i = 0; i < 3; i++) {
+      client.send(get());
+      const { socket } = await upstream.request(i);
+      await forward(40 * MINUTE_MS);
+      socket.write(ok());
+      expect((await answer(client)).status).toBe(200);
+    }
   });
 });
 

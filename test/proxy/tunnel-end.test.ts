@@ -1,18 +1,10 @@
 /** How tunnels end that nobody closed: of age, of silence, at a drain; and how orderly that is. */
 import { describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/base/clock.ts';
+import { ForwardClock, ticked } from '../support/forward-clock.ts';
 import { startPlane } from '../support/plane.ts';
 import { useRig } from '../support/rig.ts';
-import {
-  ended,
-  ForwardClock,
-  metric,
-  type RawTunnel,
-  rawTunnel,
-  switched,
-  ticked,
-  upgrade,
-} from '../support/tunnel.ts';
+import { ended, metric, type RawTunnel, rawTunnel, switched, upgrade } from '../support/tunnel.ts';
 import {
   closed,
   closeFrame,

@@ -2,9 +2,10 @@
 import { once } from 'node:events';
 import { describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/base/clock.ts';
+import { ForwardClock } from '../support/forward-clock.ts';
 import { startPlane } from '../support/plane.ts';
 import { useRig } from '../support/rig.ts';
-import { ended, ForwardClock, metric, switched, switchingUpstream, upgrade } from '../support/tunnel.ts';
+import { ended, metric, switched, switchingUpstream, upgrade } from '../support/tunnel.ts';
 import { closed, closeFrame, webSocket, webSocketServer } from '../support/websocket.ts';
 
 const rig = useRig();

@@ -1,6 +1,9 @@
 /** Peers on real sockets: an upstream that answers as scripted, and a client that sends and collects raw bytes. */
 import { connect, createServer, type Server, type Socket } from 'node:net';
 
+/** As in `rig.ts`. */
+const WAIT_MS = 9_000;
+
 export interface RawUpstream {
   readonly port: number;
   readonly endpoint: string;
@@ -99,7 +102,7 @@ export class RawClient {
   }
 
   /** Resolves when `condition` holds; rejects after `timeoutMs` with what was received. */
-  async until(condition: (text: string) => boolean, timeoutMs = 5000): Promise<string> {
+  async until(condition: (text: string) => boolean, timeoutMs = WAIT_MS): Promise<string> {
     const endMs = Date.now() + timeoutMs;
     while (!condition(this.text)) {
       const leftMs = endMs - Date.now();
@@ -116,12 +119,12 @@ export class RawClient {
   }
 
   /** Everything up to the end of the connection. */
-  ended(timeoutMs = 5000): Promise<string> {
+  ended(timeoutMs = WAIT_MS): Promise<string> {
     return this.until(() => this.isEnded || this.isClosed, timeoutMs);
   }
 
   /** One complete response with a Content-Length, taken off what was received. */
-  async response(timeoutMs = 5000): Promise<string> {
+  async response(timeoutMs = WAIT_MS): Promise<string> {
     let end = -1;
     await this.until((text) => {
       end = endOfResponse(text);

@@ -4,9 +4,16 @@
  */
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { afterEach } from 'vitest';
+import type { Clock } from '../../src/base/clock.ts';
 import { type Message, type ReadOptions, readMessage } from './message.ts';
 import { RawClient } from './peers.ts';
 import { startPlane, type TestPlane } from './plane.ts';
+
+/**
+ * How long a test waits for what is to happen at once: a busy machine may pause for seconds. Less than `requestHead`, the
+ * shortest time after which Fairlead would end by itself what nobody ends.
+ */
+const WAIT_MS = 9_000;
 
 /** A complete request as the upstream got it. */
 export interface Received extends Message {
@@ -26,7 +33,7 @@ export class Signal {
     for (const wake of waiting) wake();
   }
 
-  async until(condition: () => boolean, what: () => string, timeoutMs = 5000): Promise<void> {
+  async until(condition: () => boolean, what: () => string, timeoutMs = WAIT_MS): Promise<void> {
     const endMs = performance.now() + timeoutMs;
     while (!condition()) {
       const leftMs = endMs - performance.now();
@@ -92,14 +99,14 @@ export class Upstream {
     return this;
   }
 
-  until(condition: () => boolean, timeoutMs = 5000): Promise<void> {
+  until(condition: () => boolean, timeoutMs = WAIT_MS): Promise<void> {
     const what = () =>
       `upstream has ${this.requests.length} requests on ${this.sockets.length} connections, pending ${JSON.stringify(this.pending.map((text) => text.slice(0, 500)))}`;
     return this.signal.until(condition, what, timeoutMs);
   }
 
   /** The nth complete request. */
-  async request(n = 0, timeoutMs = 5000): Promise<Received> {
+  async request(n = 0, timeoutMs = WAIT_MS): Promise<Received> {
     await this.until(() => this.requests.length > n, timeoutMs);
     return this.requests[n]!;
   }
@@ -134,12 +141,17 @@ export class Upstream {
 }
 
 /** The settings that go with the endpoints of the one upstream `app`; the text is JSON, which is YAML. */
-export function configOf(endpoints: readonly string[], settings: object = {}): string {
+export function configOf(
+  endpoints: readonly string[],
+  { timeouts = {}, ...settings }: { readonly timeouts?: object } = {},
+): string {
   return JSON.stringify({
     version: 1,
     listeners: [{ name: 'inbound', address: '127.0.0.1:0', direction: 'inbound' }],
     upstreams: { app: { endpoints } },
     routes: [{ name: 'all', match: { path: '/*' }, upstream: 'app' }],
+    // A busy machine may pause for longer than the two seconds that there are by default.
+    timeouts: { connect: '20s', ...timeouts },
     ...settings,
   });
 }
@@ -149,8 +161,8 @@ export interface Rig {
     onRequest: (request: Received) => void,
     onConnection?: (socket: Socket, connection: number) => void,
   ): Promise<Upstream>;
-  /** A plane in front of the endpoints. */
-  plane(endpoints: readonly string[], settings?: object): Promise<TestPlane>;
+  /** A plane in front of the endpoints; on the real clock if nothing else is said. */
+  plane(endpoints: readonly string[], settings?: object, clock?: Clock): Promise<TestPlane>;
   /** Of a port, or on a socket of its own. */
   client(target: number | Socket): RawClient;
   /** A plain socket, closed with the rest. */
@@ -173,8 +185,8 @@ export function useRig(): Rig {
       closers.push(() => upstream.close());
       return upstream.listen();
     },
-    async plane(endpoints, settings) {
-      const plane = await startPlane(configOf(endpoints, settings));
+    async plane(endpoints, settings, clock) {
+      const plane = await startPlane(configOf(endpoints, settings), clock);
       closers.push(() => plane.close());
       return plane;
     },
@@ -215,7 +227,7 @@ export interface Answer extends Message {
 export async function answer(
   client: RawClient,
   options: ReadOptions = {},
-  timeoutMs = 5000,
+  timeoutMs = WAIT_MS,
 ): Promise<Answer> {
   let message: Message | null = null;
   await client.until((text) => {

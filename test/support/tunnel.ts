@@ -82,34 +82,11 @@ export async function rawTunnel(rig: Rig, options: RawTunnelOptions = {}): Promi
   return { ...proxy, upstream, client, socket: upstream.sockets[0]!, received };
 }
 
-/** The real clock, which can be put forward. */
-export class ForwardClock implements Clock {
-  #aheadMs = 0;
-
-  now(): number {
-    return systemClock.now() + this.#aheadMs;
-  }
-
-  wallMs(): number {
-    return systemClock.wallMs() + this.#aheadMs;
-  }
-
-  forward(ms: number): void {
-    this.#aheadMs += ms;
-  }
-}
-
 /** The value of one line of the metrics page; 0 when it is not there. `labels` in the order of the page. */
 export async function metric(proxy: Pick<TestPlane, 'plane'>, name: string, labels: string): Promise<number> {
   const page = await proxy.plane.metrics.render();
   const line = page.split('\n').find((text) => text.startsWith(`${name}{${labels}} `));
   return line === undefined ? 0 : Number(line.split(' ').at(-1));
-}
-
-/** The plane has looked at its deadlines since. */
-export async function ticked({ plane }: Pick<TestPlane, 'plane'>): Promise<void> {
-  const nowMs = plane.clock.now();
-  await expect.poll(() => plane.deadlines.nowMs, { interval: 5 }).toBeGreaterThanOrEqual(nowMs);
 }
 
 /** The record of the one request that is over, or will be. */
