@@ -9,7 +9,7 @@ export interface RunningProcess {
   readonly child: ChildProcess;
   /** Everything on stderr so far. */
   readonly log: () => string;
-  /** Resolves with the exit code. */
+  /** Resolves with the exit code, when all that it had to say has been read. */
   readonly exited: Promise<number | null>;
 }
 
@@ -34,7 +34,8 @@ export function fairlead(
     log += chunk;
   });
   child.stdout?.resume();
-  const exited = once(child, 'exit').then(([code]) => code as number | null);
+  // Not 'exit', which may come before the last lines of its output.
+  const exited = once(child, 'close').then(([code]) => code as number | null);
   return { child, log: () => log, exited };
 }
 
@@ -43,8 +44,9 @@ export async function runSidecar(
   configFile: string,
   cwd: string,
   through: readonly string[] = [],
+  env: Record<string, string> = {},
 ): Promise<RunningProcess & { readonly ports: Readonly<Record<string, number>> }> {
-  const running = fairlead(['run', '-c', configFile], cwd, {}, through);
+  const running = fairlead(['run', '-c', configFile], cwd, env, through);
   const failed = running.exited.then((code) => {
     throw new Error(`fairlead run exited with ${code}: ${running.log()}`);
   });
@@ -53,6 +55,8 @@ export async function runSidecar(
       const line = running
         .log()
         .split('\n')
+        // Behind the last line end there may be the beginning of a line.
+        .slice(0, -1)
         .find((text) => text.includes(' is ready: '));
       if (line !== undefined) resolve(line);
     });
