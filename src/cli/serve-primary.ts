@@ -5,6 +5,7 @@
  */
 import { chmodSync } from 'node:fs';
 import type { Socket } from 'node:net';
+import { setTimeout as pause } from 'node:timers/promises';
 import { systemRandom } from '../base/clock.ts';
 import { breakersOf } from '../config/breakers.ts';
 import type { Config } from '../config/schema.ts';
@@ -46,6 +47,8 @@ import { buildInfo } from './version.ts';
 
 /** A worker that has not answered by then is busy or stuck; its last known values are shown. */
 const ANSWER_MS = 500;
+/** The answer to a change waits for a worker this long: «killed» said of an experiment should mean it. */
+const SETTLED_MS = 5000;
 /** Beats of the watch after which no connection is handed to a worker that says nothing, while others do. */
 const SILENCE_MAX = 2;
 
@@ -217,8 +220,12 @@ export class WorkerTraffic implements Traffic {
   }
 
   async carried(traceparent: string, requestId: string): Promise<string> {
-    const answer = await this.#supervisor.serving()[0]?.ask('carried', ANSWER_MS, { traceparent, requestId });
-    return answer?.carried ?? '';
+    // All know the same; where one is busy or stuck, the next one is asked.
+    for (const link of this.#supervisor.serving()) {
+      const answer = await link.ask('carried', ANSWER_MS, { traceparent, requestId });
+      if (answer !== null) return answer.carried;
+    }
+    return '';
   }
 
   async settled(): Promise<void> {
@@ -226,14 +233,9 @@ export class WorkerTraffic implements Traffic {
     // What is said to a worker is heard in order: when it answers, it has heard all that was said before.
     const heard = this.#supervisor.serving().map(async (link) => {
       await link.reached(version);
-      await link.ask('sign', ANSWER_MS);
+      await link.ask('sign', SETTLED_MS);
     });
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise((resolve) => {
-      timer = setTimeout(resolve, ANSWER_MS);
-    });
-    await Promise.race([Promise.all(heard), late]);
-    clearTimeout(timer);
+    await Promise.race([Promise.all(heard), pause(SETTLED_MS, undefined, { ref: false })]);
   }
 
   async renderMetrics(format: PageFormat): Promise<string> {
