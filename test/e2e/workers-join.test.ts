@@ -79,7 +79,7 @@ listeners:
       'ranking=candidate ranking=candidate',
       'ranking=control ranking=control',
     ]);
-    expect(await sidecar.metric('fairlead_context_total{')).toBe(USERS);
+    await sidecar.counts('fairlead_context_total{', USERS);
     // `check` takes it for a sidecar that counts.
     expect(await sidecar.metric('fairlead_context_memory_ids ')).toBeGreaterThan(USERS);
     expect(await sidecar.page()).toMatch(

@@ -9,7 +9,8 @@ const rig = useWorkers();
 async function status(client: RawClient, request: string): Promise<number> {
   client.text = '';
   client.send(request);
-  await client.until((text) => readMessage(text) !== null);
+  // One that is held waits for the rest of the test.
+  await client.until((text) => readMessage(text) !== null, 40_000);
   return readMessage(client.text)!.status;
 }
 
@@ -28,11 +29,13 @@ describe.skipIf(process.platform !== 'linux')('limits of two workers', () => {
       for (let i = 0; i < 8; i++) statuses.push(await status(client!, PLAIN.replace('/', '/few')));
       expect(statuses).toEqual([200, 200, 200, 200, 200, 429, 429, 429]);
     }
-    expect(await sidecar.metric('fairlead_rate_limited_total{')).toBe(6);
-    expect(await sidecar.get('/v1/overload')).toMatchObject({
-      shedding: null,
-      rateLimits: [{ scope: 'route', name: 'few', perSecond: 1 / 3600, burst: 10, limited: 6 }],
-    });
+    await sidecar.counts('fairlead_rate_limited_total{', 6);
+    await expect
+      .poll(() => sidecar.get('/v1/overload'))
+      .toMatchObject({
+        shedding: null,
+        rateLimits: [{ scope: 'route', name: 'few', perSecond: 1 / 3600, burst: 10, limited: 6 }],
+      });
   });
 
   it('add up to a concurrency limit, of which each has its part', async () => {
@@ -43,10 +46,12 @@ describe.skipIf(process.platform !== 'linux')('limits of two workers', () => {
       ),
     );
     const clients = await sidecar.clientsOfEach(2);
-    const slow = PLAIN.replace('/', '/slow/1500');
-    const first = [...clients.values()].map(([client]) => status(client!, slow));
-    await expect.poll(() => sidecar.metric('fairlead_concurrency_in_flight{')).toBe(2);
+    const held = PLAIN.replace('/', '/held');
+    const first = [...clients.values()].map(([client]) => status(client!, held));
+    await expect.poll(() => sidecar.held.length, { timeout: 15_000 }).toBe(2);
+    await sidecar.counts('fairlead_concurrency_in_flight{', 2);
     for (const [, client] of clients.values()) expect(await status(client!, PLAIN)).toBe(503);
+    await sidecar.letGo(2);
     expect(await Promise.all(first)).toEqual([200, 200]);
     expect(await sidecar.metric('fairlead_concurrency_limit{')).toBe(2);
   });
@@ -55,7 +60,9 @@ describe.skipIf(process.platform !== 'linux')('limits of two workers', () => {
     const sidecar = await rig.start((ports) => workersConfig(ports, 'overload: { memory: 64MiB }'));
     // Each has more than its half of it, and sheds as much as memory alone may make it shed.
     await expect.poll(() => sidecar.metric('fairlead_overload_level '), { timeout: 20_000 }).toBe(4);
-    expect(await sidecar.get('/v1/overload')).toMatchObject({ shedding: { level: 4, upTo: 'ordinary' } });
-    expect(sidecar.log()).toContain('overload: level 0 -> 1, shed: mirror; memory is at ');
+    await expect
+      .poll(() => sidecar.get('/v1/overload'))
+      .toMatchObject({ shedding: { level: 4, upTo: 'ordinary' } });
+    await expect.poll(() => sidecar.log()).toContain('overload: level 0 -> 1, shed: mirror; memory is at ');
   });
 });

@@ -1,15 +1,7 @@
 /** What is shown as it happens, with `workers: 2`: numbers of both, and the requests of both. */
 import { afterEach, describe, expect, it } from 'vitest';
 import { EventReader } from '../support/events.ts';
-import {
-  ask,
-  candidateRequest,
-  PLAIN,
-  type Sidecar,
-  useWorkers,
-  type WorkerView,
-  workersConfig,
-} from '../support/workers.ts';
+import { ask, candidateRequest, PLAIN, type Sidecar, useWorkers, workersConfig } from '../support/workers.ts';
 
 const rig = useWorkers();
 const readers: EventReader[] = [];
@@ -40,19 +32,10 @@ describe.skipIf(process.platform !== 'linux')('two workers', () => {
     };
     await askEach();
     const stats = async () => (await sidecar.get('/v1/stats')) as Stats;
-    expect(requestsOf(await stats())).toBe(2);
+    await expect.poll(async () => requestsOf(await stats()), { timeout: 10_000 }).toBe(2);
     await askEach();
     await expect.poll(async () => requestsOf(await stats()), { timeout: 10_000 }).toBe(4);
-    const [{ pid }] = (await sidecar.workers()) as [WorkerView, WorkerView];
-    process.kill(pid, 'SIGKILL');
-    await expect
-      .poll(
-        async () => (await sidecar.workers()).every((one) => one.pid !== pid && one.state === 'serving'),
-        {
-          timeout: 15_000,
-        },
-      )
-      .toBe(true);
+    await sidecar.replaceWorker();
     expect(requestsOf(await stats())).toBe(4);
   });
 
@@ -78,16 +61,7 @@ describe.skipIf(process.platform !== 'linux')('two workers', () => {
       }
     };
     await show(clients);
-    const [{ pid }] = (await sidecar.workers()) as [WorkerView, WorkerView];
-    process.kill(pid, 'SIGKILL');
-    await expect
-      .poll(
-        async () => (await sidecar.workers()).every((one) => one.pid !== pid && one.state === 'serving'),
-        {
-          timeout: 15_000,
-        },
-      )
-      .toBe(true);
+    await sidecar.replaceWorker();
     await show(await sidecar.clientsOfEach(1));
     for (const { data } of requests())
       expect(data).toMatchObject({

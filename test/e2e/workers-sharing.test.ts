@@ -50,8 +50,8 @@ describe.skipIf(process.platform !== 'linux')('what workers share', () => {
       }),
     );
     for (const text of answers) expect(text).toMatch(/^HTTP\/1\.1 200[\s\S]*control$/);
-    const page = await sidecar.page();
-    expect(page).toContain('fairlead_downstream_connections{listener="local"} 0');
+    // The clients see the end of their connections before the workers do.
+    await expect.poll(() => sidecar.page()).toContain('fairlead_downstream_connections{listener="local"} 0');
     sidecar.child.kill('SIGTERM');
     expect(await sidecar.exited).toBe(0);
   });

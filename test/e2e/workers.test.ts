@@ -45,8 +45,8 @@ describe.skipIf(process.platform !== 'linux')('workers: 2', () => {
     const clients = await sidecar.clientsOfEach(2);
     expect(clients.size).toBe(2);
     const count = [...clients.values()].flat().length;
-    expect(await sidecar.metric('fairlead_requests_total{code_class="2xx"')).toBe(count);
-    expect(await sidecar.metric('fairlead_downstream_connections{')).toBe(count);
+    await sidecar.counts('fairlead_requests_total{code_class="2xx"', count);
+    await sidecar.counts('fairlead_downstream_connections{', count);
     expect(await sidecar.metric('fairlead_workers ')).toBe(2);
     const page = await sidecar.page();
     for (const worker of ['primary', '1', '2'])
@@ -62,13 +62,15 @@ describe.skipIf(process.platform !== 'linux')('workers: 2', () => {
       { worker: 1, state: 'serving', version: 1, isCurrent: true },
       { worker: 2, state: 'serving', version: 1, isCurrent: true },
     ]);
-    const { upstreams } = (await sidecar.get('/v1/upstreams')) as {
-      upstreams: { name: string; endpoints: { requests: number }[] }[];
+    const total = async (): Promise<number> => {
+      const { upstreams } = (await sidecar.get('/v1/upstreams')) as {
+        upstreams: { name: string; endpoints: { requests: number }[] }[];
+      };
+      return upstreams.flatMap(({ endpoints }) => endpoints).reduce((sum, one) => sum + one.requests, 0);
     };
-    const total = upstreams.flatMap(({ endpoints }) => endpoints).reduce((sum, one) => sum + one.requests, 0);
-    expect(total).toBe(count);
-    // The service log has one line for each event, whoever it happened to.
-    for (const line of sidecar.log().trim().split('\n')) expect(() => JSON.parse(line)).not.toThrow();
+    await expect.poll(total).toBe(count);
+    // The service log has one line for each event, whoever it happened to; the last may not be read to its end.
+    for (const line of sidecar.log().split('\n').slice(0, -1)) expect(() => JSON.parse(line)).not.toThrow();
   });
 
   it('loses only the requests of a worker that is killed, replaces it, and no total goes back', async () => {
@@ -110,10 +112,7 @@ describe.skipIf(process.platform !== 'linux')('workers: 2', () => {
     const sidecar = await rig.start();
     await sidecar.post('/v1/experiments/ranking/weights', { weights: { candidate: '100%' }, reason: 'all' });
     await sidecar.trip('1h');
-    const [first] = await sidecar.workers();
-    process.kill(first!.pid, 'SIGKILL');
-    await expect.poll(() => sidecar.metric('fairlead_worker_restarts_total'), { timeout: 20_000 }).toBe(1);
-    await expect.poll(() => sidecar.metric('fairlead_workers '), { timeout: 20_000 }).toBe(2);
+    await sidecar.replaceWorker();
     for (const { isCurrent } of await sidecar.workers()) expect(isCurrent).toBe(true);
     const [one, two] = await pair(sidecar);
     for (const client of [one, two]) expect(await ask(client, candidateRequest())).toBe('control');
@@ -139,7 +138,7 @@ describe.skipIf(process.platform !== 'linux')('workers: 2', () => {
     }
     report.push(`a breaker that one of them opened: median ${median(delays).toFixed(1)} ms`);
     expect(median(delays)).toBeLessThan(100);
-    expect(await sidecar.metric('fairlead_breaker_transitions_total{')).toBe(14);
+    await sidecar.counts('fairlead_breaker_transitions_total{', 14);
   });
 
   it('opens a breaker on what both have seen together', async () => {
@@ -161,8 +160,9 @@ describe.skipIf(process.platform !== 'linux')('workers: 2', () => {
   it('lets a breaker recover by the probes of the worker that has the traffic', async () => {
     const sidecar = await rig.start();
     const [one, two] = await pair(sidecar);
-    await sidecar.trip('200ms');
+    await sidecar.trip('1h');
     for (const client of [one, two]) expect(await ask(client, candidateRequest())).toBe('control');
+    await sidecar.trip('200ms');
     // Only one of them sends: also the probes that the other could make are its own in the end.
     await untilServedBy(two, 'candidate');
     const state = async (): Promise<unknown> => {
@@ -171,7 +171,7 @@ describe.skipIf(process.platform !== 'linux')('workers: 2', () => {
     };
     await expect.poll(state, { timeout: 20_000 }).toBe('closed');
     await untilServedBy(one, 'candidate');
-    expect(await sidecar.metric('fairlead_breaker_transitions_total{')).toBe(3);
+    await sidecar.counts('fairlead_breaker_transitions_total{', 3);
   });
 
   it('obeys a kill, a new weight and a trip by hand in both, from the answer on', async () => {
@@ -218,7 +218,10 @@ describe.skipIf(process.platform !== 'linux')('workers: 2', () => {
         reason: 'load',
       });
     for (const one of loads) expect(await one.stop()).toMatchObject({ lost: 0, bad: [] });
-    for (const { isCurrent } of await sidecar.workers()) expect(isCurrent).toBe(true);
+    // Also by those of a reload that is slower than the changes.
+    await expect
+      .poll(async () => (await sidecar.workers()).map(({ isCurrent }) => isCurrent), { timeout: 15_000 })
+      .toEqual([true, true]);
     expect(await sidecar.metric('fairlead_config_version ')).toBeGreaterThan(20);
   });
 
@@ -266,9 +269,11 @@ describe.skipIf(process.platform !== 'linux')('workers: 2', () => {
     const sidecar = await rig.start();
     const [one, two] = await pair(sidecar);
     const pids = (await sidecar.workers()).map(({ pid }) => pid);
-    for (const client of [one, two]) await client.sent('GET /slow/300 HTTP/1.1\r\nHost: a\r\n\r\n');
+    for (const client of [one, two]) client.send('GET /held HTTP/1.1\r\nHost: a\r\n\r\n');
+    await expect.poll(() => sidecar.held.length, { timeout: 15_000 }).toBe(2);
     sidecar.child.kill('SIGKILL');
     await sidecar.exited;
+    await sidecar.letGo(2);
     for (const client of [one, two]) expect(servedBy(await client.response())).toBe('control');
     const isAlive = (pid: number): boolean => {
       try {

@@ -63,19 +63,32 @@ export function servedBy(response: string): string {
   return status === '200' ? response.slice(response.indexOf('\r\n\r\n') + 4) : `status ${status}`;
 }
 
-/** An upstream that says which variant it is; the candidate answers `/fail` with 500, and both `/slow/MS` after MS. */
-async function startUpstream(variant: string): Promise<{ port: number; close(): void }> {
+interface RunningUpstream {
+  readonly port: number;
+  /** Answers that wait: requests for `/held`. */
+  readonly held: (() => void)[];
+  close(): void;
+}
+
+/**
+ * An upstream that says which variant it is; the candidate answers `/fail` with 500, and both `/slow/MS` after MS and
+ * `/held` when told to.
+ */
+async function startUpstream(variant: string): Promise<RunningUpstream> {
+  const held: (() => void)[] = [];
   const server = createServer((request, response) => {
     const url = request.url ?? '/';
     const delayMs = Number(/^\/slow\/(\d+)/.exec(url)?.[1] ?? 0);
     if (url === '/fail' && variant === 'candidate') response.statusCode = 500;
     const answer = (): void => void response.end(variant);
-    if (delayMs > 0) setTimeout(answer, delayMs);
+    if (url === '/held') held.push(answer);
+    else if (delayMs > 0) setTimeout(answer, delayMs);
     else answer();
   });
   server.keepAliveTimeout = 60_000;
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {
+    held,
     port: (server.address() as { port: number }).port,
     close: () => {
       server.close();
@@ -107,7 +120,7 @@ export function useWorkers() {
         join(cwd, 'fairlead.yaml'),
         configOf({ control: control.port, candidate: candidate.port }, cwd),
       );
-      const sidecar = new Sidecar(await runSidecar('fairlead.yaml', cwd), cwd);
+      const sidecar = new Sidecar(await runSidecar('fairlead.yaml', cwd), cwd, control.held);
       closers.push(() => sidecar.close());
       return sidecar;
     },
@@ -116,11 +129,14 @@ export function useWorkers() {
 
 export class Sidecar {
   readonly cwd: string;
+  /** Answers of control that wait: requests for `/held`. */
+  readonly held: (() => void)[];
   readonly #running: Awaited<ReturnType<typeof runSidecar>>;
   readonly #clients: RawClient[] = [];
 
-  constructor(running: Awaited<ReturnType<typeof runSidecar>>, cwd: string) {
+  constructor(running: Awaited<ReturnType<typeof runSidecar>>, cwd: string, held: (() => void)[] = []) {
     this.#running = running;
+    this.held = held;
     this.cwd = cwd;
   }
 
@@ -207,6 +223,20 @@ export class Sidecar {
 
   async page(): Promise<string> {
     return (await fetch(`http://127.0.0.1:${this.ports.probes}/metrics`)).text();
+  }
+
+  /** Lets the answers of control go that wait, when there are so many. */
+  async letGo(count: number): Promise<void> {
+    await expect.poll(() => this.held.length, { timeout: 15_000 }).toBe(count);
+    for (const answer of this.held.splice(0)) answer();
+  }
+
+  /**
+   * Resolves when the lines of the page that begin like this add up to this. Of a worker that has not answered at once a
+   * page has the values before, so a look right behind a request may be one too early.
+   */
+  async counts(begin: string, value: number): Promise<void> {
+    await expect.poll(() => this.metric(begin), { timeout: 15_000 }).toBe(value);
   }
 
   /** The sum of the lines of the page that begin like this. */
