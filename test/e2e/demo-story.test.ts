@@ -6,11 +6,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { blocks, commands } from '../support/docs.ts';
+import { freePorts } from '../support/free-ports.ts';
 import { fairlead, type RunningProcess } from '../support/process.ts';
 import { hasTools } from '../support/tools.ts';
 
@@ -21,15 +21,6 @@ let demo: RunningProcess;
 /** The commands of docs/terminal.md, by block. */
 let docs: string[][];
 let ports: Readonly<Record<'inbound' | 'admin' | 'probes' | 'v1' | 'v2', number>>;
-
-/** All open at once, so that they differ. */
-async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'));
-  await Promise.all(servers.map((server) => once(server, 'listening')));
-  const found = servers.map((server) => (server.address() as AddressInfo).port);
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return found;
-}
 
 interface Typed {
   readonly child: ChildProcess;
@@ -88,7 +79,8 @@ beforeAll(async () => {
     FAIRLEAD_ADMIN__PROBE_ADDRESS: `127.0.0.1:${probes}`,
     FAIRLEAD_UPSTREAMS__DEMO_V1__ENDPOINTS: `["127.0.0.1:${v1}"]`,
     FAIRLEAD_UPSTREAMS__DEMO_V2__ENDPOINTS: `["127.0.0.1:${v2}"]`,
-    FAIRLEAD_EXPERIMENTS__RANKING__ROLLOUT__STEPS: '[40%, 60%, 100%]',
+    // It is at 60% until it is taken back: a candidate that is broken later has been promoted.
+    FAIRLEAD_EXPERIMENTS__RANKING__ROLLOUT__STEPS: '[40%, { share: 60%, bake: 1h }, 100%]',
     FAIRLEAD_EXPERIMENTS__RANKING__ROLLOUT__BAKE: '2s',
   });
   const servedByControl = async (): Promise<number> => {

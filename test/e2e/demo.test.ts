@@ -5,12 +5,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { freePorts } from '../support/free-ports.ts';
 import { fairlead } from '../support/process.ts';
 import { hasTools } from '../support/tools.ts';
 
-const SIDECAR = 'http://127.0.0.1:15106/api/search';
-const CANDIDATE = 'http://127.0.0.1:9002';
-const ADMIN = 'http://127.0.0.1:15100';
+/** Where they are: on ports of their own, since somebody may run a demo on this machine. */
+let sidecarUrl: string;
+let candidateUrl: string;
+let adminUrl: string;
 
 let demo: ChildProcess;
 let exited: Promise<number | null>;
@@ -18,12 +20,24 @@ let folder: string;
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'fairlead-demo-'));
-  const running = fairlead(['demo'], folder);
+  const [inbound, admin, probes, v1, v2] = await freePorts(5);
+  sidecarUrl = `http://127.0.0.1:${inbound}/api/search`;
+  candidateUrl = `http://127.0.0.1:${v2}`;
+  adminUrl = `http://127.0.0.1:${admin}`;
+  const running = fairlead(['demo'], folder, {
+    FAIRLEAD_LISTENERS__0__ADDRESS: `127.0.0.1:${inbound}`,
+    FAIRLEAD_ADMIN__ADDRESS: `127.0.0.1:${admin}`,
+    FAIRLEAD_ADMIN__PROBE_ADDRESS: `127.0.0.1:${probes}`,
+    FAIRLEAD_UPSTREAMS__DEMO_V1__ENDPOINTS: `["127.0.0.1:${v1}"]`,
+    FAIRLEAD_UPSTREAMS__DEMO_V2__ENDPOINTS: `["127.0.0.1:${v2}"]`,
+    // Open for as long as it is looked at.
+    FAIRLEAD_EXPERIMENTS__RANKING__BREAKER__OPEN_FOR: '6s',
+  });
   demo = running.child;
   exited = running.exited;
   await vi.waitFor(
-    async () => expect((await fetch(`${ADMIN}/readyz`)).status, running.log()).toBe(200),
-    15_000,
+    async () => expect((await fetch(`${adminUrl}/readyz`)).status, running.log()).toBe(200),
+    30_000,
   );
 });
 
@@ -33,7 +47,7 @@ afterAll(async () => {
 });
 
 async function variantOf(user: string, headers: Record<string, string> = {}): Promise<string> {
-  const response = await fetch(SIDECAR, { headers: { 'x-user-id': user, ...headers } });
+  const response = await fetch(sidecarUrl, { headers: { 'x-user-id': user, ...headers } });
   expect(response.status).toBe(200);
   const { version } = (await response.json()) as { version: string };
   return version;
@@ -48,10 +62,20 @@ async function variantsOf(users: readonly string[]): Promise<string[]> {
 }
 
 async function candidateBreaker(): Promise<string> {
-  const { breakers } = (await (await fetch(`${ADMIN}/v1/breakers`)).json()) as {
+  const { breakers } = (await (await fetch(`${adminUrl}/v1/breakers`)).json()) as {
     breakers: { name: string; state: string }[];
   };
   return breakers.find(({ name }) => name === 'api/ranking/candidate')!.state;
+}
+
+/** When it opened, as the sidecar has it. */
+async function openedMs(): Promise<number> {
+  const { transitions } = (await (await fetch(`${adminUrl}/v1/breakers/history`)).json()) as {
+    transitions: { name: string; to: string; at: string }[];
+  };
+  return Date.parse(
+    transitions.find(({ name, to }) => name === 'api/ranking/candidate' && to === 'open')!.at,
+  );
 }
 
 describe('the demo', () => {
@@ -65,7 +89,7 @@ describe('the demo', () => {
   });
 
   it('lets an override win, and the header reach the upstream', async () => {
-    const response = await fetch(SIDECAR, { headers: { 'x-experiment-override': 'ranking=candidate' } });
+    const response = await fetch(sidecarUrl, { headers: { 'x-experiment-override': 'ranking=candidate' } });
     expect(await response.json()).toMatchObject({
       version: expect.stringContaining('candidate'),
       'x-experiment': 'ranking=candidate',
@@ -79,29 +103,36 @@ describe('the demo', () => {
         '-t1',
         '-c8',
         '-d6s',
+        '--timeout',
+        '30s',
         '-H',
         'x-experiment-override: ranking=candidate',
-        SIDECAR,
+        sidecarUrl,
       ]);
-      await fetch(`${CANDIDATE}/demo/fail`, { method: 'POST' });
+      await fetch(`${candidateUrl}/demo/fail`, { method: 'POST' });
       const brokenMs = Date.now();
       await expect.poll(candidateBreaker, { interval: 20, timeout: 20_000 }).toBe('open');
       // The window is 5 s.
-      expect(Date.now() - brokenMs).toBeLessThan(5000);
+      expect((await openedMs()) - brokenMs).toBeLessThan(5000);
       const answers = await Promise.all(
         Array.from({ length: 50 }, () =>
           variantOf('anyone', { 'x-experiment-override': 'ranking=candidate' }),
         ),
       );
       expect(new Set(answers)).toEqual(new Set([expect.stringContaining('control')]));
-      await fetch(`${CANDIDATE}/demo/heal`, { method: 'POST' });
-      await expect.poll(candidateBreaker, { interval: 50, timeout: 15_000 }).toBe('closed');
+      await fetch(`${candidateUrl}/demo/heal`, { method: 'POST' });
+      // The load may be over when it wants probes.
+      const probed = async () => {
+        await variantOf('anyone', { 'x-experiment-override': 'ranking=candidate' });
+        return candidateBreaker();
+      };
+      await expect.poll(probed, { interval: 50, timeout: 30_000 }).toBe('closed');
       expect((await load).stdout).not.toMatch(/Socket errors/);
       expect(await variantOf('anyone', { 'x-experiment-override': 'ranking=candidate' })).toContain(
         'candidate',
       );
     },
-    30_000,
+    60_000,
   );
 
   it('stops cleanly', async () => {

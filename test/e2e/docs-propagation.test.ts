@@ -2,13 +2,14 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { type AddressInfo, connect, createServer } from 'node:net';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { parseConfig } from '../../src/config/parse.ts';
 import { withoutMetadata } from '../support/config.ts';
 import { blocks, commands } from '../support/docs.ts';
+import { freePort } from '../support/free-ports.ts';
 import { runSidecar } from '../support/process.ts';
 import { hasTools } from '../support/tools.ts';
 
@@ -29,16 +30,9 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
-
 function withFreePorts(text: string): string {
-  return [...ports].reduce((result, [named, free]) => result.replaceAll(named, free), text);
+  // All at one time: one of the free ones may have the digits of a named one.
+  return text.replaceAll(new RegExp([...ports.keys()].join('|'), 'g'), (named) => ports.get(named)!);
 }
 
 /** Starts one of the page's services, and waits until it listens. */

@@ -1,14 +1,12 @@
 /** docs/seeing-why.md as somebody would try it: the files, a sidecar, and every command with what it prints. */
 import { execFile } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { parseConfig } from '../../src/config/parse.ts';
 import { blocks } from '../support/docs.ts';
-import { fairlead, type RunningProcess } from '../support/process.ts';
+import { runSidecar } from '../support/process.ts';
 import { hasTools } from '../support/tools.ts';
 
 const DOC = 'docs/seeing-why.md';
@@ -17,7 +15,7 @@ const SHIM = join(ROOT, 'bin/fairlead.js');
 const TOKEN = { FAIRLEAD_ADMIN__TOKEN: 'try-me' };
 
 let folder: string;
-let sidecar: RunningProcess;
+let sidecar: Awaited<ReturnType<typeof runSidecar>>;
 let admin: string;
 let inbound: string;
 
@@ -28,39 +26,22 @@ beforeAll(async () => {
     [],
     [],
   ]);
-  admin = `127.0.0.1:${await freePort()}`;
-  inbound = `127.0.0.1:${await freePort()}`;
   const ports = `
-listeners: [{ name: inbound, address: "${inbound}", direction: inbound }]
-admin: { address: "${admin}", probeAddress: "127.0.0.1:0" }
+listeners: [{ name: inbound, address: "127.0.0.1:0", direction: inbound }]
+admin: { address: "127.0.0.1:0", probeAddress: "127.0.0.1:0" }
 `;
   const next = shop!.replace('weight: 10%', 'weight: 30%').replace('range: 0%-50%', 'range: 0%-40%');
   writeFileSync(join(folder, 'shop.yaml'), shop! + ports);
   writeFileSync(join(folder, 'next.yaml'), next + ports);
-  sidecar = fairlead(['run', '-c', 'shop.yaml'], folder, TOKEN);
-  while (!sidecar.log().includes(' is ready: ')) {
-    await Promise.race([
-      once(sidecar.child.stderr!, 'data'),
-      sidecar.exited.then((code) => {
-        throw new Error(`the sidecar exited with ${code}: ${sidecar.log()}`);
-      }),
-    ]);
-  }
+  sidecar = await runSidecar('shop.yaml', folder, [], TOKEN);
+  admin = `127.0.0.1:${sidecar.ports.admin}`;
+  inbound = `127.0.0.1:${sidecar.ports.inbound}`;
 });
 afterAll(async () => {
   sidecar.child.kill('SIGTERM');
   expect(await sidecar.exited).toBe(0);
   rmSync(folder, { recursive: true });
 });
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}
 
 /** Where a command has no `--admin` on the page, it is the default address that is meant. */
 function here(command: string): string {
