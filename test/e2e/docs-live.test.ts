@@ -1,5 +1,6 @@
 /** docs/live.md as somebody would try it: its configuration, its commands, and that answers look like those it shows. */
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -50,15 +51,32 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-/** What a command that begins like this prints; one that goes on is stopped after some seconds. */
-async function run(begin: string): Promise<string> {
-  const lines = (await blocks(DOC, 'sh')).flatMap(commands).filter((line) => line.includes(begin));
+/** The command with this in it, to this sidecar. */
+async function command(part: string): Promise<string> {
+  const lines = (await blocks(DOC, 'sh')).flatMap(commands).filter((line) => line.includes(part));
   expect(lines).toHaveLength(1);
-  const typed = lines[0]!.replace(':15100', `:${sidecar.ports.admin}`).replace('curl -N', 'curl -N -m 3');
-  const done = await promisify(execFile)('sh', ['-c', `${typed} -s`]).catch(
-    (error: { stdout: string }) => error,
-  );
-  return done.stdout;
+  return `${lines[0]!.replace(':15100', `:${sidecar.ports.admin}`)} -s`;
+}
+
+/** What it prints. */
+async function run(part: string): Promise<string> {
+  return (await promisify(execFile)('sh', ['-c', await command(part)])).stdout;
+}
+
+/** The events that one which goes on prints until there are enough; then it is stopped. */
+async function follow(part: string, isEnough: (seen: Events) => boolean): Promise<Events> {
+  const child = spawn('sh', ['-c', `exec ${await command(part)}`], { stdio: ['ignore', 'pipe', 'ignore'] });
+  const closed = once(child, 'close');
+  let text = '';
+  child.stdout.on('data', (chunk) => {
+    text += chunk;
+  });
+  // The last may not be read to its end.
+  const seen = () => events(text.slice(0, text.lastIndexOf('\n\n') + 1));
+  await expect.poll(() => isEnough(seen()), { timeout: 30_000 }).toBe(true);
+  child.kill('SIGKILL');
+  await closed;
+  return seen();
 }
 
 /** Names of all members, at any depth, of the first of each list. */
@@ -68,7 +86,9 @@ function shape(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, shape(member)]));
 }
 
-const events = (text: string): [event: string, data: unknown][] =>
+type Events = [event: string, data: unknown][];
+
+const events = (text: string): Events =>
   [...text.matchAll(/^event: (.+)\ndata: (.+)$/gm)].map(([, event, data]) => [
     event!,
     data!.includes('[...]') ? null : JSON.parse(data!),
@@ -77,16 +97,21 @@ const events = (text: string): [event: string, data: unknown][] =>
 describe.skipIf(!hasTools('curl'))('the commands', () => {
   it('show numbers that look like those of the page', async () => {
     const [shown] = await blocks(DOC, 'json');
-    const answer = JSON.parse(await run('/v1/stats')) as { experiments: { variants: unknown[] }[] };
-    const expected = JSON.parse(shown!) as typeof answer;
     // What serves nothing has no quantiles.
-    for (const view of [answer, expected]) view.experiments[0]!.variants.reverse();
-    expect(shape(answer)).toEqual(shape(expected));
+    const shapeOf = (text: string): unknown => {
+      const view = JSON.parse(text) as { experiments: { variants: unknown[] }[] };
+      view.experiments[0]!.variants.reverse();
+      return shape(view);
+    };
+    // The first may be of a time before anybody was served.
+    await expect
+      .poll(async () => shapeOf(await run('/v1/stats')), { timeout: 20_000 })
+      .toEqual(shapeOf(shown!));
   });
 
   it('show events: who is talking, and what goes on', async () => {
     const [shown] = await blocks(DOC, 'text');
-    const [hello, ...stats] = events(await run('/v1/events/stream'));
+    const [hello, ...stats] = await follow('/v1/events/stream', (seen) => seen.length >= 3);
     expect([hello![0], shape(hello![1])]).toEqual(['hello', shape(events(shown!)[0]![1])]);
     expect(stats.length).toBeGreaterThanOrEqual(2);
     expect(new Set(stats.map(([event]) => event))).toEqual(new Set(['stats']));
@@ -94,8 +119,11 @@ describe.skipIf(!hasTools('curl'))('the commands', () => {
 
   it('show single requests, and how many are not shown', async () => {
     const [, shown] = await blocks(DOC, 'text');
-    const seen = events(await run('/v1/tap'));
-    for (const [event, data] of events(shown!))
+    const expected = events(shown!);
+    const seen = await follow('/v1/tap', (some) =>
+      expected.every(([event]) => some.some(([name]) => name === event)),
+    );
+    for (const [event, data] of expected)
       expect(shape(seen.find(([name]) => name === event)?.[1])).toEqual(shape(data));
   });
 
@@ -107,7 +135,7 @@ describe.skipIf(!hasTools('curl'))('the commands', () => {
         headers: { authorization: `Bearer ${TOKEN}`, 'content-type': 'application/json' },
         body: JSON.stringify(body),
       });
-    await post('breakers/api/ranking/candidate:trip', { for: '1s', reason: 'to see it' });
+    await post('breakers/api/ranking/candidate:trip', { for: '10m', reason: 'to see it' });
     await post('experiments/ranking/weights', { weights: { candidate: '25%' }, reason: 'looks good at 10%' });
     const { transitions } = JSON.parse(await run('/v1/breakers/history'));
     expect(transitions).toMatchObject([
