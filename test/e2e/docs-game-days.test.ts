@@ -53,7 +53,9 @@ ${workers}`;
         const typed = line
           .replace(/^npx fairlead/, `'${process.execPath}' '${SHIM}'`)
           .replace('127.0.0.1:15106', `127.0.0.1:${sidecar.ports.inbound}`)
-          .replace('127.0.0.1:15100', `127.0.0.1:${sidecar.ports.admin}`);
+          .replace('127.0.0.1:15100', `127.0.0.1:${sidecar.ports.admin}`)
+          // Long enough to have answers on a machine that does something else for a second.
+          .replace(' -d 1 ', ' -d 4 ');
         const admin = / (?:inject|get) /.test(typed)
           ? ` --admin http://127.0.0.1:${sidecar.ports.admin}`
           : '';
@@ -87,13 +89,16 @@ ${workers}`;
         expect(ended).toBe('');
         expect(JSON.parse(posted!)).toMatchObject({ route: 'api', when: { header: 'x-game-day' } });
         expect(JSON.parse(all!).faults).toMatchObject([{ id: 'f2', reason: 'slow day' }]);
-        const page = await (await fetch(`http://127.0.0.1:${sidecar.ports.probes}/metrics`)).text();
+        const page = async () => (await fetch(`http://127.0.0.1:${sidecar.ports.probes}/metrics`)).text();
         const hit =
           /^fairlead_faults_total\{route="api",experiment="ranking",variant="candidate",kind="abort"\} (\d+)$/m;
-        // Calls that were under way when the breaker opened were hit as well.
-        expect(Number(hit.exec(page)?.[1])).toBeGreaterThanOrEqual(10);
-        expect(Number(hit.exec(page)?.[1])).toBeLessThan(20);
-        expect(page).toMatch(/^fairlead_fallbacks_total\{experiment="ranking",cause="failover"\} \d\d$/m);
+        const hits = async () => Number(hit.exec(await page())?.[1]);
+        await expect.poll(hits).toBeGreaterThanOrEqual(10);
+        // The call of the other connection was hit as well, and at most as many by a worker that had not heard yet.
+        expect(await hits()).toBeLessThanOrEqual(workers === '' ? 11 : 20);
+        await expect
+          .poll(page)
+          .toMatch(/^fairlead_fallbacks_total\{experiment="ranking",cause="failover"\} \d\d$/m);
       } finally {
         sidecar.child.kill('SIGTERM');
         expect(await sidecar.exited).toBe(0);
