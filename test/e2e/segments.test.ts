@@ -13,9 +13,13 @@ const hashOf = (id: string): string => createHash('sha256').update(id).digest('h
 const request = (id: string): string => `GET / HTTP/1.1\r\nHost: a\r\nx-user-id: ${id}\r\n\r\n`;
 
 /** Replaced by rename, as one should: never half a file. */
-async function write(folder: string, ids: readonly string[]): Promise<void> {
-  await writeFile(join(folder, 'new.txt'), ids.map((id) => `${hashOf(id)}\n`).join(''));
+async function replace(folder: string, text: string): Promise<void> {
+  await writeFile(join(folder, 'new.txt'), text);
   await rename(join(folder, 'new.txt'), join(folder, 'beta.txt'));
+}
+
+function write(folder: string, ids: readonly string[]): Promise<void> {
+  return replace(folder, ids.map((id) => `${hashOf(id)}\n`).join(''));
 }
 
 async function untilServedBy(client: RawClient, id: string, variant: string): Promise<void> {
@@ -52,17 +56,19 @@ describe.skipIf(process.platform !== 'linux')('a file of hashed ids', () => {
       expect(await ask(client, request('ann'))).toBe('control');
     }
 
-    await writeFile(join(folder, 'beta.txt'), 'ann\n');
-    await expect.poll(() => sidecar.log(), { timeout: 20_000 }).toContain('refused, nothing was changed');
-    expect(sidecar.log()).toContain('beta.txt line 1 holds something else');
+    await replace(folder, 'ann\n');
+    for (const words of ['refused, nothing was changed', 'beta.txt line 1 holds something else'])
+      await expect.poll(() => sidecar.log(), { timeout: 20_000 }).toContain(words);
     for (const client of clients) {
       expect(await ask(client, request('eve'))).toBe('candidate');
       expect(await ask(client, request('ann'))).toBe('control');
     }
 
+    const access = () => readFile(join(sidecar.cwd, 'access.log'), 'utf8');
+    await expect.poll(access, { timeout: 20_000 }).toContain('"assigned":"candidate"');
     const shown = JSON.stringify([await sidecar.get('/v1/config'), await sidecar.get('/v1/experiments')]);
     expect(shown).toContain('header x-user-id in segment beta');
-    for (const text of [shown, sidecar.log(), await readFile(join(sidecar.cwd, 'access.log'), 'utf8')]) {
+    for (const text of [shown, sidecar.log(), await access()]) {
       for (const id of ['ann', 'bob', 'eve']) {
         expect(text).not.toContain(hashOf(id).slice(0, 16));
         expect(text).not.toMatch(new RegExp(`\\b${id}\\b`));
