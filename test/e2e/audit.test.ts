@@ -123,7 +123,7 @@ it.skipIf(process.platform !== 'linux')(
           }
           return (await show()).some(({ action }) => action === 'breaker-opened');
         },
-        { timeout: 15_000 },
+        { timeout: 40_000 },
       )
       .toBe(true);
     sidecar.child.kill('SIGTERM');

@@ -169,6 +169,7 @@ describe.each([1, 2])('with %i worker(s)', { timeout: 60_000 }, (workers) => {
   it('nothing of before comes back: not with what was under way, and not by a worker or a process that is killed', async () => {
     const { sidecar, control, candidate } = await start(workers);
     await ask(sidecar, 100);
+    await expectRequests(sidecar, 100);
     const held = ask(sidecar, 8, '/held');
     await expect.poll(() => control.held.length + candidate.held.length, { timeout: 10_000 }).toBe(8);
     expect((await forget(sidecar)).said).toContain('100 requests of 100 units');
