@@ -54,17 +54,17 @@ export class DnsServer {
   });
 
   async listen(): Promise<this> {
-    await new Promise<void>((resolve) => this.#tcp.listen(0, '127.0.0.1', resolve));
-    const address = this.#tcp.address();
-    this.port = typeof address === 'object' && address !== null ? address.port : 0;
     this.#udp.on('message', (message, from: RemoteInfo) => {
       const answer = this.#answer(message, UDP_MAX_BYTES);
       if (answer !== null) this.#udp.send(answer, from.port, from.address, () => {});
     });
-    await new Promise<void>((resolve, reject) => {
-      this.#udp.once('error', reject);
-      this.#udp.bind(this.port, '127.0.0.1', resolve);
-    });
+    // A port that is free with TCP may be somebody's with UDP.
+    do {
+      if (this.#tcp.listening) await new Promise((resolve) => this.#tcp.close(resolve));
+      await new Promise<void>((resolve) => this.#tcp.listen(0, '127.0.0.1', resolve));
+      const address = this.#tcp.address();
+      this.port = typeof address === 'object' && address !== null ? address.port : 0;
+    } while (!(await this.#isBound()));
     return this;
   }
 
@@ -99,6 +99,22 @@ export class DnsServer {
   close(): void {
     this.#udp.close();
     this.#tcp.close();
+  }
+
+  /** The port with UDP as well; false: it is taken. */
+  #isBound(): Promise<boolean> {
+    return new Promise((resolve, reject) => {
+      const failed = (error: NodeJS.ErrnoException) => {
+        this.#udp.off('listening', bound);
+        if (error.code === 'EADDRINUSE') resolve(false);
+        else reject(error);
+      };
+      const bound = () => {
+        this.#udp.off('error', failed);
+        resolve(true);
+      };
+      this.#udp.once('error', failed).once('listening', bound).bind(this.port, '127.0.0.1');
+    });
   }
 
   #answer(message: Buffer, maxBytes: number): Buffer | null {

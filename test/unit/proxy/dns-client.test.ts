@@ -28,7 +28,8 @@ function client(settings: Partial<DnsSettings> = {}, { hosts = '', resolv = '' }
   const made = new DnsClient(
     {
       servers: [server.address],
-      timeoutMs: 2000,
+      // What nobody waits for here, unless a test is about it: a machine that pauses must not look like a silent server.
+      timeoutMs: 60_000,
       minTtlMs: 1000,
       maxTtlMs: 60_000,
       family: 'any',
@@ -63,7 +64,7 @@ describe('the addresses of a host', () => {
   test('are not waited for long when those of the other family are there and nothing was known', async () => {
     server.set('app.test', { A: ['10.0.0.1'] });
     server.fail('app.test', 'silent', 'AAAA');
-    const answer = await client({ timeoutMs: 60_000 }).host('app.test', null);
+    const answer = await client().host('app.test', null);
     expect(answer).toMatchObject({ kind: 'found', value: { ipv4: ['10.0.0.1'], ipv6: [] } });
   });
 
@@ -99,10 +100,9 @@ describe('the addresses of a host', () => {
   });
 
   test('cannot be asked for when the server is gone, which is not to say that there are none', async () => {
-    const asking = client({ timeoutMs: 300 });
-    const gone = await new DnsServer().listen();
-    gone.close();
-    const answer = await client({ servers: [gone.address], timeoutMs: 300 }).host('app.test', null);
+    const asking = client();
+    // Nobody has this port, and nobody gets it by asking for a free one.
+    const answer = await client({ servers: ['127.0.0.1:1'], timeoutMs: 300 }).host('app.test', null);
     expect(answer.kind).toBe('failed');
     server.set('app.test', { A: ['10.0.0.1'] });
     expect((await asking.host('app.test', null)).kind).toBe('found');
