@@ -1,5 +1,6 @@
 /** What counts as a failure, and limits against the control, from configuration and over real sockets. */
 import { afterEach, describe, expect, it } from 'vitest';
+import { type Clock, systemClock } from '../../src/base/clock.ts';
 import { RawClient, type RawUpstream, rawUpstream, requestCount } from '../support/peers.ts';
 import { startPlane, type TestPlane } from '../support/plane.ts';
 
@@ -9,30 +10,43 @@ afterEach(async () => {
   for (const close of closers.splice(0).reverse()) await close();
 });
 
-/** Answers `/STATUS` with that, `/marked` with 200 and a field, `/late` after 60 ms, and `/never` not at all. */
-function obedient(): Promise<RawUpstream> {
-  return rawUpstream((socket, text) => {
+/** Time that a test moves. */
+class ManualClock implements Clock {
+  atMs = 0;
+  now = () => this.atMs;
+  wallMs = () => systemClock.wallMs();
+}
+
+/** Answers `/STATUS` with that, `/marked` with 200 and a field, `/late` when it is told to, and `/never` not at all. */
+async function obedient(): Promise<RawUpstream & { readonly late: (() => void)[] }> {
+  const late: (() => void)[] = [];
+  const upstream = await rawUpstream((socket, text) => {
     // The latest on this connection.
     const path = [...text.matchAll(/ \/(\w+) HTTP/g)].at(-1)?.[1] ?? '';
     if (requestCount(text) === 0 || path === 'never') return;
     const status = /^\d+$/.test(path) ? path : '200';
     const field = path === 'marked' ? 'x-error: quota\r\n' : '';
     const answer = `HTTP/1.1 ${status} Said\r\n${field}content-length: 0\r\n\r\n`;
-    setTimeout(() => socket.write(answer), path === 'late' ? 60 : 0);
+    if (path === 'late') late.push(() => socket.write(answer));
+    else socket.write(answer);
   });
+  return { ...upstream, late };
 }
 
 interface World {
   readonly plane: TestPlane;
+  /** Answers of the candidate that are late. */
+  readonly late: readonly (() => void)[];
   /** So many requests at a time. */
   ask(variant: 'control' | 'candidate', path: string, count: number): Promise<void>;
   breaker(variant: 'control' | 'candidate'): ReturnType<TestPlane['plane']['breakers']>[number];
 }
 
-async function world(settings: string, route = ''): Promise<World> {
+async function world(settings: string, route = '', clock?: Clock): Promise<World> {
   const control = await obedient();
   const candidate = await obedient();
-  const plane = await startPlane(`
+  const plane = await startPlane(
+    `
 version: 1
 listeners: [{ name: inbound, address: "127.0.0.1:0", direction: inbound }]
 upstreams: { v1: "${control.endpoint}", v2: "${candidate.endpoint}" }
@@ -41,7 +55,9 @@ experiments:
   ranking:
     variants: { control: { weight: 90% }, candidate: { weight: 10%, upstream: v2 } }
     ${settings}
-`);
+`,
+    clock,
+  );
   closers.push(
     () => control.close(),
     () => candidate.close(),
@@ -55,6 +71,7 @@ experiments:
   };
   return {
     plane,
+    late: candidate.late,
     ask: async (variant, path, count) => {
       await Promise.all(Array.from({ length: count }, () => once(variant, path)));
     },
@@ -115,8 +132,15 @@ describe('limits against the control', () => {
   });
 
   it('open the breaker of a candidate whose p50 is a multiple of that of the control', async () => {
-    const { plane, ask } = await world('breaker: { window: 1m, p50: 2 x control + 20ms, openFor: 60s }');
-    await Promise.all([ask('control', '200', 40), ask('candidate', 'late', 40)]);
+    const clock = new ManualClock();
+    const breaker = 'breaker: { window: 1m, p50: 2 x control + 20ms, openFor: 60s }';
+    const { plane, ask, late } = await world(breaker, '', clock);
+    await ask('control', '200', 40);
+    const asked = ask('candidate', 'late', 40);
+    await expect.poll(() => late.length, { interval: 5 }).toBe(40);
+    clock.atMs += 60;
+    for (const write of late) write();
+    await asked;
     await expect.poll(() => plane.transitions.length, { interval: 5, timeout: 15_000 }).toBe(1);
     expect(plane.transitions[0]).toMatchObject({ to: 'open', cause: 'latency-quantile' });
   });
@@ -135,7 +159,7 @@ describe('limits against the control', () => {
 
 describe('an outage of both arms', () => {
   it('holds the breaker of the candidate back, which says so and shows it', async () => {
-    const { plane, ask, breaker } = await world('breaker: { errorRate: 20% }');
+    const { plane, ask, breaker } = await world('breaker: { window: 1m, errorRate: 20% }');
     await ask('candidate', '200', 15);
     await ask('control', '200', 16);
     await ask('control', '500', 15);

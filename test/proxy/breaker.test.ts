@@ -1,5 +1,7 @@
 /** Breakers over real sockets: what clients see when a variant goes bad, hangs, and comes back. */
 import { afterEach, describe, expect, it } from 'vitest';
+import type { Clock } from '../../src/base/clock.ts';
+import { STANDING } from '../support/forward-clock.ts';
 import { fixedUpstream, RawClient, type RawUpstream, rawUpstream, requestCount } from '../support/peers.ts';
 import { startPlane, type TestPlane } from '../support/plane.ts';
 
@@ -31,7 +33,7 @@ interface World {
   request(fields?: string): Promise<string>;
 }
 
-async function world(breaker: string): Promise<World> {
+async function world(breaker: string, clock?: Clock): Promise<World> {
   const control = await fixedUpstream('HTTP/1.1 200 OK\r\ncontent-length: 7\r\n\r\ncontrol');
   const candidate = await moody();
   const config = `
@@ -49,7 +51,7 @@ experiments:
     variants: { control: { weight: 90% }, candidate: { weight: 10%, upstream: v2 } }
     breaker: ${breaker}
 `;
-  const plane = await startPlane(config);
+  const plane = await startPlane(config, clock);
   closers.push(
     () => control.close(),
     () => candidate.close(),
@@ -63,11 +65,12 @@ experiments:
   return { plane, candidate, config, request };
 }
 
-const QUICK = '{ window: 10s, minimumRequests: 5, errorRate: 50%, openFor: 100ms, halfOpenRequests: 2 }';
+const LASTING = '{ window: 1m, minimumRequests: 5, errorRate: 50%, openFor: 1m, halfOpenRequests: 2 }';
+const QUICK = LASTING.replace('openFor: 1m', 'openFor: 100ms');
 
 describe('breakers over the wire', () => {
   it('serves the control once the candidate has failed, with assigned and served both on record', async () => {
-    const { plane, candidate, request } = await world(QUICK);
+    const { plane, candidate, request } = await world(LASTING);
     candidate.mode = 'fail';
     for (let i = 0; i < 5; i++) expect(await request()).toMatch(/^HTTP\/1\.1 500/);
     const answer = await request('x-experiment-override: always\r\nx-experiment-explain: 1\r\n');
@@ -96,7 +99,7 @@ describe('breakers over the wire', () => {
 
   it('trips on a candidate that hangs before a single call has finished', async () => {
     const { plane, candidate, request } = await world(
-      '{ window: 10s, minimumRequests: 5, slow: { threshold: 100ms, rate: 50% }, openFor: 5s }',
+      '{ window: 10s, minimumRequests: 5, slow: { threshold: 100ms, rate: 50% }, openFor: 1m }',
     );
     candidate.mode = 'hang';
     const hung = Array.from({ length: 5 }, () => request());
@@ -109,7 +112,7 @@ describe('breakers over the wire', () => {
   });
 
   it('answers 503 with Retry-After when the last resort itself is open', async () => {
-    const { plane, request } = await world(QUICK);
+    const { plane, request } = await world(LASTING, STANDING);
     plane.plane.trip('api/ranking/control', 30_000, 'test');
     const answer = await request('x-experiment-override: never\r\n');
     expect(answer).toMatch(/^HTTP\/1\.1 503 .*\r\nretry-after: 30\r\n.*"code":"breaker_open"/s);

@@ -1,11 +1,14 @@
 /** A second attempt beside a late first one: which answer the client gets, and what becomes of the other. */
 import { describe, expect, it } from 'vitest';
+import type { Clock } from '../../src/base/clock.ts';
 import { deafEndpoint } from '../support/deaf.ts';
+import { ForwardClock, forwarded, MINUTE_MS } from '../support/forward-clock.ts';
+import type { TestPlane } from '../support/plane.ts';
 import { answer, get, ok, post, type Received, type Upstream, useRig } from '../support/rig.ts';
 
 const rig = useRig();
 
-interface Pair {
+interface Pair extends Pick<TestPlane, 'plane'> {
   readonly port: number;
   readonly upstreams: readonly Upstream[];
   /** Who was asked first, and who was not. */
@@ -20,6 +23,7 @@ async function pair(
   first: (request: Received) => void,
   second: (request: Received) => void,
   settings: object = {},
+  clock?: Clock,
 ): Promise<Pair> {
   let leader: Upstream | null = null;
   const all: Upstream[] = [];
@@ -31,12 +35,14 @@ async function pair(
     all.push(upstream);
   }
   const endpoints = all.map(({ endpoint }) => endpoint);
-  const { port, plane, access } = await rig.plane(endpoints, {
+  const config = {
     upstreams: { app: { endpoints, balance: 'roundRobin', outlier: false } },
     routes: [{ name: 'all', upstream: 'app', retries: { hedge: { after: '60ms' } } }],
     ...settings,
-  });
+  };
+  const { port, plane, access } = await rig.plane(endpoints, config, clock);
   return {
+    plane,
     port,
     upstreams: all,
     leader: () => leader!,
@@ -80,7 +86,8 @@ describe('a request whose answer is late', () => {
   });
 
   it('is not sent twice when it is answered in time', async () => {
-    const both = await pair(says('first'), says('second'));
+    const routes = [{ name: 'all', upstream: 'app', retries: { hedge: { after: '1m' } } }];
+    const both = await pair(says('first'), says('second'), { routes });
     const client = rig.client(both.port);
     for (let i = 0; i < 4; i++) await answer(client.send(get()));
     expect(both.retries()).toBe(0);
@@ -154,8 +161,13 @@ describe('of two attempts', () => {
   });
 
   it('both are let go when time is up', async () => {
-    const both = await pair(nothing, nothing, { timeouts: { request: '200ms' } });
-    expect((await answer(rig.client(both.port).send(get()))).problem?.code).toBe('request_timeout');
+    const clock = new ForwardClock();
+    const both = await pair(nothing, nothing, { timeouts: { request: '1h', firstByte: '2h' } }, clock);
+    const client = rig.client(both.port).send(get());
+    await both.upstreams[0]!.request(0);
+    await both.upstreams[1]!.request(0);
+    await forwarded(both, clock, 60 * MINUTE_MS);
+    expect((await answer(client)).problem?.code).toBe('request_timeout');
     await both.upstreams[0]!.left(0);
     await both.upstreams[1]!.left(0);
   });

@@ -1,5 +1,6 @@
 /** Concurrency limits over real sockets: who is turned away, who gets the fallback, and that every place is given back. */
 import { describe, expect, it } from 'vitest';
+import { forwardPlane, MINUTE_MS } from '../support/forward-clock.ts';
 import { field } from '../support/message.ts';
 import type { TestPlane } from '../support/plane.ts';
 import { answer, configOf, get, ok, type Received, type Upstream, useRig } from '../support/rig.ts';
@@ -75,9 +76,9 @@ describe('an upstream with a concurrency limit', () => {
 
   it('has its place back however a request ends: aborted, reset, malformed, too late', async () => {
     const { upstream, release } = await gated('app');
-    const proxy = await rig.plane([], {
+    const proxy = await forwardPlane(rig, [], {
       upstreams: { app: { endpoints: [upstream.endpoint], concurrency: 1 } },
-      timeouts: { firstByte: '1s' },
+      timeouts: { firstByte: '1h' },
     });
     const gone = rig.client(proxy.port).send(get('/aborted'));
     await upstream.request(0);
@@ -96,6 +97,8 @@ describe('an upstream with a concurrency limit', () => {
     release('HTTP/1.1 OK\r\n\r\n');
     expect((await answer(client)).problem?.code).toBe('upstream_malformed');
     client.send(get('/late'));
+    await upstream.request(3);
+    await proxy.forward(60 * MINUTE_MS);
     expect((await answer(client)).problem?.code).toBe('upstream_first_byte_timeout');
     expect(placesOf(proxy)).toEqual({ 'upstream app': 0 });
   });

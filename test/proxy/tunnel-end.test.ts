@@ -63,7 +63,7 @@ describe('a WebSocket', () => {
   it('is closed at both ends with 1001 by a drain, which then has nothing to cut', async () => {
     const { client, peer, ...proxy } = await connected({});
     const codes = Promise.all([closed(client), closed(peer)]);
-    expect(await proxy.plane.drain(5000)).toBe(0);
+    expect(await proxy.plane.drain(30_000)).toBe(0);
     expect(await codes).toEqual([GOING_AWAY, GOING_AWAY]);
     expect(proxy.access).toMatchObject([{ closedBy: 'drain' }]);
   });
@@ -77,7 +77,7 @@ describe('an orderly end', () => {
     const message = frame(MESSAGE, true);
     tunnel.client.send(message.slice(0, 50));
     await tunnel.upstream.until(() => tunnel.received().length === 50);
-    const drained = tunnel.plane.drain(5000);
+    const drained = tunnel.plane.drain(30_000);
     await tunnel.client.until((text) => text === closeFrame(GOING_AWAY, false));
     tunnel.client.send(message.slice(50) + frame(MESSAGE, true) + closeFrame(4002, true));
     await tunnel.upstream.until(() => tunnel.received().length === message.length + 8);
@@ -96,7 +96,7 @@ describe('an orderly end', () => {
     const message = frame(MESSAGE, false);
     tunnel.socket.write(message.slice(0, 3), 'latin1');
     await tunnel.client.until((text) => text.length === 3);
-    const drained = tunnel.plane.drain(5000);
+    const drained = tunnel.plane.drain(30_000);
     await tunnel.upstream.until(() => tunnel.received().length === 8);
     expect(framesIn(tunnel.received())).toMatchObject([{ opcode: Opcode.close, payload: '\x03\xe9' }]);
     tunnel.socket.write(message.slice(3) + frame(MESSAGE, false) + closeFrame(4002, false), 'latin1');
@@ -186,7 +186,7 @@ describe('an orderly end', () => {
     tunnel.socket.write('no frame either');
     await tunnel.client.until((text) => text.length === 15);
     await tunnel.upstream.until(() => tunnel.received().length === 8);
-    const drained = tunnel.plane.drain(5000);
+    const drained = tunnel.plane.drain(30_000);
     expect(await bothEnded(tunnel)).toEqual({ client: 'no frame either', upstream: 'no frame' });
     tunnel.client.socket.end();
     tunnel.socket.end();
@@ -221,7 +221,7 @@ describe('an orderly end', () => {
     const { port, plane } = await rig.plane([upstream.endpoint]);
     const client = rig.client(port).send(upgrade('websocket'));
     await upstream.request();
-    const drained = plane.drain(5000);
+    const drained = plane.drain(30_000);
     switchNow();
     await client.ended();
     expect(client.text.endsWith(closeFrame(GOING_AWAY, false))).toBe(true);

@@ -1,6 +1,7 @@
 /** After a 101: raw tunnels pushed to their limits. */
 import { describe, expect, it } from 'vitest';
 import { hashOf, MIB, memory, Sink, sendBody } from '../support/flow.ts';
+import { ForwardClock, forwarded, MINUTE_MS } from '../support/forward-clock.ts';
 import { get, ok, useRig } from '../support/rig.ts';
 import { PROTOCOL, rawTunnel, switched, upgrade } from '../support/tunnel.ts';
 
@@ -68,7 +69,7 @@ describe('a tunnel', () => {
     const upstream = await rig.upstream(({ socket }) => {
       switchNow = () => socket.write(switched());
     });
-    const { port } = await rig.plane([upstream.endpoint]);
+    const { port } = await rig.plane([upstream.endpoint], { timeouts: { halfClosed: '1h' } });
     const client = rig.client(port);
     client.socket.end(`${upgrade()}all there is`);
     await upstream.request();
@@ -93,28 +94,32 @@ describe('a tunnel', () => {
 
   it('in which nobody says anything is closed when its time is over', async () => {
     const timeouts = {
-      tunnelIdle: '200ms',
-      idle: '50ms',
-      firstByte: '50ms',
-      stall: '50ms',
-      request: '100ms',
+      tunnelIdle: '4h',
+      idle: '1h',
+      firstByte: '1h',
+      stall: '1h',
+      request: '2h',
     };
-    const tunnel = await rawTunnel(rig, { settings: { timeouts } });
-    const start = performance.now();
+    const clock = new ForwardClock();
+    const tunnel = await rawTunnel(rig, { settings: { timeouts }, clock });
+    await forwarded(tunnel, clock, 230 * MINUTE_MS);
+    expect(tunnel.plane.listeners[0]!.connections.size).toBe(1);
+    await forwarded(tunnel, clock, 10 * MINUTE_MS);
     await tunnel.client.ended();
-    expect(performance.now() - start).toBeGreaterThan(100);
     await tunnel.upstream.until(() => tunnel.upstream.ended[0]!);
   });
 
   it.each(['client', 'upstream'])('in which only the %s says anything stays open', async (who) => {
-    const tunnel = await rawTunnel(rig, { settings: { timeouts: { tunnelIdle: '200ms' } } });
-    let sent = 0;
-    const timer = setInterval(() => {
-      sent++;
+    const clock = new ForwardClock();
+    const tunnel = await rawTunnel(rig, { settings: { timeouts: { tunnelIdle: '1h' } }, clock });
+    for (let sent = 1; sent <= 4; sent++) {
       (who === 'client' ? tunnel.client.socket : tunnel.socket).write('x');
-    }, 40);
-    rig.also(() => clearInterval(timer));
-    await expect.poll(() => sent, { interval: 20, timeout: 20_000 }).toBeGreaterThan(12);
+      const arrived = 'x'.repeat(sent);
+      if (who === 'client') await tunnel.upstream.until(() => tunnel.received() === arrived);
+      else await tunnel.client.until((text) => text === arrived);
+      await forwarded(tunnel, clock, 40 * MINUTE_MS);
+      expect(tunnel.plane.listeners[0]!.connections.size).toBe(1);
+    }
     expect([tunnel.client.isEnded, tunnel.upstream.ended[0]]).toEqual([false, false]);
   });
 

@@ -44,7 +44,8 @@ export async function blackHole(host: string, port = 0): Promise<BlackHole | nul
     filler.on('error', () => {});
     fillers.push(filler);
     const isConnected = await new Promise<boolean>((resolve) => {
-      const timer = setTimeout(() => resolve(false), CONNECT_MS);
+      // After a pause of this process, what has happened meanwhile is heard before.
+      const timer = setTimeout(() => setImmediate(setImmediate, () => resolve(false)), CONNECT_MS);
       filler.once('connect', () => {
         clearTimeout(timer);
         resolve(true);

@@ -30,6 +30,19 @@ export async function ticked({ plane }: Pick<TestPlane, 'plane'>): Promise<void>
   await expect.poll(() => plane.deadlines.nowMs, { interval: 5 }).toBeGreaterThanOrEqual(nowMs);
 }
 
+/** So much later the plane has looked at its deadlines. */
+export async function forwarded(
+  proxy: Pick<TestPlane, 'plane'>,
+  clock: ForwardClock,
+  ms: number,
+): Promise<void> {
+  clock.forward(ms);
+  await ticked(proxy);
+}
+
+/** Time stands still. */
+export const STANDING: Clock = { now: () => 0, wallMs: () => systemClock.wallMs() };
+
 /** A plane on a clock of its own. */
 export interface ForwardPlane extends TestPlane {
   /** So much later the plane has looked at its deadlines. */
@@ -55,10 +68,7 @@ export async function forwardPlane(
   return {
     ...proxy,
     connections,
-    async forward(ms) {
-      clock.forward(ms);
-      await ticked(proxy);
-    },
+    forward: (ms) => forwarded(proxy, clock, ms),
     hasRead: (bytes) => expect.poll(bytesRead, { interval: 5 }).toBe(bytes),
     async standsStill(condition) {
       let before = -1;

@@ -1,5 +1,6 @@
 /** A plane with a control and a candidate on upstreams of their own, and a candidate that fails in a chosen way. */
 import type { Socket } from 'node:net';
+import { ForwardClock, forwarded } from './forward-clock.ts';
 import type { TestPlane } from './plane.ts';
 import { ok, type Received, type Rig, type Upstream } from './rig.ts';
 
@@ -11,6 +12,8 @@ export interface Arms extends TestPlane {
   readonly candidate: Upstream;
   /** What the candidate does from now on. */
   mood: Mood;
+  /** So much later the plane has looked at its deadlines. */
+  forward(ms: number): Promise<void>;
 }
 
 /** Everyone who sends this is in the candidate. */
@@ -36,7 +39,8 @@ export async function twoArms(rig: Rig, mood: Mood, settings: ArmsSettings = {})
     },
   );
   if (mood === 'refuse') candidate.stopListening();
-  const plane = await rig.plane([], {
+  const clock = new ForwardClock();
+  const settingsOf = {
     upstreams: { v1: { endpoints: [control.endpoint] }, v2: { endpoints: [candidate.endpoint] } },
     routes: [{ name: 'api', upstream: 'v1', experiments: ['ranking'], ...settings.route }],
     experiments: {
@@ -49,8 +53,10 @@ export async function twoArms(rig: Rig, mood: Mood, settings: ArmsSettings = {})
       },
     },
     ...settings.config,
-  });
-  return Object.defineProperty({ ...plane, control, candidate, mood }, 'mood', {
+  };
+  const plane = await rig.plane([], settingsOf, clock);
+  const forward = (ms: number) => forwarded(plane, clock, ms);
+  return Object.defineProperty({ ...plane, control, candidate, mood, forward }, 'mood', {
     get: () => present,
     set: (next: Mood) => {
       present = next;
