@@ -6,8 +6,8 @@ import {
   mkdirSync,
   mkdtempSync,
   renameSync,
-  rmdirSync,
   rmSync,
+  symlinkSync,
   truncateSync,
   unlinkSync,
   writeFileSync,
@@ -86,22 +86,28 @@ async function inForce(): Promise<{ weight: string; isGood: boolean }> {
 /** Cut off in the middle of a line. Cut off behind one it might be a whole one: nobody could tell. */
 const half = (text: string) => text.slice(0, text.indexOf('weight'));
 
+/** Puts it in the place of the file at one moment, so that it is looked at once. */
+function put(make: (path: string) => void): void {
+  const next = join(folder, 'next');
+  make(next);
+  renameSync(next, file);
+}
+
 describe('a configuration that is', () => {
-  it.each<[string, () => void, () => void]>([
-    ['half-written', () => writeFileSync(file, half(config('2%'))), () => {}],
-    ['truncated', () => truncateSync(file, 0), () => {}],
-    ['gone', () => unlinkSync(file), () => {}],
+  it.each<[string, () => void]>([
+    ['half-written', () => put((next) => writeFileSync(next, half(config('2%'))))],
+    ['truncated', () => truncateSync(file, 0)],
+    ['gone', () => unlinkSync(file)],
     [
       'a folder',
       () => {
-        unlinkSync(file);
-        mkdirSync(file);
+        mkdirSync(join(folder, 'empty'));
+        put((next) => symlinkSync('empty', next));
       },
-      () => rmdirSync(file),
     ],
-    ['no text', () => writeFileSync(file, Buffer.from([0xff, 0xfe, 0x00, 0x80, 0x0a, 0x00])), () => {}],
-    ['as deep as it is long', () => writeFileSync(file, '['.repeat(20_000)), () => {}],
-  ])('%s changes nothing, and the next whole one holds', async (_, spoil, clear) => {
+    ['no text', () => put((next) => writeFileSync(next, Buffer.from([0xff, 0xfe, 0x00, 0x80, 0x0a, 0x00])))],
+    ['as deep as it is long', () => put((next) => writeFileSync(next, '['.repeat(20_000)))],
+  ])('%s changes nothing, and the next whole one holds', async (_, spoil) => {
     const before = await inForce();
     expect(before.isGood).toBe(true);
     const refusals = () => sidecar.log().split('refused, nothing was changed').length - 1;
@@ -110,10 +116,8 @@ describe('a configuration that is', () => {
     await expect.poll(async () => (await inForce()).isGood, { timeout: 20_000 }).toBe(false);
     expect((await inForce()).weight).toBe(before.weight);
     await expect.poll(refusals).toBe(refused + 1);
-    clear();
     const weight = `${Number.parseInt(before.weight, 10) + 1}%`;
-    writeFileSync(join(folder, 'next'), config(weight));
-    renameSync(join(folder, 'next'), file);
+    put((next) => writeFileSync(next, config(weight)));
     await expect.poll(inForce, { timeout: 20_000 }).toEqual({ weight, isGood: true });
     const answered = asked;
     await expect.poll(() => asked).toBeGreaterThan(answered);
