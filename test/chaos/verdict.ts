@@ -17,7 +17,7 @@ const GROWTH_MAX_BYTES = 24 * 1_048_576;
 const EARLY_GROWTH_MAX_BYTES = 96 * 1_048_576;
 const EARLY_SECONDS = 180;
 /** Connections that happen to be open beside those that were when nothing had happened. */
-const SOCKETS_SPARE = 4;
+export const SOCKETS_SPARE = 4;
 
 /** Deeds that cut answers which have begun. */
 const CUTTING = ['reset-body', 'kill', 'freeze'];

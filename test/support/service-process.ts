@@ -2,6 +2,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import { freePort } from './free-ports.ts';
 import type { FromService, Mode } from './service.ts';
 
 const PROGRAM = fileURLToPath(new URL('./service.ts', import.meta.url));
@@ -20,6 +21,8 @@ export class ServiceProcess {
   /** @param record a file that it appends the ids of requests to; '' for none */
   static async start(name: string, record = ''): Promise<ServiceProcess> {
     const service = new ServiceProcess(name, record);
+    // One that nobody is given while it is dead.
+    service.port = await freePort();
     await service.restart();
     return service;
   }
