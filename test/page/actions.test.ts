@@ -60,7 +60,7 @@ describe.skipIf(!hasBrowser)('a change', () => {
     expect(admin.told).toEqual([
       { method: 'POST', path: '/v1/experiments/checkout:start-rollout', body: { reason: 'release 42' } },
     ]);
-    expect(await page.evaluate('document.activeElement.textContent')).toBe('Start rollout');
+    await expect.poll(() => page.evaluate('document.activeElement.textContent')).toBe('Start rollout');
   });
 
   test('nothing is sent without a reason, and Escape sends nothing', async () => {

@@ -93,22 +93,23 @@ describe.skipIf(!hasBrowser)('the page', () => {
     const admin = await startFakeAdmin(built.folder, { experiments: 200, statsMs: 1000 });
     const { page, context } = await openPage(browser, admin.origin);
     await page.locator('.overview tbody tr').nth(199).waitFor();
-    // The longest time in which nothing else could be done, over some readings of the counters.
-    const longestMs = await page.evaluate(`new Promise((resolve) => {
-      let longest = 0;
+    // The times in which nothing else could be done, over some readings of the counters: what each of them takes long for
+    // is there more than once, and what the machine did meanwhile is not.
+    const secondMs = await page.evaluate(`new Promise((resolve) => {
+      const waits = [];
       let before = performance.now();
-      const end = before + 2500;
+      const end = before + 3500;
       const look = () => {
         const now = performance.now();
-        longest = Math.max(longest, now - before);
+        waits.push(now - before);
         before = now;
         if (now < end) setTimeout(look, 0);
-        else resolve(longest);
+        else resolve(waits.sort((a, b) => b - a)[1]);
       };
       look();
     })`);
     // Some 40 ms on a machine with nothing else to do; this is for one with much.
-    expect(longestMs).toBeLessThan(3000);
+    expect(secondMs).toBeLessThan(1000);
     await page.getByRole('searchbox').fill('experiment-17');
     await expect.poll(() => page.locator('.overview tbody tr').count()).toBe(11);
     await context.close();

@@ -122,7 +122,8 @@ experiments:
     breaker: { window: 2s, minimumRequests: 10, errorRate: 20% }
     analysis: {}
     rollout:
-      steps: [20%, 50%, 100%]
+      # It is at 50% until it is taken back.
+      steps: [20%, { share: 50%, bake: 1h }, 100%]
       bake: 1s
       requests: 20
       guardrails: [{ metric: errors, margin: 40% }]
