@@ -89,7 +89,7 @@ describe.each([1, 2])('with workers: %d', (workers) => {
     const first = await start(workers);
     const { sidecar, cli, admin } = first;
     const told = () => sidecar.log().match(/the experiment old is stale/g)?.length ?? 0;
-    expect(told()).toBe(1);
+    await expect.poll(told).toBe(1);
     const page = await (await fetch(`${admin}/metrics`)).text();
     expect(page).toContain('fairlead_experiment_stale{experiment="old"} 1\n');
     expect(page).toContain('fairlead_experiment_stale{experiment="flag"} 0\n');

@@ -38,7 +38,7 @@ routes: [{ name: api, upstream: v1, experiments: [ranking, banner] }]
 experiments:
   ranking:
     variants: { control: {}, candidate: { weight: 50%, upstream: v2, concurrency: 10 } }
-    breaker: { consecutiveFailures: 2, openFor: 60s, budget: { target: 99% } }
+    breaker: { consecutiveFailures: 2, openFor: 1h, openForMax: 1h, budget: { target: 99% } }
     rollout: { steps: [1%, 5%, 20%], bake: 1h }
     mirror: { share: 1% }
   banner: { status: killed, variants: { control: {}, candidate: { weight: 10% } } }
@@ -207,7 +207,7 @@ describe.skipIf(!hasTools('curl'))('the commands of the runbooks', () => {
     for (const page of pages)
       for (const line of (await blocks(`docs/runbooks/${page}`, 'sh')).flatMap(commands)) lines.add(line);
     expect(lines.size).toBeGreaterThan(30);
-    const fault = { target: 'ranking/candidate', abort: { status: 503 }, for: '60s', reason: 'a game day' };
+    const fault = { target: 'ranking/candidate', abort: { status: 503 }, for: '1h', reason: 'a game day' };
     const made = await fetch(`http://127.0.0.1:${sidecar.ports.admin}/v1/faults`, {
       method: 'POST',
       headers: { authorization: `Bearer ${TOKEN}`, 'content-type': 'application/json' },

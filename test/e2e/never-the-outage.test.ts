@@ -73,7 +73,7 @@ async function start(workers: number) {
         },
       ]),
     ),
-    timeouts: { firstByte: '8s', connect: '8s' },
+    timeouts: { firstByte: '4s', connect: '4s' },
     // Nothing can be written to these, nor read again from those.
     exposures: { file: '/dev/full' },
     stateFile: 'state/state.json',
