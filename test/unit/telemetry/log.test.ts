@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -55,7 +55,7 @@ test('an exposure goes to its file, and a lost one into the metrics', async () =
     requestId: 'i',
   };
   opened?.exposures.record(exposure);
-  await opened?.sink?.flush();
+  await expect.poll(() => existsSync(file) && readFileSync(file, 'utf8')).toMatch(/\n$/);
   expect(JSON.parse(readFileSync(file, 'utf8'))).toMatchObject({ experiment: 'a', service: 'checkout' });
   await opened?.sink?.close();
   opened?.exposures.record({ ...exposure, unit: 'v' });

@@ -23,12 +23,15 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const SINK_URL = new URL('../../../src/telemetry/sink.ts', import.meta.url).href;
 const SERIES_URL = new URL('../../../src/telemetry/series.ts', import.meta.url).href;
 
-/** A sink with a short retry and short waits, what it dropped and what it told. */
+/**
+ * A sink with a short retry, what it dropped and what it told. Its flush waits until the line is written or an attempt has
+ * failed, however long a machine that pauses takes for it.
+ */
 function newSink(target: string | number, options: Partial<SinkOptions> = {}) {
   const dropped = new Counter();
   const problems: string[] = [];
   const onProblem = (message: string) => problems.push(message);
-  const sink = new Sink({ target, dropped, onProblem, retryMs: 1, flushMs: 500, ...options });
+  const sink = new Sink({ target, dropped, onProblem, retryMs: 1, flushMs: 30_000, ...options });
   return { sink, dropped, problems };
 }
 
@@ -207,7 +210,7 @@ describe('stdout', () => {
   test('that two sinks share has whole lines only', async () => {
     const { child, ended } = runProgram(`
       const dropped = new Counter();
-      const sinks = ['a', 'b'].map((name) => ({ name, sink: new Sink({ target: 1, dropped }) }));
+      const sinks = ['a', 'b'].map((name) => ({ name, sink: new Sink({ target: 1, dropped, flushMs: 30000 }) }));
       for (let round = 0; round < 400; round++)
         for (const { name, sink } of sinks) sink.write(name.repeat(1999) + '\\n');
       await Promise.all(sinks.map(({ sink }) => sink.close()));
