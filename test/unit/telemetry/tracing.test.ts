@@ -58,7 +58,7 @@ function newTracing(options: Partial<TracingOptions> = {}): Tracing {
     random: systemRandom,
     log: silentLog,
     resource: { service: 'checkout', version: '1.2.3' },
-    post: { url, headers: {}, timeoutMs: 5000, isGzip: false },
+    post: { url, headers: {}, timeoutMs: 30_000, isGzip: false },
     samplePpm: 1_000_000,
     sent,
     dropped,
