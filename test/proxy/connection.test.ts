@@ -1,5 +1,6 @@
 /** Connections on both sides: kept, reused, shared out, half-closed, broken off, and closed so that nobody loses bytes. */
 import { describe, expect, it } from 'vitest';
+import { forwardPlane, MINUTE_MS, STANDING } from '../support/forward-clock.ts';
 import { field } from '../support/message.ts';
 import { answer, get, ok, useRig } from '../support/rig.ts';
 
@@ -106,20 +107,23 @@ describe('keep-alive', () => {
 describe('the pool', () => {
   it('hands out the connection that came back last, so that surplus ones run into their idle limit', async () => {
     const upstream = await holding();
-    const { port } = await rig.plane([upstream.endpoint], { timeouts: { upstreamIdle: '300ms' } });
+    const { port, plane, forward } = await forwardPlane(rig, [upstream.endpoint], {
+      timeouts: { upstreamIdle: '1h', idle: '9h' },
+    });
     const clients = [0, 1, 2].map(() => rig.client(port).send(get()));
     await upstream.until(() => upstream.requests.length === 3);
     const order = [1, 2, 0];
     for (const n of order) {
       upstream.requests[n]!.socket.write(ok());
-      await Promise.race(clients.map((client) => client.until((text) => text.length > 0)));
-      await upstream.until(() => true);
+      const idle = order.indexOf(n) + 1;
+      await expect.poll(() => plane.upstreams()[0]!.endpoints[0]!.idle, { interval: 5 }).toBe(idle);
     }
     for (const client of clients) await answer(client);
     // The last to come back is used again and again; the other two are closed when their time is over.
     const last = upstream.requests[0]!.connection;
     const client = rig.client(port);
-    while (upstream.ended.filter((isEnded) => isEnded).length < 2) {
+    for (let i = 0; i < 3; i++) {
+      await forward(25 * MINUTE_MS);
       const n = upstream.requests.length;
       client.send(get());
       const request = await upstream.request(n);
@@ -127,6 +131,7 @@ describe('the pool', () => {
       request.socket.write(ok());
       await answer(client);
     }
+    await upstream.until(() => upstream.ended.filter((isEnded) => isEnded).length === 2);
     expect(upstream.ended[last]).toBe(false);
     expect(upstream.sockets).toHaveLength(3);
   });
@@ -286,7 +291,7 @@ describe('an answer that comes before the request is complete', () => {
       (socket) =>
         socket.once('data', () => socket.write('HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\n\r\nno')),
     );
-    const { port } = await rig.plane([upstream.endpoint]);
+    const { port } = await rig.plane([upstream.endpoint], {}, STANDING);
     const client = rig.client(port).send('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 900000\r\n\r\n');
     await client.until((text) => text.endsWith('no'));
     await new Promise<void>((resolve) => client.socket.write(Buffer.alloc(900_000), () => resolve()));
@@ -327,7 +332,8 @@ describe('a close after an answer of our own', () => {
     ['400', 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 500000\r\nContent-Length: 5\r\n\r\n', 400],
     ['413', 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 500000\r\n\r\n', 413],
   ])('lets a client that is still sending read its %s', async (_, head, status) => {
-    const { port } = await rig.plane(['127.0.0.1:1'], { limits: { body: '1KiB' } });
+    // It is given some time to go, which does not pass.
+    const { port } = await rig.plane(['127.0.0.1:1'], { limits: { body: '1KiB' } }, STANDING);
     const client = rig.client(port);
     client.socket.pause();
     client.send(head);

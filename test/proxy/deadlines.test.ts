@@ -1,17 +1,29 @@
 /** How long a request may take as its fields say it: heeded, told the upstream with what is left, never exceeded. */
 import { describe, expect, it } from 'vitest';
+import { type Clock, systemClock } from '../../src/base/clock.ts';
+import { forwardPlane, MINUTE_MS } from '../support/forward-clock.ts';
 import { field } from '../support/message.ts';
 import { answer, get, ok, post, useRig } from '../support/rig.ts';
 import { CANDIDATE, twoArms } from '../support/two-arms.ts';
 
 const rig = useRig();
 
+/** No other time is up first. */
+const PATIENT = { timeouts: { firstByte: '0', stall: '0', idle: '9h' } };
+
 const NAMED = { deadlines: { header: 'x-request-timeout' } };
+
+/** Each look at it takes a millisecond, so that time passes and none is lost. */
+class TellingClock implements Clock {
+  #atMs = 0;
+  now = () => ++this.#atMs;
+  wallMs = () => systemClock.wallMs();
+}
 
 /** What the upstream is told when the client says this. */
 async function told(fields: string, settings: object = {}) {
   const upstream = await rig.upstream(({ socket }) => socket.write(ok()));
-  const { port } = await rig.plane([upstream.endpoint], settings);
+  const { port } = await rig.plane([upstream.endpoint], settings, new TellingClock());
   const got = await answer(rig.client(port).send(get('/', fields)));
   const request = upstream.requests[0];
   return {
@@ -105,8 +117,11 @@ describe('a field of one’s own', () => {
 
 describe('a request that has no more time', () => {
   it('is 504 deadline_exceeded, its upstream is let go, and nobody failed', async () => {
-    const arms = await twoArms(rig, 'hang', { route: { failover: false } });
-    const got = await answer(rig.client(arms.port).send(get('/', `${CANDIDATE}grpc-timeout: 150m\r\n`)));
+    const arms = await twoArms(rig, 'hang', { route: { failover: false }, config: PATIENT });
+    const client = rig.client(arms.port).send(get('/', `${CANDIDATE}grpc-timeout: 1H\r\n`));
+    await arms.candidate.request(0);
+    await arms.forward(60 * MINUTE_MS);
+    const got = await answer(client);
     expect([got.status, got.problem?.code]).toEqual([504, 'deadline_exceeded']);
     await arms.candidate.left(0);
     expect(arms.access).toMatchObject([{ status: 504, outcome: 'ignored' }]);
@@ -117,9 +132,13 @@ describe('a request that has no more time', () => {
   it('was too slow for its upstream if it was slow already', async () => {
     const arms = await twoArms(rig, 'hang', {
       route: { failover: false },
-      experiment: { breaker: { minimumRequests: 1000, slow: { threshold: '50ms', rate: '50%' } } },
+      experiment: { breaker: { minimumRequests: 1000, slow: { threshold: '30m', rate: '50%' } } },
+      config: PATIENT,
     });
-    await answer(rig.client(arms.port).send(get('/', `${CANDIDATE}grpc-timeout: 200m\r\n`)));
+    const client = rig.client(arms.port).send(get('/', `${CANDIDATE}grpc-timeout: 1H\r\n`));
+    await arms.candidate.request(0);
+    await arms.forward(60 * MINUTE_MS);
+    await answer(client);
     expect(arms.access).toMatchObject([{ status: 504, outcome: 'slow' }]);
   });
 
@@ -127,9 +146,11 @@ describe('a request that has no more time', () => {
     const upstream = await rig.upstream(({ socket }) =>
       socket.write('HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf'),
     );
-    const { port, access } = await rig.plane([upstream.endpoint]);
-    const text = await rig.client(port).send(get('/', 'grpc-timeout: 150m\r\n')).ended();
-    expect(text.endsWith('half')).toBe(true);
+    const { port, access, forward } = await forwardPlane(rig, [upstream.endpoint], PATIENT);
+    const client = rig.client(port).send(get('/', 'grpc-timeout: 1H\r\n'));
+    await client.until((text) => text.endsWith('half'));
+    await forward(60 * MINUTE_MS);
+    expect((await client.ended()).endsWith('half')).toBe(true);
     expect(access).toMatchObject([{ status: 200, code: 'deadline_exceeded' }]);
   });
 
@@ -137,38 +158,44 @@ describe('a request that has no more time', () => {
     const upstream = await rig.upstream(({ socket, startLine }) => {
       if (!startLine.includes('/hang')) socket.write(ok('quick'));
     });
-    const { port } = await rig.plane([upstream.endpoint]);
-    const client = rig.client(port);
-    expect((await answer(client.send(get('/hang', 'grpc-timeout: 100m\r\n')))).status).toBe(504);
-    await new Promise((resolve) => setTimeout(resolve, 150));
+    const { port, forward } = await forwardPlane(rig, [upstream.endpoint], PATIENT);
+    const client = rig.client(port).send(get('/hang', 'grpc-timeout: 1H\r\n'));
+    await upstream.request();
+    await forward(60 * MINUTE_MS);
+    expect((await answer(client)).status).toBe(504);
+    await forward(90 * MINUTE_MS);
     expect((await answer(client.send(get()))).body).toBe('quick');
   });
 });
 
 describe('a candidate that hangs', () => {
   it('gets half of the time, and control what is left', async () => {
-    const arms = await twoArms(rig, 'hang', { config: NAMED });
-    const got = await answer(rig.client(arms.port).send(get('/', `${CANDIDATE}x-request-timeout: 1000\r\n`)));
-    expect(got.body).toBe('control');
+    const arms = await twoArms(rig, 'hang', { config: { ...PATIENT, ...NAMED } });
+    const client = rig.client(arms.port).send(get('/', `${CANDIDATE}x-request-timeout: 1000000\r\n`));
+    await arms.candidate.request(0);
+    await arms.forward(500_000);
+    expect((await answer(client)).body).toBe('control');
     const [candidate, control] = [arms.candidate, arms.control].map(({ requests }) =>
       Number(field(requests[0]!, 'x-request-timeout')),
     );
-    expect(candidate).toBeLessThanOrEqual(500);
-    expect(control).toBeLessThanOrEqual(500);
+    expect(candidate).toBeLessThanOrEqual(500_000);
+    expect(control).toBeLessThanOrEqual(500_000);
     expect(control).toBeGreaterThan(0);
   });
 
   it('is told all of the time by a request that nobody else may do', async () => {
     const arms = await twoArms(rig, 'ok', { config: NAMED });
-    await answer(rig.client(arms.port).send(post('x', `${CANDIDATE}x-request-timeout: 5000\r\n`)));
-    expect(Number(field(arms.candidate.requests[0]!, 'x-request-timeout'))).toBeGreaterThan(2500);
-    await answer(rig.client(arms.port).send(get('/', `${CANDIDATE}x-request-timeout: 5000\r\n`)));
-    expect(Number(field(arms.candidate.requests[1]!, 'x-request-timeout'))).toBeLessThanOrEqual(2500);
+    await answer(rig.client(arms.port).send(post('x', `${CANDIDATE}x-request-timeout: 500000\r\n`)));
+    expect(Number(field(arms.candidate.requests[0]!, 'x-request-timeout'))).toBeGreaterThan(250_000);
+    await answer(rig.client(arms.port).send(get('/', `${CANDIDATE}x-request-timeout: 500000\r\n`)));
+    expect(Number(field(arms.candidate.requests[1]!, 'x-request-timeout'))).toBeLessThanOrEqual(250_000);
   });
 
   it('has not failed when it was the caller who left it no more time', async () => {
-    const arms = await twoArms(rig, 'hang');
-    const client = rig.client(arms.port).send(get('/', `${CANDIDATE}grpc-timeout: 400m\r\n`));
+    const arms = await twoArms(rig, 'hang', { config: PATIENT });
+    const client = rig.client(arms.port).send(get('/', `${CANDIDATE}grpc-timeout: 1H\r\n`));
+    await arms.candidate.request(0);
+    await arms.forward(30 * MINUTE_MS);
     expect((await answer(client)).body).toBe('control');
     const breaker = arms.plane.breakers().find(({ name }) => name.endsWith('/candidate'));
     expect(breaker).toMatchObject({ requests: 0, failures: 0, inFlight: 0 });
@@ -176,12 +203,17 @@ describe('a candidate that hangs', () => {
 
   it('gets as much as `after` says', async () => {
     const arms = await twoArms(rig, 'hang', {
-      route: { failover: { after: '100ms' } },
-      config: { timeouts: { request: '5s' }, ...NAMED },
+      route: { failover: { after: '10m' } },
+      config: { timeouts: { ...PATIENT.timeouts, request: '1h' }, ...NAMED },
     });
-    expect((await answer(rig.client(arms.port).send(get('/', CANDIDATE)))).body).toBe('control');
-    expect(Number(field(arms.candidate.requests[0]!, 'x-request-timeout'))).toBeLessThanOrEqual(100);
-    expect(Number(field(arms.control.requests[0]!, 'x-request-timeout'))).toBeGreaterThan(1000);
+    const client = rig.client(arms.port).send(get('/', CANDIDATE));
+    await arms.candidate.request(0);
+    await arms.forward(10 * MINUTE_MS);
+    expect((await answer(client)).body).toBe('control');
+    expect(Number(field(arms.candidate.requests[0]!, 'x-request-timeout'))).toBeLessThanOrEqual(
+      10 * MINUTE_MS,
+    );
+    expect(Number(field(arms.control.requests[0]!, 'x-request-timeout'))).toBeGreaterThan(40 * MINUTE_MS);
   });
 });
 

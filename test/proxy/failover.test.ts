@@ -1,6 +1,7 @@
 /** A candidate that fails, and the client that is served by control all the same: seen from all three ends. */
 import { describe, expect, it } from 'vitest';
 import { deafEndpoint } from '../support/deaf.ts';
+import { forwardPlane, MINUTE_MS } from '../support/forward-clock.ts';
 import { field } from '../support/message.ts';
 import { answer, get, ok, post, useRig } from '../support/rig.ts';
 import { CANDIDATE, type Mood, twoArms } from '../support/two-arms.ts';
@@ -61,10 +62,16 @@ describe('a request that may not be done twice', () => {
     'is not sent to control when the candidate got it and %s',
     async (_, mood) => {
       const arms = await twoArms(rig, mood, {
-        route: AFTER,
-        config: { timeouts: { firstByte: '200ms' } },
+        route: { failover: { after: '30m' } },
+        config: { timeouts: { firstByte: '1h' } },
       });
-      const got = await answer(rig.client(arms.port).send(post('hello', CANDIDATE)));
+      const client = rig.client(arms.port).send(post('hello', CANDIDATE));
+      if (mood === 'hang') {
+        await arms.candidate.request(0);
+        await arms.forward(30 * MINUTE_MS);
+        await arms.forward(30 * MINUTE_MS);
+      }
+      const got = await answer(client);
       expect(got.status).toBeGreaterThanOrEqual(502);
       expect(arms.control.requests).toHaveLength(0);
       expect(arms.access[0]).toMatchObject({
@@ -93,13 +100,17 @@ describe('a request that may not be done twice', () => {
 describe('a candidate that nobody can connect to in time', () => {
   it('costs even a POST nothing', async () => {
     const control = await rig.upstream(({ socket, body }) => socket.write(ok(`control${body}`)));
-    const { port, plane } = await rig.plane([], {
+    const { port, plane, forward } = await forwardPlane(rig, [], {
       upstreams: { v1: control.endpoint, v2: await deafEndpoint(rig) },
       routes: [{ name: 'api', upstream: 'v1', experiments: ['ranking'], retries: false }],
       experiments: { ranking: { variants: { control: {}, candidate: { weight: '50%', upstream: 'v2' } } } },
-      timeouts: { connect: '150ms' },
+      timeouts: { connect: '1h' },
     });
-    expect((await answer(rig.client(port).send(post('hello', CANDIDATE)))).body).toBe('controlhello');
+    const client = rig.client(port).send(post('hello', CANDIDATE));
+    const isTrying = () => plane.upstreams().some(({ endpoints }) => endpoints[0]!.open > 0);
+    await expect.poll(isTrying, { interval: 5 }).toBe(true);
+    await forward(60 * MINUTE_MS);
+    expect((await answer(client)).body).toBe('controlhello');
     expect(plane.breakers().find(({ name }) => name.endsWith('/candidate'))).toMatchObject({ failures: 1 });
   });
 });
@@ -114,7 +125,7 @@ describe('the answer that nobody gets', () => {
   });
 
   it('loses its connection when there is more of it to come', async () => {
-    const arms = await twoArms(rig, 'hang');
+    const arms = await twoArms(rig, 'hang', { config: { timeouts: { upstreamIdle: '1h' } } });
     const client = rig.client(arms.port);
     for (let i = 0; i < 2; i++) {
       client.send(get('/', CANDIDATE));
@@ -122,7 +133,7 @@ describe('the answer that nobody gets', () => {
       arms.candidate.requests[i]!.socket.write('HTTP/1.1 503 No\r\ncontent-length: 100000\r\n\r\nx');
       expect((await answer(client)).body).toBe('control');
       // Well before it would be closed for being idle.
-      await arms.candidate.until(() => arms.candidate.ended[i]! || arms.candidate.closed[i]!, 2000);
+      await arms.candidate.until(() => arms.candidate.ended[i]! || arms.candidate.closed[i]!);
     }
     expect(arms.candidate.sockets).toHaveLength(2);
   });
@@ -167,11 +178,15 @@ describe('control', () => {
 describe('a candidate that is late', () => {
   /** It answers after its time is over, once that has been noticed. */
   const late = async (request: string, isControlOpen: boolean) => {
-    const arms = await twoArms(rig, 'hang', { route: { failover: { after: '50ms' } } });
+    const arms = await twoArms(rig, 'hang', {
+      route: { failover: { after: '1h' } },
+      config: { timeouts: { firstByte: '0' } },
+    });
     if (isControlOpen) arms.plane.trip('api/ranking/control', 60_000, 'a test');
     const client = rig.client(arms.port).send(request);
     const { socket } = await arms.candidate.request(0);
-    setTimeout(() => socket.write(ok('candidate')), 250);
+    await arms.forward(60 * MINUTE_MS);
+    socket.write(ok('candidate'));
     expect((await answer(client)).body).toBe('candidate');
     expect(arms.control.requests).toHaveLength(0);
     expect(arms.access).toMatchObject([{ outcome: 'ok', retries: 0 }]);
@@ -201,16 +216,20 @@ describe('the breaker', () => {
 
   it('of control counts its own calls, from when they were its own', async () => {
     const arms = await twoArms(rig, 'hang', {
-      route: AFTER,
+      route: { failover: { after: '1h' } },
+      config: { timeouts: { firstByte: '0' } },
       experiment: {
-        breaker: { minimumRequests: 1, slow: { threshold: '140ms', rate: '1%' } },
+        breaker: { minimumRequests: 1, slow: { threshold: '50m', rate: '1%' } },
         variants: {
-          control: { weight: '50%', breaker: { slow: { threshold: '140ms', rate: '1%' } } },
+          control: { weight: '50%', breaker: { slow: { threshold: '50m', rate: '1%' } } },
           candidate: { weight: '50%', upstream: 'v2', breaker: { minimumRequests: 1000 } },
         },
       },
     });
-    expect((await answer(rig.client(arms.port).send(get('/', CANDIDATE)))).status).toBe(200);
+    const client = rig.client(arms.port).send(get('/', CANDIDATE));
+    await arms.candidate.request(0);
+    await arms.forward(60 * MINUTE_MS);
+    expect((await answer(client)).status).toBe(200);
     const [control, candidate] = ['control', 'candidate'].map(
       (variant) => arms.plane.breakers().find(({ name }) => name.endsWith(`/${variant}`))!,
     );
@@ -236,6 +255,7 @@ describe('requests that hang when the breaker opens', () => {
     const arms = await twoArms(rig, 'hang', { experiment: SLOW });
     const clients = [0, 1, 2].map(() => rig.client(arms.port).send(post('x', CANDIDATE)));
     await expect.poll(() => arms.transitions.length, { interval: 5, timeout: 20_000 }).toBe(1);
+    await arms.candidate.request(2);
     for (const { socket } of arms.candidate.requests) socket.write(ok('candidate'));
     for (const client of clients) expect((await answer(client)).body).toBe('candidate');
     expect(arms.control.requests).toHaveLength(0);
@@ -350,7 +370,7 @@ describe('a client', () => {
   });
 
   it('that closed its sending side is served by control', async () => {
-    const arms = await twoArms(rig, 'hang', { route: AFTER });
+    const arms = await twoArms(rig, 'hang', { route: AFTER, config: { timeouts: { halfClosed: '1m' } } });
     const client = rig.client(arms.port).send(get('/', CANDIDATE));
     client.socket.end();
     expect((await answer(client)).body).toBe('control');

@@ -1,5 +1,6 @@
 /** Faults made on purpose, as clients, upstreams, breakers and the records see them. */
 import { describe, expect, it } from 'vitest';
+import { forwardPlane, MINUTE_MS } from '../support/forward-clock.ts';
 import { field } from '../support/message.ts';
 import { answer, get, ok, post, type Upstream, useRig } from '../support/rig.ts';
 
@@ -21,11 +22,12 @@ async function faultedCandidate(fault: object, breaker: object | false = false, 
   const settings = {
     upstreams: { app: [control.endpoint], v2: [candidate.endpoint] },
     routes: [{ name: 'all', match: { path: '/*' }, upstream: 'app', experiments: ['ranking'], ...route }],
+    timeouts: { firstByte: '0' },
     experiments: {
       ranking: { variants: { control: {}, candidate: { weight: '50%', upstream: 'v2', fault } }, breaker },
     },
   };
-  const proxy = await rig.plane([control.endpoint], settings);
+  const proxy = await forwardPlane(rig, [control.endpoint], settings);
   const client = rig.client(proxy.port);
   const ask = (variant: 'always' | 'never', fields = '') =>
     answer(client.send(get('/', `x-experiment-override: ${variant}\r\n${fields}`)));
@@ -119,12 +121,13 @@ describe('a delay', () => {
   });
 
   it('opens a breaker while the answer is still held back', async () => {
-    const { ask, transitions, candidate } = await faultedCandidate(
+    const { ask, transitions, candidate, forward } = await faultedCandidate(
       { delay: { duration: '60s' } },
-      { minimumRequests: 1, slow: { threshold: '50ms' }, openFor: '60s' },
+      { minimumRequests: 1, slow: { threshold: '1h' }, openFor: '60s' },
     );
     void ask('always').catch(() => {});
     await candidate.request();
+    await forward(60 * MINUTE_MS);
     await expect.poll(() => transitions).toMatchObject([{ to: 'open' }]);
   });
 
@@ -137,10 +140,15 @@ describe('a delay', () => {
   });
 
   it('that control does not wait out leaves no connection that waits', async () => {
-    const { ask, control, candidate } = await faultedCandidate({ delay: { duration: '60s' } }, false, {
-      failover: { after: '100ms' },
-    });
-    expect((await ask('always')).status).toBe(200);
+    const { ask, control, candidate, forward } = await faultedCandidate(
+      { delay: { duration: '60s' } },
+      false,
+      { failover: { after: '1h' } },
+    );
+    const asked = ask('always');
+    await candidate.request();
+    await forward(60 * MINUTE_MS);
+    expect((await asked).status).toBe(200);
     await candidate.left();
     expect([control.requests.length, candidate.requests.length]).toEqual([1, 1]);
   });

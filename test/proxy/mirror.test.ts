@@ -252,7 +252,7 @@ describe('the caller', () => {
     const { send, view } = await world({
       control: same,
       candidate: (_request, count) => (count === 1 ? null : 'nonsense\r\n\r\n'),
-      mirror: { timeout: '100ms' },
+      mirror: { timeout: '3s' },
     });
     const answers = await send(2);
     expect(answers.map(({ status }) => status)).toEqual([200, 200]);

@@ -4,6 +4,9 @@ import { answer, get, ok, post, useRig } from '../support/rig.ts';
 
 const rig = useRig();
 
+/** A busy machine may pause for longer than the second that there is by default. */
+const PATIENT = { timeouts: { halfClosed: '20s' } };
+
 /** Answers with the target of the request. */
 const echoing = () => rig.upstream(({ socket, startLine }) => socket.write(ok(startLine.split(' ')[1]!)));
 
@@ -50,7 +53,7 @@ describe('pipelined requests', () => {
 
   it('are all answered when the client closes its sending side behind them', async () => {
     const upstream = await echoing();
-    const { port } = await rig.plane([upstream.endpoint]);
+    const { port } = await rig.plane([upstream.endpoint], PATIENT);
     const client = rig.client(port);
     client.socket.end(get('/1') + get('/2') + get('/3'));
     await client.ended();
@@ -115,7 +118,7 @@ describe('pipelined requests', () => {
 describe('a half-closed client', () => {
   it('is answered', async () => {
     const upstream = await holding();
-    const { port } = await rig.plane([upstream.endpoint]);
+    const { port } = await rig.plane([upstream.endpoint], PATIENT);
     const client = rig.client(port);
     client.socket.end(get());
     const request = await upstream.request();
@@ -127,7 +130,7 @@ describe('a half-closed client', () => {
   it('is answered with a body that needs many packets', async () => {
     const body = 'y'.repeat(3_000_000);
     const upstream = await rig.upstream(({ socket }) => socket.write(ok(body)));
-    const { port } = await rig.plane([upstream.endpoint]);
+    const { port } = await rig.plane([upstream.endpoint], PATIENT);
     const client = rig.client(port);
     client.socket.end(get());
     await client.ended();
@@ -136,7 +139,7 @@ describe('a half-closed client', () => {
 
   it('whose whole request and end come before the upstream is connected is answered', async () => {
     const upstream = await rig.upstream(({ socket, body }) => socket.end(ok(body)));
-    const { port } = await rig.plane([upstream.endpoint]);
+    const { port } = await rig.plane([upstream.endpoint], PATIENT);
     for (const text of ['', 'abc', 'z'.repeat(100_000)]) {
       const client = rig.client(port);
       const chunked = `POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n${text.length.toString(16)}\r\n${text}\r\n0\r\n\r\n`;
@@ -148,7 +151,7 @@ describe('a half-closed client', () => {
 
   it('whose half body and end come before the upstream is connected is let go', async () => {
     const upstream = await echoing();
-    const { port, access } = await rig.plane([upstream.endpoint]);
+    const { port, access } = await rig.plane([upstream.endpoint], PATIENT);
     const client = rig.client(port);
     client.socket.end('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc');
     await client.ended();
@@ -159,26 +162,26 @@ describe('a half-closed client', () => {
 
   it('that left half a request behind its last whole one is closed when that is answered', async () => {
     const upstream = await echoing();
-    const { port } = await rig.plane([upstream.endpoint]);
+    const { port } = await rig.plane([upstream.endpoint], PATIENT);
     const client = rig.client(port);
     client.socket.end(`${get('/1')}GET /half HTTP/1.1\r\nHo`);
-    await client.ended(2000);
+    await client.ended();
     expect((await answer(client)).body).toBe('/1');
     expect(upstream.requests).toHaveLength(1);
   });
 
   it('with half a request is closed at once, and the upstream never asked', async () => {
     const upstream = await echoing();
-    const { port } = await rig.plane([upstream.endpoint]);
+    const { port } = await rig.plane([upstream.endpoint], PATIENT);
     const client = rig.client(port);
     client.socket.end('GET /half HTTP/1.1\r\nHo');
-    await client.ended(2000);
+    await client.ended();
     expect(upstream.sockets).toHaveLength(0);
   });
 
   it('with half a body breaks the upstream request off', async () => {
     const upstream = await echoing();
-    const { port } = await rig.plane([upstream.endpoint]);
+    const { port } = await rig.plane([upstream.endpoint], PATIENT);
     const client = rig.client(port);
     client.send('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc');
     await upstream.until(() => upstream.pending[0]?.endsWith('abc') ?? false);

@@ -1,6 +1,7 @@
 /** How many connections an endpoint gets, who waits for one, how long each lives, and how an endpoint is left. */
 import type { Socket } from 'node:net';
 import { describe, expect, it } from 'vitest';
+import { forwardPlane, MINUTE_MS } from '../support/forward-clock.ts';
 import { field } from '../support/message.ts';
 import { answer, configOf, get, ok, type Received, type Upstream, useRig } from '../support/rig.ts';
 
@@ -173,7 +174,8 @@ describe('an endpoint that is taken out', () => {
     );
     const endpoints = upstreams.map(({ endpoint }) => endpoint);
     const app = { endpoints, balance: 'roundRobin', ...settings };
-    const plane = await rig.plane(endpoints, { upstreams: { app } });
+    const timeouts = { firstByte: '0' };
+    const plane = await forwardPlane(rig, endpoints, { upstreams: { app }, timeouts });
     const client = rig.client(plane.port);
     const bodies = async (count: number): Promise<Set<string>> => {
       const found = new Set<string>();
@@ -219,7 +221,7 @@ describe('an endpoint that is taken out', () => {
   });
 
   it('by a reload finishes what is under way within drainTimeout, and then it is cut', async () => {
-    const { plane, a, b, held } = await two({ drainTimeout: '200ms' });
+    const { plane, a, b, held } = await two({ drainTimeout: '1h' });
     const clients = [rig.client(plane.port), rig.client(plane.port)].map((client) =>
       client.send(get('/hold')),
     );
@@ -227,11 +229,13 @@ describe('an endpoint that is taken out', () => {
     const other = await rig.upstream(({ socket }) => socket.write(ok('other')));
     plane.reload(
       configOf([], {
-        upstreams: { app: { endpoints: [other.endpoint], drainTimeout: '200ms' } },
+        upstreams: { app: { endpoints: [other.endpoint], drainTimeout: '1h' } },
         limits: {},
       }),
     );
     held[0]!.socket.write(ok('finished'));
+    await expect.poll(() => clients.some(({ text }) => text !== ''), { interval: 5 }).toBe(true);
+    await plane.forward(60 * MINUTE_MS);
     const answers = await Promise.all(clients.map((client) => answer(client)));
     // What was cut may be done twice, so it was tried again where requests go now.
     expect(answers.map(({ body }) => body).toSorted()).toEqual(['finished', 'other']);

@@ -1,20 +1,31 @@
 /** Retries that a route asks for: how many, after what, how long apart, and who pays for them. */
 import { describe, expect, it } from 'vitest';
+import type { Clock } from '../../src/base/clock.ts';
+import { ForwardClock, forwarded, MINUTE_MS, STANDING } from '../support/forward-clock.ts';
 import { field } from '../support/message.ts';
 import { answer, get, ok, post, type Received, type Upstream, useRig } from '../support/rig.ts';
 import { CANDIDATE, twoArms } from '../support/two-arms.ts';
 
 const rig = useRig();
 
+/** No other time is up first. */
+const PATIENT = { timeouts: { firstByte: '0', stall: '0', idle: '9h' } };
+
 const SOON = { base: '1ms', max: '1ms' };
 
 /** A plane whose one route has these retries; nothing is put aside, so that both endpoints are asked. */
-function plane(endpoints: readonly string[], retries: object | false | undefined, settings: object = {}) {
-  return rig.plane(endpoints, {
+function plane(
+  endpoints: readonly string[],
+  retries: object | false | undefined,
+  settings: object = {},
+  clock?: Clock,
+) {
+  const config = {
     routes: [{ name: 'all', upstream: 'app', ...(retries === undefined ? {} : { retries }) }],
     upstreams: { app: { endpoints, balance: 'roundRobin', outlier: false } },
     ...settings,
-  });
+  };
+  return rig.plane(endpoints, config, clock);
 }
 
 /** Answers with each of `answers` in turn, and with the last of them from then on. */
@@ -72,31 +83,56 @@ describe('an attempt that is late', () => {
   it('is given up after perTry, and another endpoint is asked', async () => {
     const slow = await rig.upstream(() => {});
     const quick = await rig.upstream(({ socket }) => socket.write(ok('quick')));
-    const { port, access } = await plane([slow.endpoint, quick.endpoint], { perTry: '150ms', backOff: SOON });
-    for (let i = 0; i < 2; i++) expect((await answer(rig.client(port).send(get()))).body).toBe('quick');
+    const clock = new ForwardClock();
+    const retries = { perTry: '1h', backOff: SOON };
+    const proxy = await plane([slow.endpoint, quick.endpoint], retries, PATIENT, clock);
+    const { port, access } = proxy;
+    let givenUp = 0;
+    for (let i = 0; i < 2; i++) {
+      const client = rig.client(port).send(get());
+      await expect
+        .poll(() => client.text !== '' || slow.requests.length > givenUp, { interval: 5 })
+        .toBe(true);
+      if (slow.requests.length > givenUp) {
+        givenUp++;
+        await forwarded(proxy, clock, 60 * MINUTE_MS);
+      }
+      expect((await answer(client)).body).toBe('quick');
+    }
+    expect(givenUp).toBe(1);
     await slow.left(0);
     expect(access.reduce((sum, { retries }) => sum + retries, 0)).toBe(1);
   });
 
   it('was not late while its body was coming', async () => {
     const upstream = await rig.upstream(({ socket, body }) => socket.write(ok(body)));
-    const { port, access } = await plane([upstream.endpoint], { perTry: '100ms' });
+    const clock = new ForwardClock();
+    const proxy = await plane([upstream.endpoint], { perTry: '1h' }, PATIENT, clock);
+    const { port, access } = proxy;
     const client = rig.client(port);
     client.send('PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhello');
     await upstream.until(() => upstream.pending[0]?.endsWith('hello') ?? false);
-    await new Promise((resolve) => setTimeout(resolve, 250));
+    await forwarded(proxy, clock, 120 * MINUTE_MS);
     expect((await answer(client.send('world'))).body).toBe('helloworld');
     expect(access).toMatchObject([{ retries: 0 }]);
   });
 
   it('is the last one when the whole request has no more time', async () => {
     const slow = await rig.upstream(() => {});
-    const { port, access } = await plane(
+    const clock = new ForwardClock();
+    const proxy = await plane(
       [slow.endpoint],
-      { attempts: 10, perTry: '500ms', backOff: SOON },
-      { timeouts: { request: '950ms' } },
+      { attempts: 10, perTry: '1h', backOff: SOON },
+      { timeouts: { ...PATIENT.timeouts, request: '110m' } },
+      clock,
     );
-    const got = await answer(rig.client(port).send(get()));
+    const { port, access } = proxy;
+    const client = rig.client(port).send(get());
+    await slow.request(0);
+    await forwarded(proxy, clock, 60 * MINUTE_MS);
+    await slow.request(1);
+    await forwarded(proxy, clock, 50 * MINUTE_MS);
+    const got = await answer(client);
     expect(got.problem?.code).toBe('request_timeout');
     expect(access[0]!.retries).toBe(1);
   });
@@ -116,7 +152,7 @@ describe('Retry-After', () => {
     ['a date in the next year', new Date(Date.now() + 366 * 86_400_000).toUTCString(), {}],
   ])('of %s sends the answer on', async (_, value, settings) => {
     const upstream = await scripted([status(503, `retry-after: ${value}\r\n`), ok('again')]);
-    const { port } = await plane([upstream.endpoint], { backOff: SOON }, settings);
+    const { port } = await plane([upstream.endpoint], { backOff: SOON }, settings, STANDING);
     const got = await answer(rig.client(port).send(get()));
     expect([got.status, field(got, 'retry-after')]).toEqual([503, value]);
     expect(upstream.requests).toHaveLength(1);
@@ -160,10 +196,15 @@ describe('a client that leaves while an attempt is put off', () => {
 describe('without a word about retries', () => {
   it('a 503 and a late answer are what they are', async () => {
     const upstream = await scripted([status(503), () => {}]);
-    const { port } = await plane([upstream.endpoint], undefined, { timeouts: { firstByte: '100ms' } });
-    const client = rig.client(port);
+    const clock = new ForwardClock();
+    const timeouts = { firstByte: '1h' };
+    const proxy = await plane([upstream.endpoint], undefined, { timeouts }, clock);
+    const client = rig.client(proxy.port);
     expect((await answer(client.send(get()))).status).toBe(503);
-    expect((await answer(client.send(get()))).problem?.code).toBe('upstream_first_byte_timeout');
+    client.send(get());
+    await upstream.request(1);
+    await forwarded(proxy, clock, 60 * MINUTE_MS);
+    expect((await answer(client)).problem?.code).toBe('upstream_first_byte_timeout');
     expect(upstream.requests).toHaveLength(2);
   });
 });

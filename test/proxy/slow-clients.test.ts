@@ -9,7 +9,7 @@ import { BIG_BYTES, type Hostile, reading, Siege } from '../support/siege.ts';
 const MEBI = 1_048_576;
 /** Requests of the neighbour that must have been answered while a siege lasted, or it says nothing. */
 const ANSWERED_MIN = 20;
-const DEADLINE_MS = 15_000;
+const DEADLINE_MS = 30_000;
 /** More by hand: what each costs beyond the first shows only then. */
 const READERS = Number(process.env.FAIRLEAD_READERS ?? 60);
 
@@ -71,7 +71,7 @@ function useSiege(settings: object): () => Siege {
 }
 
 describe.runIf(process.platform === 'linux')('many clients, or many pieces', () => {
-  const at = useSiege({ timeouts: { requestHead: '1500ms' } });
+  const at = useSiege({ timeouts: { requestHead: '4s' } });
 
   it('2000 clients that say nothing: all are closed in time, for a few KiB each', async () => {
     const siege = at();
@@ -141,18 +141,19 @@ describe.runIf(process.platform === 'linux')('many clients, or many pieces', () 
 });
 
 describe.runIf(process.platform === 'linux')('bodies', () => {
-  const at = useSiege({ timeouts: { stall: '1s', request: '2s', idle: '1s', upstreamIdle: '1s' } });
+  const at = useSiege({ timeouts: { stall: '4s', request: '6s', idle: '4s', upstreamIdle: '1s' } });
 
   it('that stop, and bodies that trickle: the first cost stall, the others the time of a request', async () => {
     const siege = at();
     const neighbour = siege.neighbour();
+    const { accepted } = siege;
     const [stopping, trickling] = [await siege.connect(200), await siege.connect(200)];
     reading([...stopping, ...trickling]);
     for (const { socket } of [...stopping, ...trickling])
       socket.write('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\nabc');
     await until(
-      () => siege.moreSockets() >= 800,
-      () => `${siege.moreSockets()} sockets for the clients and the upstream`,
+      () => siege.accepted - accepted >= 400,
+      () => `${siege.accepted - accepted} connections to the upstream`,
     );
     report(siege, 'bodies that do not come', 400);
     await trickle(trickling, ({ socket }) => socket.write('x'));
@@ -178,12 +179,12 @@ describe.runIf(process.platform === 'linux')('bodies', () => {
       () => siege.moreSockets() <= 0,
       () => `${siege.moreSockets()} sockets more than before`,
     );
-    expect(hostiles.every(({ isClosed }) => isClosed)).toBe(true);
+    await allClosed(hostiles);
   });
 });
 
 describe.runIf(process.platform === 'linux')('readers', () => {
-  const at = useSiege({ timeouts: { stall: '1s', requestHead: '1s', upstreamIdle: '500ms' } });
+  const at = useSiege({ timeouts: { stall: '4s', requestHead: '4s', upstreamIdle: '500ms' } });
 
   it('of 50 MB at a trickle, and not at all: the memory is that of their buffers, and who stops is cut', async () => {
     const siege = at();
@@ -200,10 +201,10 @@ describe.runIf(process.platform === 'linux')('readers', () => {
         socket.pause();
       });
     }
-    // 64 KiB for each every 10 ms: no more than a tenth of the response while the others are given up.
+    // 64 KiB for each every 20 ms: no more than a tenth of the response while the others are given up.
     const timer = setInterval(() => {
       for (const { socket } of trickling) socket.resume();
-    }, 10);
+    }, 20);
     await until(
       () => siege.moreSockets() > 2 * stopping.length,
       () => `${siege.moreSockets()} sockets for the readers and their responses`,

@@ -228,14 +228,14 @@ describe('the breaker of a variant on a streaming route', () => {
     expect(breakerOf(proxy).state).toBe('open');
   });
 
-  const PROBES = { ...FAILING, openFor: '1s', openForMax: '1s', halfOpenRequests: 2 };
+  const PROBES = { ...FAILING, openFor: '10m', openForMax: '10m', halfOpenRequests: 2 };
 
   /** The breaker was open long enough for probes. */
   async function due(): Promise<World & { readonly clock: ForwardClock }> {
     const clock = new ForwardClock();
     const proxy = await world({}, PROBES, clock);
-    proxy.plane.trip('feed/feed/candidate', 1000, 'test');
-    clock.forward(1000);
+    proxy.plane.trip('feed/feed/candidate', MINUTE_MS, 'test');
+    clock.forward(MINUTE_MS);
     await expect.poll(() => breakerOf(proxy).state, { interval: 5 }).toBe('half-open');
     return { ...proxy, clock };
   }
@@ -260,7 +260,7 @@ describe('the breaker of a variant on a streaming route', () => {
     const proxy = await due();
     for (let probes = 1; probes <= 2; probes++) {
       const { client, request } = await proxy.open();
-      proxy.clock.forward(MINUTE_MS);
+      proxy.clock.forward(20 * MINUTE_MS);
       await ticked(proxy);
       expect(breakerOf(proxy)).toMatchObject({ state: 'half-open', probes });
       request.socket.write(ok('news'));
@@ -288,11 +288,13 @@ describe('a stream on record', () => {
 
 describe('a drain', () => {
   it('leaves a stream until its time is over, and then cuts it for all to see', async () => {
-    const { stream, plane, access } = await world();
+    const clock = new ForwardClock();
+    const { stream, plane, access } = await world({ timeouts: { tunnelIdle: '9h' } }, {}, clock);
     const { client, request } = await stream();
-    const drained = plane.drain(400);
+    const drained = plane.drain(60 * MINUTE_MS);
     request.socket.write(chunk(event(1)));
     await client.until((text) => text.endsWith(chunk(event(1))));
+    clock.forward(60 * MINUTE_MS);
     expect(await drained).toBe(1);
     const text = await client.ended();
     expect(text.endsWith(chunk(event(1)))).toBe(true);

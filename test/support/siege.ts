@@ -73,6 +73,11 @@ export class Siege {
     return this.#upstream.served;
   }
 
+  /** Connections that the upstream has ever had. */
+  get accepted(): number {
+    return this.#upstream.accepted;
+  }
+
   /** Resident memory that came since the siege began, in bytes. */
   grownBytes(): number {
     return this.#memoryBytes() - this.calm.memoryBytes;
@@ -150,6 +155,7 @@ export function reading(hostiles: readonly Hostile[]): void {
 /** Answers /big and /page with much, everything else with how many body bytes came in. */
 class Upstream {
   served = 0;
+  accepted = 0;
   readonly #server: Server;
 
   private constructor() {
@@ -175,6 +181,9 @@ class Upstream {
         response.on('drain', send);
         send();
       });
+    });
+    this.#server.on('connection', () => {
+      this.accepted++;
     });
     // Its own limits are not what is tested.
     this.#server.requestTimeout = 0;
