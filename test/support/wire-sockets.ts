@@ -21,7 +21,7 @@ export interface SocketResult {
 
 const DEFAULT_RESPONSE = Buffer.from('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok');
 /** Longer than anything here takes; only a bug waits for it. */
-const DEADLINE_MS = 3000;
+const DEADLINE_MS = 9000;
 
 /** One connection that the sidecar opened. */
 interface UpstreamSide {
