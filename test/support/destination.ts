@@ -58,6 +58,8 @@ export function openSpool(dir: string, options: Partial<SpoolOptions> = {}): Tes
     dropped,
     onProblem: (sentence) => problems.push(sentence),
     retryMs: 10,
+    // A machine that pauses is not a disk that hangs.
+    closeMs: 30_000,
     ...options,
   });
   return { spool, dropped, problems };

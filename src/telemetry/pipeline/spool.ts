@@ -49,6 +49,7 @@ export interface SpoolOptions extends SpoolSettings {
   readonly onProblem: (sentence: string) => void;
   readonly queueMaxBytes?: number;
   readonly retryMs?: number;
+  readonly closeMs?: number;
 }
 
 interface Segment {
@@ -151,7 +152,7 @@ export class Spool {
     if (this.#isClosed) return;
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, CLOSE_MS);
+      timer = setTimeout(resolve, this.#options.closeMs ?? CLOSE_MS);
     });
     const done = this.flush()
       .then(() => this.#do(() => this.#tidy()))
