@@ -27,6 +27,7 @@ export class ControlFolder {
   readonly file = join(this.folder, 'fairlead.yaml');
   readonly stateFile = join(this.folder, 'state.json');
   readonly events: ControlEvent[] = [];
+  readonly #opened: ControlState[] = [];
 
   path(name: string): string {
     return join(this.folder, name);
@@ -46,21 +47,25 @@ export class ControlFolder {
     writeFileSync(this.file, text.join('\n'));
   }
 
-  open(wallMs = START_MS): Promise<ControlState> {
+  async open(wallMs = START_MS): Promise<ControlState> {
     const clock = { now: () => 0, wallMs: () => wallMs };
-    return ControlState.open({
+    const control = await ControlState.open({
       file: this.file,
       environment: {},
       clock,
       onEvent: (event) => this.events.push(event),
     });
+    this.#opened.push(control);
+    return control;
   }
 
   warnings(): string[] {
     return this.events.flatMap((event) => (event.kind === 'warning' ? [event.message] : []));
   }
 
-  remove(): void {
+  /** When what is written behind the changes is there: nothing new may come into a folder that is being removed. */
+  async remove(): Promise<void> {
+    for (const control of this.#opened) await control.flush();
     rmSync(this.folder, { recursive: true });
   }
 }

@@ -16,10 +16,7 @@ beforeEach(async () => {
   control = await here.open();
   history = new ConfigHistory(control, { wallMs: () => START_MS });
 });
-afterEach(async () => {
-  await control.flush();
-  here.remove();
-});
+afterEach(() => here.remove());
 
 describe('the changes of the rules', () => {
   test('begin with the start', () => {

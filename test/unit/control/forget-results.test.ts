@@ -109,8 +109,7 @@ beforeEach(async () => {
   bench = await Bench.open(folder);
 });
 afterEach(async () => {
-  await bench.control.flush();
-  folder.remove();
+  await folder.remove();
 });
 
 describe('what was collected and is to be forgotten', () => {
