@@ -55,7 +55,7 @@ const entry = (reason: string): AuditEntry => ({
 
 async function add(trail: AuditTrail, ...reasons: string[]): Promise<void> {
   for (const reason of reasons) trail.add(entry(reason));
-  await trail.flush(5000);
+  await trail.flush(30_000);
 }
 
 const files = () =>
