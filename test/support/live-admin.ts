@@ -17,9 +17,14 @@ export class LiveAdmin {
   url = '';
   readonly #server = createServer((request, response) => this.#answer(request, response));
 
-  async open(port = 0): Promise<this> {
-    await new Promise<void>((resolve) => this.#server.listen(port, '127.0.0.1', resolve));
-    this.url = `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+  /** On a free port, or at a path: one that is nobody else's, also after it was closed for a while. */
+  async open(path?: string): Promise<this> {
+    const where = path === undefined ? { port: 0, host: '127.0.0.1' } : { path };
+    await new Promise<void>((resolve) => this.#server.listen(where, resolve));
+    this.url =
+      path === undefined
+        ? `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`
+        : `unix:${path}`;
     return this;
   }
 

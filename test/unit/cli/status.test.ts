@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { CliError } from '../../../src/cli/io.ts';
 import { statusCommand } from '../../../src/cli/status.ts';
@@ -123,7 +126,11 @@ describe('status -w', () => {
   });
 
   test('goes on when the sidecar was away for a moment', async () => {
-    const { port } = new URL(admin.url);
+    const folder = mkdtempSync(join(tmpdir(), 'fairlead-status-'));
+    const path = join(folder, 'admin.sock');
+    await admin.close();
+    admin = await new LiveAdmin().open(path);
+    Object.assign(admin.resources, oneExperiment());
     const io = new SaidIo();
     const running = show(io, { watch: true });
     await expect.poll(() => admin.asked.length).toBeGreaterThan(15);
@@ -133,8 +140,10 @@ describe('status -w', () => {
     Object.assign(admin.resources, oneExperiment(), {
       '/v1/rollouts': { rollouts: [rolloutAt('promoted', 4, '100%', 'everybody gets it: errors')] },
     });
-    await admin.open(Number(port));
+    await admin.open(path);
     expect(await running).toBe(0);
+    await admin.close();
+    rmSync(folder, { recursive: true });
   });
 
   test('needs to know which of several', async () => {

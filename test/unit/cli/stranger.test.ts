@@ -23,14 +23,12 @@ class Stranger {
   };
   readonly #server: Server = createServer((request, response) => this.#take(request, response));
 
-  async open(where: number | string = 0): Promise<this> {
-    await new Promise<void>((resolve) => {
-      if (typeof where === 'string') this.#server.listen(where, resolve);
-      else this.#server.listen(where, '127.0.0.1', resolve);
-    });
+  async open(path?: string): Promise<this> {
+    const where = path === undefined ? { port: 0, host: '127.0.0.1' } : { path };
+    await new Promise<void>((resolve) => this.#server.listen(where, resolve));
     this.url =
-      typeof where === 'string'
-        ? `unix:${where}`
+      path !== undefined
+        ? `unix:${path}`
         : `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
     return this;
   }
@@ -172,15 +170,19 @@ describe('a token', () => {
   });
 
   test('does not go to whoever has taken the address of a sidecar that went away', async () => {
-    const admin = await new LiveAdmin().open();
+    // A path, as a port could have been taken by somebody else again.
+    const folder = mkdtempSync(join(tmpdir(), 'fairlead-stranger-'));
+    const path = join(folder, 'admin.sock');
+    const admin = await new LiveAdmin().open(path);
     admin.resources['/v1/experiments'] = { experiments: [] };
     const target = { admin: admin.url };
     await adminGet(target, '/v1/experiments', env);
     await admin.close();
-    await expect(adminGet(target, '/v1/experiments', env)).rejects.toThrow('ECONNREFUSED');
-    const other = await new Stranger().open(Number(new URL(admin.url).port));
+    await expect(adminGet(target, '/v1/experiments', env)).rejects.toThrow('ENOENT');
+    const other = await new Stranger().open(path);
     await expect(adminGet(target, '/v1/experiments', env)).rejects.toThrow("not Fairlead's admin API");
     expect(other.authorization).toEqual([]);
     await other.close();
+    rmSync(folder, { recursive: true });
   });
 });
