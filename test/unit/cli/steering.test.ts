@@ -15,6 +15,9 @@ import { startPauseCommand } from '../../../src/cli/start-pause.ts';
 import { main } from '../../../src/main.ts';
 import { type AdminBench, configWith, newAdminBench, TOKEN } from '../../support/admin.ts';
 
+/** Nobody has this port, and nobody gets it by asking for a free one. */
+const NOBODY = 'http://127.0.0.1:1';
+
 let bench: AdminBench;
 let admin: string;
 beforeEach(async () => {
@@ -252,8 +255,8 @@ describe('the token', () => {
   });
 
   test('that is missing or wrong is refused: 7, and it is never shown', async () => {
-    for (const command of [pause(undefined, {}), pause('wrong-secret', {})]) {
-      const { exitCode, message } = await failure(command);
+    for (const token of [undefined, 'wrong-secret']) {
+      const { exitCode, message } = await failure(pause(token, {}));
       expect(exitCode).toBe(7);
       expect(message).toContain('FAIRLEAD_ADMIN__TOKEN');
       expect(message).not.toContain('wrong-secret');
@@ -266,11 +269,7 @@ describe('the exit code', () => {
     failure(getCommand({ what: 'breakers', output: 'json', admin: address }, new TestIo()));
 
   test('is 5 when nobody listens', async () => {
-    const server = createServer().listen(0, '127.0.0.1');
-    await new Promise((resolve) => server.once('listening', resolve));
-    const { port } = server.address() as { port: number };
-    await new Promise((resolve) => server.close(resolve));
-    const { exitCode, message } = await getFrom(`http://127.0.0.1:${port}`);
+    const { exitCode, message } = await getFrom(NOBODY);
     expect(exitCode).toBe(5);
     expect(message).toContain('ECONNREFUSED');
     expect((await getFrom('unix:/nowhere/admin.sock')).exitCode).toBe(5);
@@ -313,10 +312,10 @@ describe('healthcheck', () => {
   test('is 0 when ready and 1 when not', async () => {
     const port = await listen(bench.probes, { kind: 'tcp', host: '127.0.0.1', port: 0 });
     const url = `http://127.0.0.1:${port}/readyz`;
-    expect(await healthcheckCommand({ url, timeoutMs: 2000 }, new TestIo())).toBe(0);
+    expect(await healthcheckCommand({ url, timeoutMs: 30_000 }, new TestIo())).toBe(0);
     bench.plane.isStopping = true;
     const io = new TestIo();
-    expect(await healthcheckCommand({ url, timeoutMs: 2000 }, io)).toBe(1);
+    expect(await healthcheckCommand({ url, timeoutMs: 30_000 }, io)).toBe(1);
     expect(io.errText).toBe(`not ready: ${url} answered 503\n`);
   });
 
@@ -326,11 +325,11 @@ describe('healthcheck', () => {
     const { port } = silent.address() as { port: number };
     const sockets: { destroy(): void }[] = [];
     silent.on('connection', (socket) => sockets.push(socket));
-    const options = { url: `http://127.0.0.1:${port}/readyz`, timeoutMs: 30 };
-    expect(await healthcheckCommand(options, new TestIo())).toBe(4);
+    const url = `http://127.0.0.1:${port}/readyz`;
+    expect(await healthcheckCommand({ url, timeoutMs: 30 }, new TestIo())).toBe(4);
     for (const socket of sockets) socket.destroy();
     await new Promise((resolve) => silent.close(resolve));
-    expect(await healthcheckCommand(options, new TestIo())).toBe(5);
+    expect(await healthcheckCommand({ url: NOBODY, timeoutMs: 30_000 }, new TestIo())).toBe(5);
   });
 
   test('of what is no URL is a usage error', async () => {
