@@ -12,9 +12,17 @@ afterEach(() => {
   server = null;
 });
 
-/** Users whose number ends in 0 are on the candidate, which fails if told so. */
+/** Enough to see shares by. */
+const REQUESTS = 200;
+
+/**
+ * Users whose number ends in 0 are on the candidate, which fails if told so. Ends the load, as Ctrl-C does, when there were
+ * enough requests, which on a slow machine takes longer.
+ */
 async function serve(options: { candidateStatus: number }): Promise<string> {
+  let asked = 0;
   server = createServer((request, response) => {
+    if (++asked === REQUESTS) process.emit('SIGINT');
     const user = String(request.headers['x-user-id']);
     const override = request.headers['x-experiment-override'];
     const isCandidate = override === undefined ? user.endsWith('0') : override === 'ranking=candidate';
@@ -34,7 +42,7 @@ async function load(url: string, more: Partial<LoadOptions>): Promise<{ code: nu
   const options: LoadOptions = {
     url,
     connections: 2,
-    duration: 1,
+    duration: 50,
     header: [],
     unitHeader: 'x-user-id',
     users: 100,
