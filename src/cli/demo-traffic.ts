@@ -17,13 +17,14 @@ export interface DemoTrafficOptions {
   readonly onEnd: () => void;
   /** Between two searches; a test has its own. */
   readonly everyMs?: number;
+  /** A made-up user waits no longer. */
+  readonly patienceMs?: number;
 }
 
 const EVERY_MS = 20;
 const USERS = 2000;
 /** Under way at once; when the service hangs, users wait and no more come. */
 const UNDER_WAY_MAX = 200;
-/** A made-up user waits no longer. */
 const PATIENCE_MS = 5000;
 /** What of the searches ends in buying: the new ranking is a little better, which takes its time to show. */
 const CONVERSION = { control: 0.01, candidate: 0.013 } as const;
@@ -40,7 +41,7 @@ interface Conversion {
 
 /** Begins at once; the result stops it. */
 export function startDemoTraffic(options: DemoTrafficOptions): () => void {
-  const { sidecarUrl, random, onEnd, everyMs = EVERY_MS } = options;
+  const { sidecarUrl, random, onEnd, everyMs = EVERY_MS, patienceMs = PATIENCE_MS } = options;
   const agent = new Agent({ keepAlive: true });
   let underWay = 0;
   let conversions: Conversion[] = [];
@@ -49,7 +50,7 @@ export function startDemoTraffic(options: DemoTrafficOptions): () => void {
     underWay++;
     const user = `user-${Math.floor(random.next() * USERS)}`;
     const headers = { 'x-user-id': user, 'user-agent': 'Mozilla/5.0 (made up)' };
-    const sent = request(`${sidecarUrl}/api/search`, { agent, headers, timeout: PATIENCE_MS }, (response) => {
+    const sent = request(`${sidecarUrl}/api/search`, { agent, headers, timeout: patienceMs }, (response) => {
       const served = response.headers['x-fairlead-variant'] === 'ranking=candidate' ? 'candidate' : 'control';
       if (response.statusCode === 200 && random.next() < CONVERSION[served])
         conversions.push({ experiment: 'ranking', metric: 'conversion', unit: user, value: 1 });

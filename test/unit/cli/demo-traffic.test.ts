@@ -32,7 +32,7 @@ async function open(onRequest: (request: IncomingMessage, body: string) => numbe
 
 function start(sidecarUrl: string, adminUrl: string): void {
   const random = seededRandom(7);
-  const settings = { token: 'demo-token', random, everyMs: 1, onEnd: () => {} };
+  const settings = { token: 'demo-token', random, everyMs: 1, patienceMs: 60_000, onEnd: () => {} };
   closing.push(startDemoTraffic({ ...settings, sidecarUrl, adminUrl }));
 }
 
@@ -51,7 +51,7 @@ test('many users search, and what some of them buy is posted with the token', as
   });
   start(sidecar, admin);
   await expect.poll(() => posted.length, { timeout: 15_000 }).toBeGreaterThan(0);
-  expect(users.size).toBeGreaterThan(20);
+  await expect.poll(() => users.size, { timeout: 15_000 }).toBeGreaterThan(20);
   const [{ authorization, events }] = posted as [(typeof posted)[0]];
   expect(authorization).toBe('Bearer demo-token');
   expect(events[0]).toEqual({
