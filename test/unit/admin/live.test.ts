@@ -1,5 +1,5 @@
 /** `GET /v1/events/stream`, `/v1/tap` and the histories, over real sockets. */
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { type AdminBench, configWith, newAdminBench, TOKEN } from '../../support/admin.ts';
 import { EventReader } from '../../support/events.ts';
 
@@ -11,6 +11,7 @@ beforeEach(async () => {
   url = await bench.app.listen({ host: '127.0.0.1', port: 0 });
 });
 afterEach(async () => {
+  vi.useRealTimers();
   for (const reader of readers.splice(0)) reader.close();
   await bench.close();
 });
@@ -57,6 +58,8 @@ describe('the stream', () => {
   });
 
   test('who comes later has the latest stats at once', async () => {
+    // The next are read in half a second, which is never over here.
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     const first = await open('/v1/events/stream');
     const stats = await first.first('stats');
     const second = await open('/v1/events/stream');
