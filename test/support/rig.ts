@@ -141,10 +141,8 @@ export class Upstream {
 }
 
 /** The settings that go with the endpoints of the one upstream `app`; the text is JSON, which is YAML. */
-export function configOf(
-  endpoints: readonly string[],
-  { timeouts = {}, ...settings }: { readonly timeouts?: object } = {},
-): string {
+export function configOf(endpoints: readonly string[], settings: object = {}): string {
+  const { timeouts, ...others } = settings as { readonly timeouts?: object };
   return JSON.stringify({
     version: 1,
     listeners: [{ name: 'inbound', address: '127.0.0.1:0', direction: 'inbound' }],
@@ -152,7 +150,7 @@ export function configOf(
     routes: [{ name: 'all', match: { path: '/*' }, upstream: 'app' }],
     // A busy machine may pause for longer than the two seconds that there are by default.
     timeouts: { connect: '20s', ...timeouts },
-    ...settings,
+    ...others,
   });
 }
 
