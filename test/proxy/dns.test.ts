@@ -5,8 +5,10 @@ import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { describe, expect, test } from 'vitest';
+import type { Clock } from '../../src/base/clock.ts';
 import { blackHole } from '../support/black-hole.ts';
 import { DnsServer } from '../support/dns.ts';
+import { ForwardClock, MINUTE_MS } from '../support/forward-clock.ts';
 import type { TestPlane } from '../support/plane.ts';
 import { get, ok, type Received, Upstream, useRig } from '../support/rig.ts';
 import { hasOpenssl, useCertificates } from '../support/tls.ts';
@@ -36,9 +38,9 @@ async function hosts<T extends readonly string[]>(
 }
 
 /** A plane in front of the one upstream `app`. */
-function planeOf(server: DnsServer, app: object, more: object = {}): Promise<TestPlane> {
+function planeOf(server: DnsServer, app: object, more: object = {}, clock?: Clock): Promise<TestPlane> {
   const settings = { dns: { servers: [server.address], minTtl: '50ms', ...more }, upstreams: { app } };
-  return rig.plane([], settings);
+  return rig.plane([], settings, clock);
 }
 
 /** One request on a connection of its own; the body, or the status where it is not 200. */
@@ -189,10 +191,12 @@ describe('an upstream by name', () => {
     const server = await dns();
     const { port } = await hosts('127.0.0.1');
     server.set('app.test', { A: ['127.0.0.1'] }, 0);
+    const clock = new ForwardClock();
     const plane = await planeOf(
       server,
       { endpoints: [`app.test:${port}`] },
-      { keepMissing: '2s', maxTtl: '100ms' },
+      { keepMissing: '1h', maxTtl: '100ms' },
+      clock,
     );
     await resolved(plane);
     server.fail('app.test', 'nxdomain');
@@ -200,6 +204,7 @@ describe('an upstream by name', () => {
       { state: 'stale', endpoints: 1 },
     ]);
     expect(await ask(plane)).toBe('127.0.0.1');
+    clock.forward(60 * MINUTE_MS);
     await eventually(() => plane.plane.upstreams()[0]!.names).toMatchObject([
       { state: 'missing', endpoints: 0 },
     ]);

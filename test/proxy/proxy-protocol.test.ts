@@ -103,7 +103,7 @@ describe('a connection without a proper header', () => {
   });
 
   it('is closed when its time is up', async () => {
-    const { port, failures } = await proxied({ timeouts: { requestHead: '200ms' } });
+    const { port, failures } = await proxied({ timeouts: { requestHead: '3s' } });
     const client = rig.client(port).send('PROXY TCP4 203.0.113.7');
     await client.until(() => client.isClosed || client.isEnded);
     expect(failures('timeout')).toBe(1);

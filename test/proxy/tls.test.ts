@@ -6,6 +6,7 @@ import { type AddressInfo, connect } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { Authority } from '../support/certificates.ts';
 import { hashOf, MIB, Sink, sendBody } from '../support/flow.ts';
+import { forwardPlane, MINUTE_MS } from '../support/forward-clock.ts';
 import { field } from '../support/message.ts';
 import { answer, get, ok, useRig } from '../support/rig.ts';
 import {
@@ -200,8 +201,8 @@ describe.skipIf(!hasOpenssl)('a handshake', () => {
   it('that is not finished in time is cut off; until then it counts as a connection', async () => {
     const listener = tlsListener(certificates.server, { connectionsMax: 1 });
     const upstream = await echoing();
-    const settings = { ...listener, timeouts: { requestHead: '300ms' } };
-    const proxy = await rig.plane([upstream.endpoint], settings);
+    const settings = { ...listener, timeouts: { requestHead: '1h' } };
+    const proxy = await forwardPlane(rig, [upstream.endpoint], settings);
     const [listening] = proxy.plane.listeners;
     const slow = rig.client(proxy.port);
     await once(slow.socket, 'connect');
@@ -211,6 +212,7 @@ describe.skipIf(!hasOpenssl)('a handshake', () => {
     const second = rig.client(proxy.port);
     await second.until(() => second.isClosed || second.isEnded);
     expect(proxy.plane.metrics.counters.connectionsRefused.value).toBe(1);
+    await proxy.forward(60 * MINUTE_MS);
     await slow.until(() => slow.isClosed || slow.isEnded);
     expect(handshakeFailures(proxy, 'timeout')).toBe(1);
     expect(listening!.open).toBe(0);
