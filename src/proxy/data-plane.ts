@@ -27,7 +27,7 @@ import { CacheWatch } from './cache-watch.ts';
 import { Certificates } from './certificates.ts';
 import { ClaimReaders } from './claim-reader.ts';
 import { ContextMemory, type Contexts, type OtherMemories } from './context-memory.ts';
-import { Deadlines, TICK_MS } from './deadlines.ts';
+import { Deadlines, eachTick, TICK_MS } from './deadlines.ts';
 import { Inquiry } from './decision.ts';
 import { fitToDescriptors } from './descriptors.ts';
 import { DnsNames } from './dns-names.ts';
@@ -177,7 +177,7 @@ export class DataPlane implements Memory {
       throw error;
     }
     this.#listeners = listeners;
-    this.#ticker = setInterval(() => this.#tick(), TICK_MS);
+    this.#ticker = eachTick(() => this.#tick());
   }
 
   get listeners(): readonly Listener[] {
@@ -342,6 +342,7 @@ export class DataPlane implements Memory {
   }
 
   #tick(): void {
+    if (this.#ticker === null) return;
     this.deadlines.sweep();
     this.limits.tick(this.deadlines.nowMs);
     this.burst.tick();

@@ -8,6 +8,14 @@ import type { Clock } from '../base/clock.ts';
 /** How often deadlines and in-flight slowness are looked at. */
 export const TICK_MS = 50;
 
+/**
+ * Calls `tick` each TICK_MS, and perhaps once more after it was cleared. Behind what waits to be read: timers come
+ * before it, and after a pause, of the machine or to collect garbage, what came in time must not count as too late.
+ */
+export function eachTick(tick: () => void): NodeJS.Timeout {
+  return setInterval(() => setImmediate(tick), TICK_MS);
+}
+
 /** Something that may run out of time. */
 export interface Timed {
   /** Monotonic milliseconds; Infinity: no deadline. */

@@ -6,7 +6,7 @@ import type { Clock, Random } from '../base/clock.ts';
 import type { Snapshot, Upstream } from '../config/snapshot.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
-import { Deadlines, TICK_MS } from './deadlines.ts';
+import { Deadlines, eachTick } from './deadlines.ts';
 import { DnsNames } from './dns-names.ts';
 import { HealthChecks } from './health-checks.ts';
 import { type TlsClient, tlsClientFor } from './tls-client.ts';
@@ -77,7 +77,7 @@ export class EndpointWatch {
   }
 
   #run(isWanted: boolean): void {
-    if (isWanted) this.#ticker ??= setInterval(() => this.#deadlines.sweep(), TICK_MS).unref();
+    if (isWanted) this.#ticker ??= eachTick(() => this.#deadlines.sweep()).unref();
     else if (this.#ticker !== null) {
       clearInterval(this.#ticker);
       this.#ticker = null;

@@ -114,6 +114,17 @@ describe('the first byte of the response', () => {
     expect(access[0]).toMatchObject({ status: 504, outcome: 'failure', retries: 0 });
   });
 
+  it('that came in time counts as in time, also when the process did not run until it was too late', async () => {
+    const upstream = await rig.upstream(({ socket, startLine }) => {
+      socket.write(ok());
+      // A pause of the machine, or of the garbage collector: the answer is in the kernel, and nobody reads it.
+      if (startLine.includes('/paused')) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 700);
+    });
+    const { port } = await rig.plane([upstream.endpoint], { timeouts: { firstByte: '300ms' } });
+    const client = rig.client(port);
+    for (let i = 0; i < 3; i++) expect((await answer(client.send(get('/paused')))).status).toBe(200);
+  });
+
   it('is awaited from the end of the request body, not from its beginning', async () => {
     const upstream = await rig.upstream(({ socket, body }) => socket.write(ok(body)));
     const { port, forward } = await forwardPlane(rig, [upstream.endpoint], {
