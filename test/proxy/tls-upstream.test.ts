@@ -112,8 +112,9 @@ describe.skipIf(!hasOpenssl)('an upstream with TLS', () => {
     const sink = new Sink();
     socket.on('data', (chunk) => sink.take(chunk));
     socket.write(`POST / HTTP/1.0\r\nHost: a\r\nContent-Length: ${length}\r\n\r\n`);
+    const ended = once(socket, 'end');
     await sendBody(socket, length).done;
-    await once(socket, 'end');
+    await ended;
     expect(sink.bytes).toBe(length);
     expect(sink.digest()).toBe(hashOf(length));
   });
@@ -162,10 +163,12 @@ describe.skipIf(!hasOpenssl)('an upstream with TLS', () => {
 
   it('that breaks off in the middle costs the client its connection', async () => {
     const upstream = await serving({}, (socket) => {
-      socket.write('HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nabc', () => socket.destroy());
+      socket.write('HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nabc');
     });
     const { port, access } = await planeFor(upstream.endpoint);
     const client = rig.client(port).send(get());
+    await client.until((text) => text.endsWith('abc'));
+    upstream.sockets[0]!.destroy();
     await client.until(() => client.isEnded || client.isClosed);
     expect(client.text).toMatch(/abc$/);
     expect(access).toMatchObject([{ code: 'upstream_aborted' }]);

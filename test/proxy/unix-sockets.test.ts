@@ -36,7 +36,7 @@ const client = () => {
 describe('a listener on a unix socket', () => {
   it('serves requests, of clients without an address', async () => {
     const upstream = await echoing();
-    await rig.plane([upstream.endpoint], listener());
+    await rig.plane([upstream.endpoint], { ...listener(), timeouts: { halfClosed: '30s' } });
     const from = client();
     expect((await answer(from.send(get('/1')))).body).toBe('/1');
     expect((await answer(from.send(get('/2')))).body).toBe('/2');
@@ -111,10 +111,11 @@ describe('a listener on a unix socket', () => {
   it('cuts off a response that breaks off', async () => {
     const upstream = await rig.upstream(({ socket }) => {
       socket.write('HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nabc');
-      setTimeout(() => socket.destroy(), 20);
     });
     const { access } = await rig.plane([upstream.endpoint], listener());
     const from = client().send(get());
+    await from.until((text) => text.endsWith('abc'));
+    upstream.sockets[0]!.destroy();
     await from.until(() => from.isClosed || from.isEnded);
     expect(from.text).toMatch(/abc$/);
     expect(access).toMatchObject([{ code: 'upstream_aborted' }]);
@@ -175,17 +176,20 @@ describe('an upstream on a unix socket', () => {
   });
 
   it('that breaks off costs an HTTP/1.0 client its connection, visibly', async () => {
+    let breakOff = () => {};
     const server = createServer((socket) => {
       socket.on('error', () => {});
       socket.once('data', () => {
         socket.write('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n');
-        setTimeout(() => socket.destroy(), 20);
+        breakOff = () => socket.destroy();
       });
     });
     await new Promise<void>((resolve) => server.listen(path, resolve));
     rig.also(() => server.close());
     const { port, access } = await rig.plane([`unix:${path}`]);
     const from = rig.client(port).send('GET / HTTP/1.0\r\n\r\n');
+    await from.until((text) => text.includes('abc'));
+    breakOff();
     await from.until(() => from.isClosed);
     expect(from.text).toMatch(/abc$/);
     expect(from.isReset).toBe(true);

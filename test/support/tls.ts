@@ -65,17 +65,22 @@ export function handshakeFailures({ plane }: TestPlane, reason: string): number 
   return plane.metrics.connections.handshakeFailures('inbound', reason).value;
 }
 
-/** Runs a program with this on its standard input; answers everything it printed, whatever its exit code. */
+/**
+ * Runs a program with this on its standard input; answers everything it printed, whatever its exit code. `heard` is told
+ * everything so far, each time that there is more.
+ */
 export function run(
   program: string,
   args: readonly string[],
   input = '',
+  heard: (output: string) => void = () => {},
 ): Promise<{ code: number | null; output: string }> {
   return new Promise((resolve, reject) => {
     const child = spawn(program, args, { stdio: 'pipe' });
     let output = '';
     child.stdout.on('data', (chunk) => {
       output += chunk;
+      heard(output);
     });
     child.stderr.on('data', (chunk) => {
       output += chunk;
