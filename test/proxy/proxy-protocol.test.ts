@@ -2,11 +2,13 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Duplex } from 'node:stream';
 import { describe, expect, it } from 'vitest';
+import { forwardPlane, MINUTE_MS } from '../support/forward-clock.ts';
+import { freePort } from '../support/free-ports.ts';
 import { field } from '../support/message.ts';
 import { answer, get, ok, type Upstream, useRig } from '../support/rig.ts';
 import { handshakeFailures, hasOpenssl, tlsListener, tlsSocket, useCertificates } from '../support/tls.ts';
@@ -103,10 +105,13 @@ describe('a connection without a proper header', () => {
   });
 
   it('is closed when its time is up', async () => {
-    const { port, failures } = await proxied({ timeouts: { requestHead: '3s' } });
-    const client = rig.client(port).send('PROXY TCP4 203.0.113.7');
+    const listeners = [{ name: 'inbound', address: '127.0.0.1:0', proxyProtocol: true }];
+    const proxy = await forwardPlane(rig, ['127.0.0.1:1'], { listeners, timeouts: { requestHead: '1h' } });
+    const client = rig.client(proxy.port).send('PROXY TCP4 203.0.113.7');
+    await expect.poll(() => proxy.plane.listeners[0]!.open).toBe(1);
+    await proxy.forward(60 * MINUTE_MS);
     await client.until(() => client.isClosed || client.isEnded);
-    expect(failures('timeout')).toBe(1);
+    expect(proxy.plane.metrics.connections.headerFailures('inbound', 'timeout').value).toBe(1);
   });
 
   it('is counted when it ends within the header, and not when it never began: that is a port check', async () => {
@@ -199,7 +204,7 @@ describe.skipIf(!hasTools('haproxy') || !hasOpenssl)('HAProxy in front', () => {
     writeFileSync(
       file,
       [
-        'defaults\n  mode tcp\n  timeout connect 5s\n  timeout client 10s\n  timeout server 10s',
+        'defaults\n  mode tcp\n  timeout connect 50s\n  timeout client 50s\n  timeout server 50s',
         `frontend in\n  bind 127.0.0.1:${front}\n  default_backend out`,
         `backend out\n  server fairlead 127.0.0.1:${port} ${server}\n`,
       ].join('\n'),
@@ -241,14 +246,6 @@ describe.skipIf(!hasTools('haproxy') || !hasOpenssl)('HAProxy in front', () => {
     expect([failures('malformed'), failures('timeout')]).toEqual([0, 0]);
   });
 });
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
 
 function canConnect(port: number): Promise<boolean> {
   return new Promise((resolve) => {

@@ -3,11 +3,12 @@ import { execFile, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { Agent, createServer, type IncomingMessage, request, type ServerResponse } from 'node:http';
-import { connect, createServer as createTcpServer } from 'node:net';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
+import { freePort } from '../support/free-ports.ts';
 import { useRig } from '../support/rig.ts';
 import { hasTools } from '../support/tools.ts';
 
@@ -136,7 +137,7 @@ describe('node:http at both ends', () => {
 describe.skipIf(!hasCurl)('curl', () => {
   const curl = async (...args: string[]) =>
     (
-      await promisify(execFile)('curl', ['-sS', '--max-time', '10', ...args], {
+      await promisify(execFile)('curl', ['-sS', '--max-time', '50', ...args], {
         encoding: 'buffer',
         maxBuffer: 64e6,
       })
@@ -225,14 +226,6 @@ describe.skipIf(!hasNginx)('nginx as the upstream', () => {
     expect(proxy.access.every(({ status }) => status < 500)).toBe(true);
   });
 });
-
-async function freePort(): Promise<number> {
-  const server = createTcpServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return typeof address === 'object' && address !== null ? address.port : 0;
-}
 
 function canConnect(port: number): Promise<boolean> {
   return new Promise((resolve) => {

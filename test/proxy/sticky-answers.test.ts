@@ -60,8 +60,8 @@ describe('the response', () => {
   });
 
   it('of ours gives nothing out: nobody has seen the variant', async () => {
-    const at = await world();
-    at.upstream.close();
+    // Nobody has this port, and nobody gets it by asking for a free one.
+    const at = await world({}, { upstreams: { app: { endpoints: ['127.0.0.1:2'] } } });
     const jar = new Jar().set('sid', 'a');
     expect((await jar.fetch(at)).status).toBe(502);
     expect(jar.given).toEqual([]);
