@@ -16,7 +16,10 @@ async function pair(): Promise<{ near: Socket; far: Socket; received: () => stri
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const accepted = once(server, 'connection');
   const near = connect({ port: (server.address() as { port: number }).port, host: '127.0.0.1' });
+  // Until then all is kept in the stream, whatever the writer does.
+  const connected = once(near, 'connect');
   const [far] = (await accepted) as [Socket];
+  await connected;
   let text = '';
   far.on('data', (chunk) => {
     text += chunk.toString('latin1');

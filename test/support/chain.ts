@@ -95,6 +95,8 @@ function configOf(
       { name: 'inbound', address: '127.0.0.1:0', direction: 'inbound' },
       { name: 'outbound', address: '127.0.0.1:0', direction: 'outbound' },
     ],
+    // A crowd at once on a busy machine.
+    timeouts: { connect: '20s' },
     upstreams: { v1, v2, ...calls },
     routes: [
       { name: 'all', match: { path: '/*' }, upstream: 'v1', experiments: ['checkout'] },
