@@ -1,8 +1,6 @@
 /** Peers on real sockets: an upstream that answers as scripted, and a client that sends and collects raw bytes. */
 import { connect, createServer, type Server, type Socket } from 'node:net';
-
-/** As in `rig.ts`. */
-const WAIT_MS = 9_000;
+import { Signal, WAIT_MS } from './signal.ts';
 
 export interface RawUpstream {
   readonly port: number;
@@ -67,7 +65,7 @@ export class RawClient {
   isClosed = false;
   /** The connection was reset, not closed. */
   isReset = false;
-  #waiting: (() => void)[] = [];
+  readonly #signal = new Signal();
 
   /** @param target a port of this machine, or a socket that is connected or about to be */
   constructor(target: number | Socket) {
@@ -76,18 +74,18 @@ export class RawClient {
     this.socket.setNoDelay(true);
     this.socket.on('data', (chunk) => {
       this.text += chunk.toString('latin1');
-      this.#wake();
+      this.#signal.wake();
     });
     this.socket.on('end', () => {
       this.isEnded = true;
-      this.#wake();
+      this.#signal.wake();
     });
     this.socket.on('error', (error: NodeJS.ErrnoException) => {
       this.isReset = error.code === 'ECONNRESET';
     });
     this.socket.on('close', () => {
       this.isClosed = true;
-      this.#wake();
+      this.#signal.wake();
     });
   }
 
@@ -103,18 +101,8 @@ export class RawClient {
 
   /** Resolves when `condition` holds; rejects after `timeoutMs` with what was received. */
   async until(condition: (text: string) => boolean, timeoutMs = WAIT_MS): Promise<string> {
-    const endMs = Date.now() + timeoutMs;
-    while (!condition(this.text)) {
-      const leftMs = endMs - Date.now();
-      if (leftMs <= 0) throw new Error(`Timed out; received ${JSON.stringify(this.text)}`);
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, leftMs);
-        this.#waiting.push(() => {
-          clearTimeout(timer);
-          resolve();
-        });
-      });
-    }
+    const what = () => `received ${JSON.stringify(this.text)}`;
+    await this.#signal.until(() => condition(this.text), what, timeoutMs);
     return this.text;
   }
 
@@ -137,12 +125,6 @@ export class RawClient {
 
   close(): void {
     this.socket.destroy();
-  }
-
-  #wake(): void {
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    for (const wake of waiting) wake();
   }
 }
 

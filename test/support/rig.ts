@@ -8,45 +8,15 @@ import type { Clock } from '../../src/base/clock.ts';
 import { type Message, type ReadOptions, readMessage } from './message.ts';
 import { RawClient } from './peers.ts';
 import { startPlane, type TestPlane } from './plane.ts';
+import { Signal, WAIT_MS } from './signal.ts';
 
-/**
- * How long a test waits for what is to happen at once: a busy machine may pause for seconds. Less than `requestHead`, the
- * shortest time after which Fairlead would end by itself what nobody ends.
- */
-const WAIT_MS = 9_000;
+export { Signal };
 
 /** A complete request as the upstream got it. */
 export interface Received extends Message {
   readonly socket: Socket;
   /** Number of the connection, from 0. */
   readonly connection: number;
-}
-
-/** Waits for a condition that events may make true. Nothing polls. */
-export class Signal {
-  #waiting: (() => void)[] = [];
-
-  /** Something has changed. */
-  wake(): void {
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    for (const wake of waiting) wake();
-  }
-
-  async until(condition: () => boolean, what: () => string, timeoutMs = WAIT_MS): Promise<void> {
-    const endMs = performance.now() + timeoutMs;
-    while (!condition()) {
-      const leftMs = endMs - performance.now();
-      if (leftMs <= 0) throw new Error(`Timed out waiting: ${what()}`);
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, leftMs);
-        this.#waiting.push(() => {
-          clearTimeout(timer);
-          resolve();
-        });
-      });
-    }
-  }
 }
 
 export class Upstream {
