@@ -5,8 +5,9 @@
 import { createServer, type Socket } from 'node:net';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
+import { type ForwardPlane, forwardPlane } from '../support/forward-clock.ts';
 import type { RawClient } from '../support/peers.ts';
-import { answer, type Rig, useRig } from '../support/rig.ts';
+import { answer, type Rig, Signal, useRig } from '../support/rig.ts';
 import { CANDIDATE } from '../support/two-arms.ts';
 
 const rig = useRig();
@@ -31,6 +32,9 @@ const DEEDS = [
   'continue-end',
 ] as const;
 
+/** As long as anybody may be waited for, so that no pause of the machine is. */
+const PER_TRY_MS = 10_000;
+
 type Greeting = (typeof GREETINGS)[number];
 type Deed = (typeof DEEDS)[number];
 
@@ -38,13 +42,18 @@ type Deed = (typeof DEEDS)[number];
 class Puppet {
   /** Times that the head of a request was seen, by its number. */
   readonly seen = new Map<string, number>();
+  /** Connections with a whole request that is never answered. */
+  readonly hung = new Set<Socket>();
   greetings: Greeting[] = [];
   deeds: Deed[] = [];
   readonly #name: string;
+  readonly #signal: Signal;
   readonly #sockets = new Set<Socket>();
 
-  constructor(name: string) {
+  /** `signal` is woken when `hung` has changed. */
+  constructor(name: string, signal: Signal) {
     this.#name = name;
+    this.#signal = signal;
   }
 
   async listen(own: Rig): Promise<string> {
@@ -61,7 +70,11 @@ class Puppet {
   #accept(socket: Socket): void {
     this.#sockets.add(socket);
     socket.on('error', () => {});
-    socket.on('close', () => this.#sockets.delete(socket));
+    socket.on('close', () => {
+      this.#sockets.delete(socket);
+      this.hung.delete(socket);
+      this.#signal.wake();
+    });
     const greeting = this.greetings.shift() ?? 'serve';
     if (greeting === 'reset') return void socket.resetAndDestroy();
     if (greeting === 'early') return void socket.once('data', () => socket.resetAndDestroy());
@@ -84,6 +97,9 @@ class Puppet {
       text = '';
       deed = null;
       if (isLate(done)) this.#do(socket, done, body);
+      if (done !== 'hang') return;
+      this.hung.add(socket);
+      this.#signal.wake();
     });
   }
 
@@ -119,6 +135,40 @@ async function finalAnswer(
   }
 }
 
+/** Requests that wait for their answers, and time, which passes only while each of them waits for somebody who hangs. */
+class Waiting {
+  #count = 0;
+  readonly #puppets: readonly Puppet[];
+  readonly #signal: Signal;
+
+  constructor(puppets: readonly Puppet[], signal: Signal) {
+    this.#puppets = puppets;
+    this.#signal = signal;
+  }
+
+  async during<T>(ask: () => Promise<T>): Promise<T> {
+    this.#count++;
+    try {
+      return await ask();
+    } finally {
+      this.#count--;
+      this.#signal.wake();
+    }
+  }
+
+  /** Until all are answered. */
+  async timePasses(proxy: ForwardPlane): Promise<void> {
+    const hung = () => this.#puppets.flatMap((puppet) => [...puppet.hung]);
+    const what = () => `${this.#count} requests wait, ${hung().length} of them for somebody who hangs`;
+    while (this.#count > 0) {
+      await this.#signal.until(() => hung().length === this.#count, what);
+      const given = hung();
+      if (given.length > 0) await proxy.forward(PER_TRY_MS + 1000);
+      await this.#signal.until(() => !hung().some((socket) => given.includes(socket)), what);
+    }
+  }
+}
+
 const METHODS = ['GET', 'HEAD', 'PUT', 'DELETE', 'POST', 'PATCH', 'BREW'] as const;
 const REPLAY_BYTES = 4096;
 
@@ -135,9 +185,11 @@ const puppet = fc.record({
 });
 
 it('a request that may not be done twice is seen once at most, and control serves who may be served by it', async () => {
-  const candidates = [new Puppet('candidate'), new Puppet('candidate')];
-  const control = new Puppet('control');
-  const { port } = await rig.plane([], {
+  const signal = new Signal();
+  const candidates = [new Puppet('candidate', signal), new Puppet('candidate', signal)];
+  const control = new Puppet('control', signal);
+  const waiting = new Waiting([control, ...candidates], signal);
+  const proxy = await forwardPlane(rig, [], {
     upstreams: {
       v1: await control.listen(rig),
       v2: {
@@ -150,8 +202,8 @@ it('a request that may not be done twice is seen once at most, and control serve
         name: 'api',
         upstream: 'v1',
         experiments: ['x'],
-        retries: { attempts: 3, perTry: '100ms', backOff: { base: '1ms', max: '2ms' } },
-        failover: { after: '200ms' },
+        retries: { attempts: 3, perTry: `${PER_TRY_MS}ms`, backOff: { base: '1ms', max: '2ms' } },
+        failover: { after: `${2 * PER_TRY_MS}ms` },
       },
     ],
     experiments: {
@@ -162,7 +214,7 @@ it('a request that may not be done twice is seen once at most, and control serve
   let number = 0;
   const ask = async ({ method, size, isSplit }: { method: string; size: number; isSplit: boolean }) => {
     const id = `${++number}`;
-    const client = rig.client(port);
+    const client = rig.client(proxy.port);
     const body = 'b'.repeat(method === 'GET' || method === 'HEAD' ? 0 : size);
     const head = `${method} / HTTP/1.1\r\nHost: a\r\n${CANDIDATE}x-n: ${id}\r\nContent-Length: ${body.length}\r\n\r\n`;
     const first = isSplit ? head + body.slice(0, body.length / 2) : head + body;
@@ -182,7 +234,8 @@ it('a request that may not be done twice is seen once at most, and control serve
           candidates[index]!.greetings = [...script.greetings];
           candidates[index]!.deeds = [...script.deeds];
         }
-        const answers = await Promise.all(requests.map(ask));
+        const asked = Promise.all(requests.map((one) => waiting.during(() => ask(one))));
+        const [answers] = await Promise.all([asked, waiting.timePasses(proxy)]);
         for (const { id, got, method, size } of answers) {
           const seen = [control, ...candidates].reduce((sum, one) => sum + (one.seen.get(id) ?? 0), 0);
           if (!isSafeToRepeat(method)) expect([method, id, seen <= 1]).toEqual([method, id, true]);
