@@ -1,6 +1,7 @@
 /** Several endpoints on real sockets: who is put aside, comes back, is slow, is drained, or is taken out. */
 import type { Socket } from 'node:net';
 import { describe, expect, it } from 'vitest';
+import { type Clock, systemClock } from '../../src/base/clock.ts';
 import { forwardPlane, MINUTE_MS } from '../support/forward-clock.ts';
 import type { RawClient } from '../support/peers.ts';
 import type { TestPlane } from '../support/plane.ts';
@@ -8,6 +9,8 @@ import { answer, configOf, get, ok, type Upstream, useRig } from '../support/rig
 
 const rig = useRig();
 
+/** Who is put aside stays there as long as a test takes. */
+const LONG = { ejectFor: '1h', ejectForMax: '1h' };
 const FAILED = 'HTTP/1.1 500 Internal Server Error\r\nContent-Length: 3\r\n\r\nbad';
 
 /** Three endpoints that answer with their number; `answers` says what one of them does instead. */
@@ -20,7 +23,8 @@ async function three(settings: object, answers: (index: number, socket: Socket) 
     ),
   );
   const endpoints = upstreams.map(({ endpoint }) => endpoint);
-  const plane = await forwardPlane(rig, endpoints, { upstreams: { app: { endpoints, ...settings } } });
+  const app = { endpoints, outlier: LONG, ...settings };
+  const plane = await forwardPlane(rig, endpoints, { upstreams: { app } });
   return { plane, upstreams, endpoints, client: rig.client(plane.port) };
 }
 
@@ -59,7 +63,7 @@ describe('an endpoint of three that fails fast', () => {
   it('gets requests again when its time is up, and keeps them when it is well', async () => {
     let isWell = false;
     const { plane, upstreams } = await three(
-      { outlier: { consecutiveFailures: 3, ejectFor: '1h', ejectForMax: '1h' } },
+      { outlier: { consecutiveFailures: 3, ...LONG } },
       (index, socket) => index === 1 && !isWell && socket.write(FAILED),
     );
     let client = rig.client(plane.port);
@@ -110,15 +114,58 @@ describe('all three fail', () => {
   });
 });
 
+/** Time that passes only while all who ask wait: everybody is as fast as he should be, and not as the machine is. */
+class WorkClock implements Clock {
+  #atMs = 0;
+  #asking: number;
+  readonly #work: { readonly endMs: number; readonly answer: () => void }[] = [];
+
+  /** So many ask, one request after another each. */
+  constructor(asking: number) {
+    this.#asking = asking;
+  }
+
+  now(): number {
+    return this.#atMs;
+  }
+
+  wallMs(): number {
+    return systemClock.wallMs();
+  }
+
+  /** A request that takes so long. */
+  take(ms: number, answer: () => void): void {
+    this.#work.push({ endMs: this.#atMs + ms, answer });
+    this.#goOn();
+  }
+
+  /** One of them does not ask any more. */
+  leave(): void {
+    this.#asking--;
+    this.#goOn();
+  }
+
+  #goOn(): void {
+    if (this.#work.length < this.#asking || this.#asking === 0) return;
+    const { endMs, answer } = this.#work.sort((one, other) => one.endMs - other.endMs).shift()!;
+    this.#atMs = endMs;
+    answer();
+  }
+}
+
 describe('an endpoint that is slow', () => {
   it.each(['leastRequest', 'peakEwma'] as const)('gets fewer requests with %s', async (balance) => {
-    const { plane, upstreams } = await three({ balance }, (index, socket) => {
-      if (index !== 0) return false;
-      setTimeout(() => socket.write(ok('0')), 60);
-      return true;
-    });
-    const clients = Array.from({ length: 6 }, () => rig.client(plane.port));
-    await Promise.all(clients.map((client) => bodies(client, 40)));
+    const clock = new WorkClock(6);
+    const upstreams = await Promise.all(
+      [60, 1, 1].map((ms) => rig.upstream(({ socket }) => clock.take(ms, () => socket.write(ok())))),
+    );
+    const endpoints = upstreams.map(({ endpoint }) => endpoint);
+    const { port } = await rig.plane(endpoints, { upstreams: { app: { endpoints, balance } } }, clock);
+    const ask = async () => {
+      await bodies(rig.client(port), 40);
+      clock.leave();
+    };
+    await Promise.all(Array.from({ length: 6 }, ask));
     const [slow, ...fast] = upstreams.map(({ requests }) => requests.length);
     expect(slow).toBeLessThan(Math.min(...fast) / 2);
   });
