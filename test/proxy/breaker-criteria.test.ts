@@ -81,14 +81,15 @@ experiments:
 
 describe('what counts as a failure', () => {
   it('is 5xx unless something else is said', async () => {
-    const { ask, breaker } = await world('breaker: {}');
+    const { ask, breaker } = await world('breaker: { window: 1m }');
     for (const path of ['200', '404', '429', 'marked', '500']) await ask('candidate', path, 1);
     expect(breaker('candidate')).toMatchObject({ requests: 5, failures: 1 });
   });
 
   it('is what the experiment lists: statuses, and fields of an answer', async () => {
     const { plane, ask, breaker } = await world(
-      'failures: { on: [connect, timeout, reset, malformed, 5xx, 429], headers: { x-error: "*" } }',
+      `failures: { on: [connect, timeout, reset, malformed, 5xx, 429], headers: { x-error: "*" } }
+    breaker: { window: 1m }`,
     );
     for (const path of ['200', '404', '429', 'marked', '500']) await ask('candidate', path, 1);
     expect(breaker('candidate')).toMatchObject({ requests: 5, failures: 3 });
@@ -102,13 +103,16 @@ describe('what counts as a failure', () => {
   });
 
   it('is what the route lists, where it lists something', async () => {
-    const { ask, breaker } = await world('failures: { on: [5xx] }', ', failures: { on: [404] }');
+    const { ask, breaker } = await world(
+      'failures: { on: [5xx] }\n    breaker: { window: 1m }',
+      ', failures: { on: [404] }',
+    );
     for (const path of ['200', '404', '500']) await ask('candidate', path, 1);
     expect(breaker('candidate')).toMatchObject({ requests: 3, failures: 1 });
   });
 
   it('can be a client that does not wait', async () => {
-    const { plane, breaker } = await world('failures: { on: [clientAbort] }');
+    const { plane, breaker } = await world('failures: { on: [clientAbort] }\n    breaker: { window: 1m }');
     const client = new RawClient(plane.port);
     client.send('GET /never HTTP/1.1\r\nHost: a\r\nx-experiment-override: ranking=candidate\r\n\r\n');
     await expect.poll(() => plane.plane.inFlight(), { interval: 5, timeout: 15_000 }).toBe(1);

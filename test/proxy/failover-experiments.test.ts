@@ -6,7 +6,7 @@ import { CANDIDATE } from '../support/two-arms.ts';
 
 const rig = useRig();
 
-const BREAKER = { breaker: { minimumRequests: 1000 } };
+const BREAKER = { breaker: { window: '1h', minimumRequests: 1000 } };
 
 /** `ranking` and `checkout` on one route; the upstream v2 fails everything. */
 async function twoExperiments(checkout: object, settings: object = {}) {

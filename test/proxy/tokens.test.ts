@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Clock, systemClock } from '../../src/base/clock.ts';
 import { signToken, type TokenClaims } from '../../src/propagation/token.ts';
 import { type TokenKey, tokenKey, unitHash } from '../../src/propagation/token-key.ts';
 import { field } from '../support/message.ts';
@@ -51,9 +52,13 @@ const BELIEVING = {
   ],
 };
 
-async function service(settings: object): Promise<{ plane: TestPlane; upstream: Upstream }> {
+async function service(
+  settings: object,
+  clock: Clock = systemClock,
+): Promise<{ plane: TestPlane; upstream: Upstream }> {
   const upstream = await rig.upstream(({ socket }) => socket.write(ok()));
-  return { upstream, plane: await rig.plane([upstream.endpoint], { tokens: keys('k1'), ...settings }) };
+  const plane = await rig.plane([upstream.endpoint], { tokens: keys('k1'), ...settings }, clock);
+  return { upstream, plane };
 }
 
 async function send(
@@ -102,7 +107,8 @@ describe('two sidecars, of which the second believes what is signed', () => {
   });
 
   it('sign the same for the same user, and hide who the user is', async () => {
-    const a = await service(SIGNING);
+    // Each quarter of their life they are dated anew.
+    const a = await service(SIGNING, { now: () => systemClock.now(), wallMs: () => nowS * 1000 });
     const signed = async (user: string) =>
       field(await send(a, `x-user-id: ${user}\r\n`), 'x-experiment-token')!;
     const first = await signed('user-17');
