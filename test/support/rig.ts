@@ -118,8 +118,8 @@ export function configOf(endpoints: readonly string[], settings: object = {}): s
     listeners: [{ name: 'inbound', address: '127.0.0.1:0', direction: 'inbound' }],
     upstreams: { app: { endpoints } },
     routes: [{ name: 'all', match: { path: '/*' }, upstream: 'app' }],
-    // A busy machine may pause for longer than the two seconds that there are by default.
-    timeouts: { connect: '20s', ...timeouts },
+    // A busy machine may pause for longer than the two and four seconds that there are by default.
+    timeouts: { connect: '20s', upstreamIdle: '60s', ...timeouts },
     ...others,
   });
 }
