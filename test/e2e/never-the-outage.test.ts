@@ -69,7 +69,7 @@ async function start(workers: number) {
             control: { weight: '0%' },
             candidate: { weight: '100%', upstream: name, concurrency: 4 },
           },
-          breaker: { minimumRequests: 5, openFor: '1h', openForMax: '1h' },
+          breaker: { minimumRequests: 5, slow: { threshold: '2s' }, openFor: '1h', openForMax: '1h' },
         },
       ]),
     ),
