@@ -37,7 +37,7 @@ describe('a candidate that is the same', { timeout: 60_000 }, () => {
     [3, 0.2],
     [4, 0.9],
   ])(
-    'is said to differ in at most 5 %% of the runs (seed %i, %f of the answers are noise)',
+    'is said to differ in one of twenty runs at most (seed %i, %f of the answers are noise)',
     (seed, noise) => {
       expect(alarms(seed, noise)).toBeLessThanOrEqual(BY_CHANCE_MAX);
     },
