@@ -5,7 +5,6 @@
  */
 import { chmodSync } from 'node:fs';
 import type { Socket } from 'node:net';
-import { setTimeout as pause } from 'node:timers/promises';
 import { systemRandom } from '../base/clock.ts';
 import { breakersOf } from '../config/breakers.ts';
 import type { Config } from '../config/schema.ts';
@@ -235,7 +234,12 @@ export class WorkerTraffic implements Traffic {
       await link.reached(version);
       await link.ask('sign', SETTLED_MS);
     });
-    await Promise.race([Promise.all(heard), pause(SETTLED_MS, undefined, { ref: false })]);
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise((resolve) => {
+      timer = setTimeout(resolve, SETTLED_MS);
+    });
+    await Promise.race([Promise.all(heard), late]);
+    clearTimeout(timer);
   }
 
   async renderMetrics(format: PageFormat): Promise<string> {

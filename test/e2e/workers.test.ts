@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import type { RawClient } from '../support/peers.ts';
+import { standStill } from '../support/stand-still.ts';
 import { hasTools } from '../support/tools.ts';
 import {
   ask,
@@ -205,6 +206,21 @@ describe.skipIf(process.platform !== 'linux')('workers: 2', () => {
       report.push(`a ${what} by hand, from sending it to its answer: median ${median(values).toFixed(1)} ms`);
       expect(median(values)).toBeLessThan(100);
     }
+  });
+
+  it('says that an experiment is killed when a worker that stood still has heard it too', async () => {
+    const sidecar = await rig.start();
+    const clients = await sidecar.clientsOfEach(1);
+    const [[pid, [client]]] = [...clients] as [[number, RawClient[]]];
+    await standStill(pid);
+    let isGoingOn = false;
+    setTimeout(() => {
+      isGoingOn = true;
+      process.kill(pid, 'SIGCONT');
+    }, 1500);
+    await sidecar.post('/v1/experiments/ranking:kill', { reason: 'test' });
+    expect(isGoingOn).toBe(true);
+    expect(await ask(client!, candidateRequest())).toBe('control');
   });
 
   it('loses no request while the rules are reloaded under load, and then all of it works by the last ones', async () => {
