@@ -5,6 +5,7 @@
  */
 import { chmodSync } from 'node:fs';
 import type { Socket } from 'node:net';
+import { setTimeout as pause } from 'node:timers/promises';
 import { systemRandom } from '../base/clock.ts';
 import { breakersOf } from '../config/breakers.ts';
 import type { Config } from '../config/schema.ts';
@@ -234,12 +235,7 @@ export class WorkerTraffic implements Traffic {
       await link.reached(version);
       await link.ask('sign', SETTLED_MS);
     });
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise((resolve) => {
-      timer = setTimeout(resolve, SETTLED_MS);
-    });
-    await Promise.race([Promise.all(heard), late]);
-    clearTimeout(timer);
+    await Promise.race([Promise.all(heard), pause(SETTLED_MS, undefined, { ref: false })]);
   }
 
   async renderMetrics(format: PageFormat): Promise<string> {
